@@ -1,0 +1,74 @@
+"""The one interface of all sources of attention."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from stcodec.errors import AttentionError
+from stcodec.types import BoolArray, Clip, ClipSpec, FloatArray, SaliencyTrack, TimeArray, VideoInfo
+
+
+class AttentionSession(ABC):
+    """A source at work on one video: clips go in, in order, and maps come out, possibly some clips later."""
+
+    @abstractmethod
+    def attend(self, clip: Clip) -> SaliencyTrack:
+        """Take the next run of instants; return the maps that are known by now (perhaps none, T = 0).
+
+        Over a whole video every instant that went in comes out exactly once, in order.
+        """
+
+    def finish(self) -> SaliencyTrack | None:
+        """The maps still owed after the last clip; None if there are none."""
+        return None
+
+
+class AttentionSource(ABC):
+    """Something that says where viewers look."""
+
+    name: str
+    """As the user writes it: "motion", "map:FILE"."""
+    spec: ClipSpec
+    """What the source needs to see."""
+    lookahead_seconds: float = 0.0
+    """How far past t clips must reach before the map at t comes out."""
+
+    @abstractmethod
+    def open(self, video: VideoInfo) -> AttentionSession:
+        """Begin on a video. Raises AttentionError if the source does not fit it."""
+
+    def attend(self, clip: Clip) -> SaliencyTrack:
+        """All maps of a clip that is a whole video."""
+        session = self.open(clip.video)
+        parts = [session.attend(clip), session.finish()]
+        return concatenate([part for part in parts if part is not None])
+
+
+def track(video: VideoInfo, source: str, pts: TimeArray, shot_starts: BoolArray, maps: FloatArray) -> SaliencyTrack:
+    """A SaliencyTrack for a video; maps [T, h, w] are clipped to [0, 1]. NaN is an error, never a silent uniform map."""
+    if not np.isfinite(maps).all():
+        raise AttentionError(f"{source}: the map at {pts[0]:.3f} s or after has values that are not finite")
+    return SaliencyTrack(
+        np.clip(maps, 0, 1).astype(np.float32, copy=False),
+        pts,
+        shot_starts,
+        video.display_width_px,
+        video.display_height_px,
+        source,
+    )
+
+
+def concatenate(tracks: Sequence[SaliencyTrack]) -> SaliencyTrack:
+    """Tracks of one video, one after another in time, as one."""
+    filled = [one for one in tracks if len(one)] or list(tracks[:1])
+    return SaliencyTrack(
+        np.concatenate([one.saliency for one in filled]),
+        np.concatenate([one.pts_seconds for one in filled]),
+        np.concatenate([one.shot_starts for one in filled]),
+        filled[0].frame_width_px,
+        filled[0].frame_height_px,
+        filled[0].source,
+    )

@@ -1,0 +1,133 @@
+"""The camera's own motion, told from a field of velocities of which a good part may belong to moving objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stcodec.types import FloatArray
+
+ComplexArray = NDArray[np.complex128]
+RealArray = NDArray[np.float64]
+
+MIN_SAMPLES = 12
+"""Fewer known cells than this say nothing about a camera: it is taken to stand still."""
+TOLERANCE = 0.03
+"""Frame widths per second by which a velocity may miss a hypothesis and still count for it."""
+STILL_BONUS = 0.02
+"""Share of the cells by which a moving camera must explain more than a still one: tripods are common."""
+MIN_SCALE = 0.005
+"""Frame widths per second: velocities are never taken to be more exact than this."""
+_BIWEIGHT = 4.685  # Tukey's cutoff in standard deviations, for 95 % efficiency on Gaussian errors
+_RAYLEIGH_30 = 0.845  # 30 % quantile of a Rayleigh distribution, in standard deviations of a coordinate
+_PAIRS = 160
+_MAX_SAMPLES = 400
+_REFINEMENTS = 6
+
+
+@dataclass(frozen=True)
+class GlobalMotion:
+    """The camera's motion between two instants: an affine field of velocities."""
+
+    model: ComplexArray
+    """[3] (a, b, c) of v = a + b z + c conj(z): a is the pan, b zoom and roll, c shear and aspect.
+    z = x + iy in frame widths from the frame's centre, v in frame widths per second."""
+    scale: float
+    """Robust standard deviation of what moves with the camera about the model, frame widths per second."""
+
+    def velocity(self, rows: int, cols: int) -> FloatArray:
+        """The field on a grid over the frame: [rows, cols, 2] (x, y), frame widths per second."""
+        field = _evaluate(self.model, _positions(rows, cols))
+        return np.stack([field.real, field.imag], axis=2).astype(np.float32)
+
+
+def fit_global_motion(velocity: FloatArray, trust: FloatArray) -> GlobalMotion:
+    """The motion that most of a field of velocities shares.
+
+    velocity: [rows, cols, 2] (x, y) in frame widths per second on about square cells, NaN where unknown;
+    trust: [rows, cols] >= 0, how well each is known. Similarities through pairs of cells find the basin (MSAC: Torr &
+    Zisserman, CVIU 78, 2000), which a least-squares start would miss when a third of the frame is an
+    object; reweighted least squares with Tukey's biweight refine it to an affine field.
+    """
+    known = np.isfinite(velocity).all(axis=2) & (trust > 0)
+    cells = np.flatnonzero(known)
+    if len(cells) < MIN_SAMPLES:
+        return GlobalMotion(np.zeros(3, np.complex128), 0.0)
+    cells = cells[:: -(-len(cells) // _MAX_SAMPLES)]
+    z = _positions(*known.shape).ravel()[cells]
+    x, y = velocity.reshape(-1, 2)[cells].astype(np.float64).T
+    weight = trust.ravel()[cells].astype(np.float64)
+    weight /= weight.sum()
+    return GlobalMotion(*_refine(z, x + 1j * y, weight, _consensus(z, x + 1j * y, weight)))
+
+
+@lru_cache(maxsize=8)
+def _positions(rows: int, cols: int) -> ComplexArray:
+    """Cell centres of a grid over the frame, [rows, cols], in frame widths from the frame's centre."""
+    x = (np.arange(cols) + 0.5) / cols - 0.5
+    y = (np.arange(rows) + 0.5) / cols - rows / (2 * cols)
+    return np.asarray(x[None, :] + 1j * y[:, None], dtype=np.complex128)
+
+
+@lru_cache(maxsize=8)
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The same pairs of samples every time: the outcome must not depend on chance or on what came before."""
+    drawn = np.random.default_rng(0).integers(0, count, size=(2, _PAIRS))
+    apart = drawn[0] != drawn[1]
+    return drawn[0][apart], drawn[1][apart]
+
+
+def _consensus(z: ComplexArray, v: ComplexArray, weight: RealArray) -> ComplexArray:
+    """The hypothesis that most of the weight agrees with: still, a pan by the median, or a similarity of two cells."""
+    first, second = _pairs(len(z))
+    slope = (v[first] - v[second]) / (z[first] - z[second])
+    slopes = np.concatenate([[0, 0], slope])
+    offsets = np.concatenate([[0, np.median(v.real) + 1j * np.median(v.imag)], v[first] - slope * z[first]])
+    error = v[None, :] - offsets[:, None] - slopes[:, None] * z[None, :]
+    loss = (np.minimum(_squared(error) / TOLERANCE**2, 1) * weight).sum(axis=1)
+    loss[0] -= STILL_BONUS
+    best = int(np.argmin(loss))
+    return np.array([offsets[best], slopes[best], 0], dtype=np.complex128)
+
+
+def _refine(z: ComplexArray, v: ComplexArray, weight: RealArray, model: ComplexArray) -> tuple[ComplexArray, float]:
+    scale = 0.0
+    for _ in range(_REFINEMENTS):
+        distance = np.sqrt(_squared(v - _evaluate(model, z)))
+        scale = _inlier_scale(distance)
+        kept = weight * np.clip(1 - (distance / (_BIWEIGHT * max(scale, MIN_SCALE))) ** 2, 0, None) ** 2
+        if np.count_nonzero(kept) < MIN_SAMPLES // 2:
+            break
+        model = _solve(z, v, kept)
+    return model, scale
+
+
+def _evaluate(model: ComplexArray, z: ComplexArray) -> ComplexArray:
+    return np.asarray(model[0] + model[1] * z + model[2] * np.conj(z), dtype=np.complex128)
+
+
+def _squared(error: ComplexArray) -> RealArray:
+    """Squared lengths; the last bit of np.abs depends on where an array lies in memory, and results must not."""
+    return np.asarray(error.real**2 + error.imag**2, dtype=np.float64)
+
+
+def _inlier_scale(distance: RealArray) -> float:
+    """A standard deviation that holds up when up to 40 % of the residuals are an object's: of a Rayleigh distribution,
+    by the quantile that is the median of the other 60 %."""
+    rank = int(0.3 * len(distance))
+    return float(np.partition(distance, rank)[rank]) / _RAYLEIGH_30
+
+
+def _solve(z: ComplexArray, v: ComplexArray, weight: RealArray) -> ComplexArray:
+    """Weighted least squares, with a ridge that keeps cells on one line from making up a zoom.
+
+    Sums in place of matrix products: BLAS would start threads for them, which cost more than the products.
+    """
+    columns = (np.ones_like(z), z, np.conj(z))
+    weighted = [weight * np.conj(column) for column in columns]
+    normal = np.array([[np.sum(row * column) for column in columns] for row in weighted])
+    normal += 1e-4 * weight.sum() * np.diag([0, 1, 1])
+    return np.asarray(np.linalg.solve(normal, np.array([np.sum(row * v) for row in weighted])), dtype=np.complex128)

@@ -1,0 +1,129 @@
+"""`map:FILE`: saliency maps that were made before, by `stcodec maps` or by any other program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.grids import filled, shrink
+from stcodec.errors import AttentionError
+from stcodec.media.maps import MapReader
+from stcodec.media.paths import display_name
+from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+
+_MAX_MAPS_PER_SECOND = 30.0
+_SAME_SECONDS = 0.0006
+"""Times this near are one: map files round to 1 ms."""
+_ASPECT_TOLERANCE = 0.05
+
+
+class MapFileSource(AttentionSource):
+    """Maps from a file, matched to the video by time.
+
+    Between two maps values change linearly, except across the starts of shots that the file marks; before the first map
+    and after the last they hold. A black map means that nothing is singled out and counts as all ones. Values are taken
+    as they stand (black 0, white 1), sizes above 480 px averaged down.
+    """
+
+    prefix = "map"
+
+    def __init__(self, path: str | os.PathLike[str], *, fps: float | None = None) -> None:
+        """path, fps: see `MapReader`. Raises MediaError if the file can't be read."""
+        self.name = f"{self.prefix}:{display_name(path)}"
+        self._reader = MapReader(path, fps=fps)
+        self.tags = self._reader.tags
+        """The metadata of the file; STCODEC_SOURCE says what made the maps, if they are ours."""
+        own_rate = self._reader.maps_per_second
+        self.spec = ClipSpec(
+            maps_per_second=_MAX_MAPS_PER_SECOND if own_rate is None else min(_MAX_MAPS_PER_SECOND, own_rate),
+            shots=not self._reader.is_static,
+        )
+
+    def open(self, video: VideoInfo) -> AttentionSession:
+        """Begin on a video. Raises AttentionError if duration or aspect do not fit, or if every map is black."""
+        self._check_duration(video)
+        self._check_aspect(video)
+        if not any(saliency.any() for _, saliency in self._reader.maps(video.duration_seconds or 1.0)):
+            raise AttentionError(
+                f"{self.name}: every map in it is black, so nothing is singled out: white must mark what matters"
+            )
+        return _MapFileSession(self._reader, video, self.name, self.prepare)
+
+    def prepare(self, saliency: FloatArray) -> FloatArray:
+        """What becomes of a map [h, w] that was read before it is matched to instants."""
+        return filled(shrink(saliency))
+
+    def _check_duration(self, video: VideoInfo) -> None:
+        maps, film = self._reader.duration_seconds, video.duration_seconds
+        if maps is None or film is None or abs(maps - film) <= max(0.5, 0.05 * film):
+            return
+        raise AttentionError(
+            f"{self.name}: the maps last {maps:.2f} s, the video {film:.2f} s: they belong to another video or to "
+            "another cut of it; make the maps from this file"
+        )
+
+    def _check_aspect(self, video: VideoInfo) -> None:
+        """The frames covered must have the video's shape, with its pixels square or as the container says."""
+        width, height = self._reader.frame_size
+        shown = video.display_width_px / video.display_height_px
+        pixel = float(video.sample_aspect_ratio or 1)
+        pixel = 1 / pixel if video.rotation_degrees in (90, 270) else pixel
+        # A grid of blocks is up to one block longer than the frame.
+        narrowest, widest = (width - 1) / height, width / max(height - 1, 0.5)
+        for aspect in (shown, shown * pixel):
+            if narrowest * (1 - _ASPECT_TOLERANCE) <= aspect <= widest * (1 + _ASPECT_TOLERANCE):
+                return
+        raise AttentionError(
+            f"{self.name}: the maps are {width}x{height}, the video is shown as {video.display_width_px}x"
+            f"{video.display_height_px}: the shapes differ by more than 5 %; give maps of the whole frame, turned as a "
+            "player shows it"
+        )
+
+
+class _TimedMap(NamedTuple):
+    seconds: float
+    saliency: FloatArray
+    starts_shot: bool
+
+
+class _MapFileSession(AttentionSession):
+    def __init__(self, reader: MapReader, video: VideoInfo, name: str, prepare: Callable[[FloatArray], FloatArray]) -> None:
+        self._video = video
+        self._name = name
+        self._maps = _timed_maps(reader, video, prepare)
+        self._now = next(self._maps)
+        self._next = next(self._maps, None)
+
+    def attend(self, clip: Clip) -> SaliencyTrack:
+        starts = clip.shot_starts.copy()
+        maps = np.empty((len(clip), *self._now.saliency.shape), np.float32)
+        for index, pts in enumerate(clip.pts_seconds):
+            starts[index] |= self._advance(float(pts))
+            maps[index] = self._at(float(pts))
+        return track(self._video, self._name, clip.pts_seconds, starts, maps)
+
+    def _advance(self, seconds: float) -> bool:
+        """Read on until the next map lies ahead; True if a shot began on the way."""
+        started = False
+        while self._next is not None and self._next.seconds <= seconds + _SAME_SECONDS:
+            started |= self._next.starts_shot
+            self._now, self._next = self._next, next(self._maps, None)
+        return started
+
+    def _at(self, seconds: float) -> FloatArray:
+        elapsed = seconds - self._now.seconds
+        if self._next is None or self._next.starts_shot or elapsed <= _SAME_SECONDS:
+            return self._now.saliency
+        share = np.float32(elapsed / (self._next.seconds - self._now.seconds))
+        return self._now.saliency + share * (self._next.saliency - self._now.saliency)
+
+
+def _timed_maps(reader: MapReader, video: VideoInfo, prepare: Callable[[FloatArray], FloatArray]) -> Iterator[_TimedMap]:
+    starts = np.array(reader.shot_starts_seconds)
+    for seconds, saliency in reader.maps(video.duration_seconds):
+        starts_shot = bool(np.any(np.abs(starts - seconds) <= _SAME_SECONDS))
+        yield _TimedMap(seconds + video.start_seconds, prepare(saliency), starts_shot)

@@ -1,0 +1,238 @@
+"""`neural`: where viewers look, as a network says that has learnt it from recorded gaze."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.center import center_density
+from stcodec.attention.grids import peak_one
+from stcodec.attention.neural_detail import NeuralDetail, branch_maps
+from stcodec.attention.neural_engine import Engine, FrameOutput, Fused, TokenSet, open_engine
+from stcodec.attention.neural_input import FrameMotion, Gate, MotionInput, input_shape, open_gate, picture
+from stcodec.attention.neural_options import NeuralOptions, parse_options
+from stcodec.errors import AttentionError
+from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, STRIDE
+from stcodec.model.weights_file import WEIGHTS_PATH
+from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+
+DetailSink = Callable[[NeuralDetail], None]
+_SLACK_SECONDS = 0.01
+"""Instants lie on frames: the ends of the window are no more exact than this."""
+
+
+class NeuralSource(AttentionSource):
+    """The attention network, with the weights of the package; docs/model-card.md says what they know.
+
+    Normalised to sum 1, its maps are gaze densities. The spatial branch sees one picture at a time; the temporal branch
+    sees those places that move or change beside the camera's motion, over the window's time within a shot.
+    """
+
+    spec = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=320, motion_vectors=True, shots=True)
+
+    def __init__(
+        self,
+        options: NeuralOptions | None = None,
+        weights: Path = WEIGHTS_PATH,
+        on_detail: DetailSink | None = None,
+    ) -> None:
+        """on_detail: is called with the inner workings of each map, in order, before the map comes out.
+
+        Raises AttentionError if the weights can't be used, or the device is not there.
+        """
+        self.options = options or NeuralOptions()
+        self.name = self.options.text
+        self._engine = open_engine(self.options.device, weights)
+        config = self._engine.info.config
+        given = self.options
+        self._window_seconds = config.window_seconds if given.window_seconds is None else given.window_seconds
+        self._token_share = config.token_share if given.token_share is None else given.token_share
+        self.lookahead_seconds = 0.0 if given.causal else self._window_seconds
+        self._on_detail = on_detail
+
+    def open(self, video: VideoInfo) -> AttentionSession:
+        """Begin on a video."""
+        cv2.setNumThreads(1)  # the images are tiny, and the encoder needs the cores
+        network = Network(self._engine, self.options.balance, self._token_share)
+        return _NeuralSession(network, video, self._window_seconds, self.lookahead_seconds, self.name, self._on_detail)
+
+
+def neural_source(text: str | None = None) -> NeuralSource:
+    """The source with what a user wrote after `neural:`; None if that was nothing."""
+    return NeuralSource(None if text is None else parse_options(text))
+
+
+@dataclass(frozen=True)
+class Instant:
+    """What is kept of an instant while it may still be looked at."""
+
+    pts_seconds: float
+    shot: int
+    starts_shot: bool
+    frame: FrameOutput
+    motion: FrameMotion
+    gate: Gate
+    own: TokenSet
+
+    def open_tokens(self) -> TokenSet:
+        """Those that other frames look at."""
+        seen = self.gate.openness > LEAST_OPENNESS
+        return TokenSet(self.own.tokens[seen], self.own.position[seen])
+
+
+class Network:
+    """The network and how its branches are put together; no state."""
+
+    def __init__(self, engine: Engine, balance: float, token_share: float) -> None:
+        self._engine = engine
+        self._balance = balance
+        self._token_share = token_share
+
+    def frames(self, pictures: list[FloatArray]) -> list[FrameOutput]:
+        """The spatial branch."""
+        return self._engine.frames(pictures)
+
+    def gated(self, frame: FrameOutput, motion: FrameMotion, shot_seconds: float) -> tuple[Gate, TokenSet]:
+        """The tokens of a frame that the gate lets through; shot_seconds: time since the shot's first instant."""
+        gate = open_gate(motion.score, self._token_share)
+        tokens = self._engine.tokens(frame.middle, motion.channels, gate.index)
+        when = np.full((len(gate.index), 1), shot_seconds, np.float32)
+        return gate, TokenSet(tokens, np.concatenate([motion.position[gate.index], when], axis=1))
+
+    def fused(self, now: Instant, window: TokenSet) -> Fused:
+        """The temporal branch on a frame and the tokens that it sees."""
+        return self._engine.fuse(now.own, window, now.gate.index, now.gate.openness, now.frame.middle, now.motion.channels)
+
+    def log_density(self, spatial: FloatArray, temporal: FloatArray) -> FloatArray:
+        """Logits [h, w] of both branches -> log of the calibrated fixation density, which sums to 1."""
+        calibration = self._engine.info.calibration
+        both = 2 * (1 - self._balance) * spatial + 2 * self._balance * temporal
+        density = _log_softmax(_log_softmax(both) / np.float32(calibration.temperature))
+        if calibration.center_share == 0:
+            return density
+        center = center_density(*density.shape)
+        return np.log((1 - calibration.center_share) * np.exp(density) + calibration.center_share * center)
+
+
+class _NeuralSession(AttentionSession):
+    def __init__(
+        self,
+        network: Network,
+        video: VideoInfo,
+        window_seconds: float,
+        lookahead_seconds: float,
+        name: str,
+        on_detail: DetailSink | None,
+    ) -> None:
+        self._network = network
+        self._video = video
+        self._window_seconds = window_seconds
+        self._lookahead_seconds = lookahead_seconds
+        self._name = name
+        self._on_detail = on_detail
+        self._shape = input_shape(video.display_width_px, video.display_height_px)
+        self._motion = MotionInput(video, self._shape)
+        self._window: deque[Instant] = deque()
+        """The instants that are still of use, in order."""
+        self._owed = 0
+        """Index in the window of the next instant whose map must come out."""
+        self._shot = 0
+        self._shot_seconds = 0.0
+        """When the shot began."""
+
+    def attend(self, clip: Clip) -> SaliencyTrack:
+        if clip.thumbnails is None and len(clip):
+            raise AttentionError(
+                f"{self._name}: the clip at {clip.pts_seconds[0]:.3f} s has no thumbnails: prepare clips by its spec"
+            )
+        pictures = [] if clip.thumbnails is None else [picture(one, self._shape) for one in clip.thumbnails]
+        ready: list[tuple[Instant, FloatArray]] = []
+        for index, frame in enumerate(self._network.frames(pictures)):
+            self._window.append(self._seen(clip, index, frame))
+            ready += self._ripe(ended=False)
+        return self._track(ready)
+
+    def finish(self) -> SaliencyTrack | None:
+        rest = self._ripe(ended=True)
+        return self._track(rest) if rest else None
+
+    def _seen(self, clip: Clip, index: int, frame: FrameOutput) -> Instant:
+        seconds, starts = float(clip.pts_seconds[index]), bool(clip.shot_starts[index])
+        if starts or not self._window:
+            self._shot += 1
+            self._shot_seconds = seconds
+        motion = self._motion.see(clip, index)
+        gate, own = self._network.gated(frame, motion, seconds - self._shot_seconds)
+        return Instant(seconds, self._shot, starts, frame, motion, gate, own)
+
+    def _ripe(self, ended: bool) -> list[tuple[Instant, FloatArray]]:
+        """The owed instants whose window is complete, and their maps."""
+        ready = []
+        while self._owed < len(self._window):
+            now, latest = self._window[self._owed], self._window[-1]
+            ahead = latest.pts_seconds - now.pts_seconds
+            if not (ended or latest.shot != now.shot or ahead >= self._lookahead_seconds - _SLACK_SECONDS):
+                break
+            ready.append((now, self._saliency(now)))
+            self._owed += 1
+            self._forget()
+        return ready
+
+    def _forget(self) -> None:
+        """Drop the instants that no map to come can look at; the latest stays, to tell whether a shot goes on."""
+        earliest = self._window[min(self._owed, len(self._window) - 1)]
+        while self._owed and self._window[0] is not earliest and not self._is_near(self._window[0], earliest):
+            self._window.popleft()
+            self._owed -= 1
+
+    def _is_near(self, one: Instant, other: Instant) -> bool:
+        distance = abs(one.pts_seconds - other.pts_seconds)
+        return one.shot == other.shot and distance <= self._window_seconds + _SLACK_SECONDS
+
+    def _saliency(self, now: Instant) -> FloatArray:
+        near = [one for one in self._window if self._is_near(one, now)]
+        visible = [one.own if one is now else one.open_tokens() for one in near]
+        window = TokenSet(*(np.concatenate(both) for both in zip(*visible, strict=True)))
+        fused = self._network.fused(now, window)
+        log_density = self._network.log_density(now.frame.logits, fused.logits)
+        if self._on_detail is not None:
+            self._on_detail(self._detail(now, near, visible, fused))
+        return peak_one(np.exp(log_density - log_density.max()))
+
+    def _detail(self, now: Instant, near: list[Instant], visible: list[TokenSet], fused: Fused) -> NeuralDetail:
+        times = [np.full(len(tokens.tokens), one.pts_seconds) for one, tokens in zip(near, visible, strict=True)]
+        spatial, temporal, share = branch_maps(now.frame.logits, fused.logits)
+        return NeuralDetail(
+            pts_seconds=now.pts_seconds,
+            gate_score=now.motion.score,
+            token_index=now.gate.index,
+            openness=now.gate.openness,
+            attention_share=fused.share,
+            window_pts_seconds=np.concatenate(times),
+            window_position=np.concatenate([tokens.position[:, :2] for tokens in visible]),
+            spatial_density=spatial,
+            temporal_gain=temporal,
+            temporal_share=share,
+        )
+
+    def _track(self, ready: list[tuple[Instant, FloatArray]]) -> SaliencyTrack:
+        height, width = (side // STRIDE for side in self._shape)
+        return track(
+            self._video,
+            self._name,
+            np.array([one.pts_seconds for one, _ in ready], np.float64),
+            np.array([one.starts_shot for one, _ in ready], np.bool_),
+            np.stack([saliency for _, saliency in ready]) if ready else np.empty((0, height, width), np.float32),
+        )
+
+
+def _log_softmax(logits: FloatArray) -> FloatArray:
+    shifted = logits - logits.max()
+    found: FloatArray = shifted - np.log(np.exp(shifted).sum())
+    return found

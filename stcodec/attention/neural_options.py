@@ -1,0 +1,74 @@
+"""Options of the neural source, as Python users give them and as they are written: `neural:causal,window=0.8`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stcodec.attention.neural_engine import DEVICES, checked_device
+from stcodec.errors import OptionsError
+
+_LONGEST_WINDOW_SECONDS = 10.0
+_LEAST_TOKENS = 0.01
+_KEYS = {"window": "window_seconds", "tokens": "token_share", "balance": "balance", "device": "device"}
+_ALLOWED = f"causal, window=SECONDS, tokens=SHARE, balance=SHARE, device={DEVICES.replace(', ', '|').replace(' or ', '|')}"
+
+
+@dataclass(frozen=True)
+class NeuralOptions:
+    """How the network is used; none of it needs other weights."""
+
+    causal: bool = False
+    """True: only what was already shown counts, for live video; False: what comes within the window counts too."""
+    window_seconds: float | None = None
+    """How far the temporal branch looks back (and ahead, unless causal), 0 to 10; None = as in training."""
+    token_share: float | None = None
+    """Share of the tokens that may enter the temporal branch, 0.01 to 1; None = as in training."""
+    balance: float = 0.5
+    """0 = the spatial branch alone, 1 = the temporal branch alone, 0.5 = both as in training."""
+    device: str = "auto"
+    """"auto" (a GPU if there is one), "cpu", "cuda", "cuda:N", or "torch" (torch on the CPU, to compare with)."""
+
+    def __post_init__(self) -> None:
+        if self.window_seconds is not None:
+            _check("window", self.window_seconds, 0, _LONGEST_WINDOW_SECONDS)
+        if self.token_share is not None:
+            _check("tokens", self.token_share, _LEAST_TOKENS, 1)
+        _check("balance", self.balance, 0, 1)
+        checked_device(self.device)
+
+    @property
+    def text(self) -> str:
+        """The source as the user would write it: what differs from the defaults, in a fixed order."""
+        parts = ["causal"] if self.causal else []
+        for key, name in _KEYS.items():
+            value = getattr(self, name)
+            if value != getattr(NeuralOptions, name):
+                parts.append(f"{key}={value}" if isinstance(value, str) else f"{key}={value:g}")
+        return "neural" + (":" + ",".join(parts) if parts else "")
+
+
+def parse_options(text: str) -> NeuralOptions:
+    """What follows `neural:`. Raises OptionsError for an unknown or repeated key, or a value out of its range."""
+    given: dict[str, Any] = {}
+    for part in text.split(","):
+        key, equals, value = part.strip().partition("=")
+        name = "causal" if (key, equals) == ("causal", "") else _KEYS.get(key) if equals else None
+        if name is None:
+            raise OptionsError(f"neural: {part.strip()!r} is no option of the source: allowed are {_ALLOWED}")
+        if name in given:
+            raise OptionsError(f"neural: {key} is given twice")
+        given[name] = True if name == "causal" else value if name == "device" else _number(key, value)
+    return NeuralOptions(**given)
+
+
+def _number(key: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise OptionsError(f"neural: {key}={value!r} is no number") from None
+
+
+def _check(key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # NaN fails too
+        raise OptionsError(f"neural: {key} is {value:g}: allowed is {low:g} to {high:g}")

@@ -1,0 +1,150 @@
+"""From what a user writes to a source of attention.
+
+    TEXT   = NAME | NAME:ARGUMENT | BLEND
+    BLEND  = NUMBER*SOURCE+NUMBER*SOURCE...        "0.7*motion+0.3*center", "0.5*map:a+b.mkv + 0.5*center"
+    SOURCE = NAME | NAME:ARGUMENT
+
+A text is a blend if it begins with a number and "*". A blend is cut at every "+" that a number and "*" follow, so file
+names may hold any other "+"; a name with "+2*" in it can stand alone only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from stcodec.attention.base import AttentionSource
+from stcodec.errors import AttentionError, OptionsError, StcodecError
+
+GROUP = "stcodec.attention_sources"
+"""Entry points of other packages: a callable that takes the argument (none if none was written), and gives a source."""
+
+_PLAIN = {"center": ("center", "CenterSource"), "motion": ("motion", "MotionSource")}
+_OF_FILES = {
+    "map": ("map_file", "MapFileSource", "FILE"),
+    "mask": ("mask", "MaskSource", "FILE"),
+    "gaze": ("gaze", "GazeSource", "FILE.csv"),
+    "onnx": ("onnx", "OnnxSource", "FILE.onnx"),
+}
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_WEIGHT = re.compile(rf"\s*({_NUMBER})\s*\*\s*")
+_NEXT_PART = re.compile(rf"\s*\+(?=\s*{_NUMBER}\s*\*)")
+
+
+def source_names() -> tuple[str, ...]:
+    """Every source there is, as the user writes it; those of other packages last."""
+    files = (f"{name}:{argument}" for name, (_, _, argument) in _OF_FILES.items())
+    return ("neural", *_PLAIN, "none", *files, *sorted({point.name for point in entry_points(group=GROUP)} - _reserved()))
+
+
+def open_source(text: str) -> AttentionSource | None:
+    """The source that a text names; None for "none".
+
+    Raises OptionsError if the text names no source, AttentionError if the source can't be opened, and MediaError if
+    its file can't be read.
+    """
+    if _WEIGHT.match(text):
+        return _open_blend(text)
+    name, colon, argument = text.partition(":")
+    if name == "none" and not colon:
+        return None
+    return _open_one(name, argument if colon else None, text)
+
+
+def source_parts(text: str) -> list[tuple[float, str]]:
+    """The parts of a blend with their weights; a text that is no blend is its own only part, with weight 1."""
+    if not _WEIGHT.match(text):
+        return [(1.0, text)]
+    parts = []
+    for part in _NEXT_PART.split(text.strip()):
+        match = _WEIGHT.match(part)
+        assert match is not None  # that is where it was cut
+        parts.append((float(match[1]), part[match.end() :]))
+    return parts
+
+
+def with_device(text: str, device: str) -> str:
+    """The text with the device written into every neural part that names none; other sources have no choice of it."""
+    parts = [(weight, _on_device(part, device)) for weight, part in source_parts(text)]
+    if len(parts) == 1 and not _WEIGHT.match(text):
+        return parts[0][1]
+    return "+".join(f"{weight!r}*{part}" for weight, part in parts)
+
+
+def _on_device(part: str, device: str) -> str:
+    name, _, options = part.partition(":")
+    if name != "neural" or "device=" in options:
+        return part
+    return f"neural:{options + ',' if options else ''}device={device}"
+
+
+def _open_blend(text: str) -> AttentionSource:
+    from stcodec.attention.blended import BlendedSource
+
+    parts = []
+    for weight, part in source_parts(text):
+        source = open_source(part)
+        if source is None:
+            raise OptionsError(f"{text!r}: none has no maps and can't be part of a blend")
+        parts.append((weight, source))
+    return BlendedSource(parts)
+
+
+def _open_one(name: str, argument: str | None, text: str) -> AttentionSource:
+    if name == "neural":
+        if argument == "":
+            raise OptionsError(f"{text!r}: write neural, or neural:OPTION,OPTION with options of the source")
+        return _load("neural", "neural_source")(argument)
+    if name in _PLAIN:
+        if argument is not None:
+            raise OptionsError(f"{text!r}: {name} takes nothing after its name")
+        return _load(*_PLAIN[name])()
+    if name in _OF_FILES:
+        module, attribute, expected = _OF_FILES[name]
+        if not argument:
+            raise OptionsError(f"{text!r}: which file? Write {name}:{expected}")
+        return _load(module, attribute)(argument)
+    points = list(entry_points(group=GROUP, name=name))
+    if not points:
+        raise OptionsError(_unknown(text))
+    return _open_foreign(points[0], argument, text)
+
+
+def _open_foreign(point: EntryPoint, argument: str | None, text: str) -> AttentionSource:
+    """A source of another package, which may fail in any way."""
+    package = point.dist.name if point.dist is not None else "an unknown package"
+    try:
+        make = point.load()
+        source = make() if argument is None else make(argument)
+    except StcodecError:
+        raise
+    except Exception as error:
+        raise AttentionError(
+            f"{text!r}: the source {point.name} of the package {package} failed ({type(error).__name__}: {error}): "
+            "report it there, or remove the package"
+        ) from error
+    if not isinstance(source, AttentionSource):
+        raise AttentionError(
+            f"{text!r}: the source {point.name} of the package {package} gave {type(source).__name__}, not an "
+            "AttentionSource: report it there, or remove the package"
+        )
+    return source
+
+
+def _load(module: str, attribute: str) -> Callable[..., AttentionSource]:
+    """A class of this folder; imported only now, since some need heavy packages."""
+    found: Callable[..., AttentionSource] = getattr(import_module(f"stcodec.attention.{module}"), attribute)
+    return found
+
+
+def _reserved() -> set[str]:
+    return {*_PLAIN, *_OF_FILES, "none", "neural"}
+
+
+def _unknown(text: str) -> str:
+    hint = ""
+    if "+" in text:
+        hint = "; in a blend every part has a weight: 0.5*motion+0.5*center"
+    return f"{text!r} is no source of attention: there are {', '.join(source_names())}{hint}"

@@ -1,0 +1,125 @@
+"""Flags that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+from stcodec.errors import OptionsError
+from stcodec.options import OffsetPolicy
+
+ATTENTION_HELP = (
+    "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
+    "or a blend such as 0.7*motion+0.3*center"
+)
+
+
+def bitrate_kbps(text: str) -> float:
+    """ffmpeg's notation: 2500k, 2.5M, or plain bits a second. In kbit/s."""
+    factor = {"k": 1.0, "m": 1000.0, "g": 1e6}.get(text[-1:].lower())
+    number = text[:-1] if factor is not None else text
+    try:
+        return float(number) * (factor if factor is not None else 0.001)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no bitrate: write 2500k, 2.5M or 2500000") from None
+
+
+def anchor(text: str) -> str | float:
+    """attended, mean, or a number of QP steps."""
+    if text in ("attended", "mean"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are attended, mean or a number of QP steps") from None
+
+
+def key_values(pairs: list[str]) -> dict[str, str]:
+    """key=value arguments as a dict. Raises OptionsError for one without "="."""
+    for pair in pairs:
+        if "=" not in pair or pair.startswith("="):
+            raise OptionsError(f"--opt {pair!r}: write key=value, for instance --opt tune=film")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def add_policy_flags(group: argparse._ActionsContainer) -> None:
+    """Flags that say how saliency becomes QP offsets."""
+    policy = OffsetPolicy()
+    group.add_argument(
+        "--strength", type=float, default=policy.strength, help="share of the optimal slope, 0 to 2 (%(default)s)"
+    )
+    group.add_argument("--floor", type=float, default=policy.floor, help="least weight, share of the mean (%(default)s)")
+    group.add_argument(
+        "--min-delta-qp", type=float, default=policy.min_delta_qp, metavar="QP", help="best quality (%(default)s)"
+    )
+    group.add_argument(
+        "--max-delta-qp", type=float, default=policy.max_delta_qp, metavar="QP", help="worst quality (%(default)s)"
+    )
+    group.add_argument(
+        "--anchor", type=anchor, default=policy.anchor, help="attended (default), mean, or a number of QP steps"
+    )
+    group.add_argument(
+        "--smoothing", type=float, default=policy.smoothing_seconds, metavar="SECONDS", help="of maps in time (%(default)s)"
+    )
+    group.add_argument("--step-qp", type=float, default=policy.step_qp, metavar="QP", help="round offsets (%(default)s)")
+    group.add_argument("--levels", type=int, help="distinct offsets in a frame, where the encoder limits them")
+
+
+def policy_of(arguments: argparse.Namespace) -> OffsetPolicy:
+    """What the flags of `add_policy_flags` say, but for --levels. Raises OptionsError."""
+    return OffsetPolicy(
+        strength=arguments.strength,
+        floor=arguments.floor,
+        min_delta_qp=arguments.min_delta_qp,
+        max_delta_qp=arguments.max_delta_qp,
+        anchor=arguments.anchor,
+        smoothing_seconds=arguments.smoothing,
+        step_qp=arguments.step_qp,
+    )
+
+
+def add_device_flag(group: argparse._ActionsContainer) -> None:
+    """The flag that says where the neural source runs."""
+    group.add_argument(
+        "--device", metavar="DEVICE", help="where the neural source runs: auto (a GPU if there is one), cpu, cuda or cuda:N"
+    )
+
+
+def on_device(text: str, device: str | None) -> str:
+    """A source of attention as text, with the device of --device."""
+    if device is None:
+        return text
+    from stcodec.attention.registry import with_device
+
+    return with_device(text, device)
+
+
+def say_device(device: str | None) -> None:
+    """Say once on stderr if --device auto was asked for and there is no GPU. Raises OptionsError for no device."""
+    if device is None:
+        return
+    from stcodec.attention.neural_engine import checked_device, finds_gpu
+
+    if checked_device(device) == "auto" and not finds_gpu():
+        print("stcodec: no GPU that torch can use: attention runs on the CPU", file=sys.stderr)
+
+
+def add_output_flags(command: argparse.ArgumentParser) -> None:
+    """Flags of every command that writes a file and reports on it."""
+    command.add_argument("-y", dest="overwrite", action="store_true", help="replace the output if it exists")
+    command.add_argument("--json", action="store_true", help="JSON on stdout: progress and the report, an object a line")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
+    command.add_argument(
+        "--keep-partial", action="store_true", help="keep what can be decoded of a damaged input instead of failing"
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The parts of a list with commas, empty ones left out."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def command_line() -> str:
+    """How this process was called, as it would be typed, without the program's folder."""
+    return shlex.join(["stcodec", *sys.argv[1:]])

@@ -1,0 +1,139 @@
+"""What people and machines see while a command runs and after it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from stcodec.media.paths import display_name
+
+if TYPE_CHECKING:
+    from stcodec.pipeline.progress import Progress
+    from stcodec.report import EncodeReport, MatchReport, OffsetsApplied
+
+
+def json_progress(progress: Progress) -> None:
+    """A line of JSON on stdout."""
+    print(json.dumps({"event": "progress", **dataclasses.asdict(progress)}), flush=True)
+
+
+class ProgressBar:
+    """A bar on stderr: fps, ETA, size so far, and the size it is heading for against the source. Silent off a terminal."""
+
+    def __init__(self, source: str, *, enabled: bool) -> None:
+        self._source = Path(source)
+        self._enabled = enabled and sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        if self._enabled:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:3.0f}%"),
+                TextColumn("{task.fields[detail]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._task = self._bar.add_task("starting", total=None, detail="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._enabled:
+            self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Draw the newest state."""
+        if self._enabled:
+            self._bar.update(
+                self._task,
+                description=progress.stage,
+                total=progress.frames_total,
+                completed=progress.frames_done,
+                detail=self._detail(progress),
+            )
+
+    def _detail(self, progress: Progress) -> str:
+        parts = [f"{progress.frames_per_second:.1f} fps"] if progress.frames_done else []
+        if progress.video_bytes:
+            parts.append(size(progress.video_bytes))
+            share = progress.seconds_done / progress.seconds_total if progress.seconds_total else 0.0
+            if share > 0.05:
+                heading = progress.video_bytes / min(1.0, share)
+                parts.append(f"heading for {size(heading)} ({heading / self._source.stat().st_size - 1:+.0%} of the source)")
+        return ", ".join(parts)
+
+
+def summary(report: EncodeReport) -> str:
+    """The report in a few lines."""
+    change = report.output_bytes / report.source_bytes - 1
+    lines = [
+        f"{display_name(report.output)}: {report.frames} frames, {size(report.output_bytes)} "
+        f"({change:+.1%} of the source's {size(report.source_bytes)}), video {report.video_kbps:.0f} kbit/s, "
+        f"{report.frames_per_second:.1f} fps",
+        f"offsets: {_offsets(report)}",
+    ]
+    if report.checks is not None:
+        checks = report.checks
+        lines.append(
+            f"checked: {checks.frames_in_file} frames with their times, {checks.frames_decoded} decoded as a sample"
+        )
+    if report.match is not None:
+        lines += _match(report.match)
+    return "\n".join(lines + [f"note: {message}" for message in report.messages])
+
+
+def _match(match: MatchReport) -> list[str]:
+    """What a search found, and what it cost."""
+    unit = match.unit
+    verdict = "" if match.within_tolerance else f", which MISSES the tolerance of {match.tolerance:g}"
+    lines = [
+        f"matched {match.target}: {match.metric} {match.reached:.3f} {unit}, {match.difference:+.3f} from what was "
+        f"wanted{verdict}, on {match.frames_compared} frames"
+    ]
+    if match.percentile_5_difference is not None:
+        lines[0] += f"; 5th percentile of frames {match.percentile_5_difference:+.3f} {unit}"
+    if match.saving_percent is not None and match.plain_bytes is not None:
+        word = "smaller" if match.saving_percent >= 0 else "LARGER"
+        lines.append(f"video {abs(match.saving_percent):.1f} % {word} than the plain encode's {size(match.plain_bytes)}")
+    shifts = [shot.shift_qp for shot in match.shots]
+    found = f"crf {match.base_crf:g} for the whole file"
+    if match.control == "shots":
+        found = f"{len(shifts)} shots at crf {match.base_crf:g} {min(shifts):+.2f} to {max(shifts):+.2f} QP"
+    again = "".join(f", encoded once more for a miss of {miss:+.3f} {unit}" for miss in match.misses)
+    cost = f"{match.encodes} encodes, {match.cost_in_encodes:.1f} times the video's frames, {match.seconds:.0f} s"
+    return [*lines, f"searched: {found}{again}; it took {cost}"]
+
+
+def _offsets(report: EncodeReport) -> str:
+    applied = report.offsets_applied
+    if report.mean_delta_qp is None:
+        return "none asked for"
+    asked = f"{display_name(report.attention)}, mean {report.mean_delta_qp:+.1f} QP, spread {report.spread_delta_qp:.1f} QP"
+    return f"{asked}; {_found(applied)}"
+
+
+def _found(applied: OffsetsApplied) -> str:
+    if applied.slope is None or applied.correlation is None:
+        return f"{applied.verdict}: {applied.why}"
+    unit = "of what was asked for" if applied.method == "bitstream" else "dB for each QP asked for"
+    text = f"{applied.verdict}: slope {applied.slope:.2f} {unit}, correlation {applied.correlation:.2f}"
+    if applied.share_applied is not None:
+        text += f", {applied.share_applied:.0%} of {applied.blocks} blocks within 1 QP"
+    return f"{text} ({applied.why})"
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"

@@ -1,0 +1,138 @@
+"""One run of an encoder: frames with offsets go in, packets come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.codec.context import ThreadType
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from stcodec.encoders.carrier import RegionTable, attach
+from stcodec.encoders.plan import EncoderPlan
+from stcodec.errors import EncoderError, OptionsError
+from stcodec.types import Colour, FloatArray
+
+_FALLBACK_RATE = Fraction(25)
+_BT601_SPACE = 5
+"""The matrix with which swscale turns RGB into YUV (SWS_CS_DEFAULT), as a colour tag."""
+_FULL_RANGE = 2
+
+
+class EncoderSession:
+    """An open encoder. `target` is a stream of an output container, or None for an encode that is not muxed.
+
+    Offsets None is the plain encode, on the same code path. An encoder that was opened for offsets takes them with every
+    frame: libx265 keeps those of an earlier frame otherwise.
+    """
+
+    def __init__(self, plan: EncoderPlan, target: VideoStream | None = None) -> None:
+        self.plan = plan
+        context = target.codec_context if target is not None else av.CodecContext.create(plan.spec.name, "w")
+        assert isinstance(context, VideoCodecContext)
+        self._encoder: VideoStream | VideoCodecContext = target if target is not None else context
+        _configure(context, plan)
+        _open(context, plan)
+        self._regions = RegionTable(plan.grid, plan.qp_range, plan.spec.whole_units) if plan.has_offsets else None
+
+    def send(self, frame: VideoFrame, delta_qp: FloatArray | None) -> Sequence[Packet[Any]]:
+        """Encode a frame with offsets [rows, cols] in QP steps on the plan's grid, or None; the packets that are ready."""
+        frame.pict_type = PictureType.NONE  # the source's frame types are not ours
+        if self._regions is not None:
+            if delta_qp is None:
+                raise EncoderError(f"{self.plan.spec.name}: the frame at {frame.time:.3f} s came without offsets")
+            if frame.interlaced_frame and self.plan.spec.name == "libx264":
+                raise EncoderError(
+                    f"the frame at {frame.time:.3f} s is interlaced: libx264 drops the offsets of such frames; "
+                    "deinterlace the video first, or encode with --attention none"
+                )
+            attach(frame, self._regions.fill(delta_qp))
+        return self._run(frame)
+
+    def flush(self) -> Sequence[Packet[Any]]:
+        """The packets still in the encoder."""
+        return self._run(None)
+
+    def _run(self, frame: VideoFrame | None) -> Sequence[Packet[Any]]:
+        try:
+            return self._encoder.encode(frame)
+        except (FFmpegError, OSError) as error:
+            where = "at the end" if frame is None else f"at {frame.time:.3f} s"
+            raise EncoderError(f"{self.plan.spec.name} failed {where}: {error.strerror or error}") from None
+
+
+def quantise_levels(delta_qp: FloatArray, levels: int | None) -> FloatArray:
+    """Offsets with at most `levels` distinct values, 0 among them: the ranges below and above 0 are cut evenly.
+
+    [rows, cols] in, the same out. None leaves them as they are.
+    """
+    if levels is None:
+        return delta_qp
+    low, high = min(0.0, float(delta_qp.min())), max(0.0, float(delta_qp.max()))
+    if high == low:
+        return np.zeros_like(delta_qp)
+    cuts = levels - 1
+    below = round(cuts * -low / (high - low))
+    if cuts > 1:  # neither side goes without
+        below = min(max(below, int(low < 0)), cuts - int(high > 0))
+    centres = np.concatenate([np.linspace(low, 0, below, endpoint=False), np.linspace(0, high, cuts - below + 1)])
+    nearest = np.abs(delta_qp[..., None] - centres).argmin(axis=-1)
+    return np.asarray(centres[nearest], np.float32)
+
+
+def _configure(context: VideoCodecContext, plan: EncoderPlan) -> None:
+    video = plan.video
+    context.width, context.height, context.pix_fmt = video.width_px, video.height_px, plan.pix_fmt
+    context.framerate = video.frame_rate or _FALLBACK_RATE
+    # The source's own clock, so that variable frame rates keep their exact times.
+    context.time_base = video.time_base
+    # PyAV asks for slice threads by default, which costs x264 bits; this is what the ffmpeg command line does.
+    context.thread_type = ThreadType.FRAME if plan.spec.codec != "vp9" else ThreadType.AUTO
+    if video.sample_aspect_ratio:
+        context.sample_aspect_ratio = video.sample_aspect_ratio
+    colour = _coded_colour(plan)
+    context.color_range, context.color_primaries = colour.range, colour.primaries
+    context.color_trc, context.colorspace = colour.transfer, colour.space
+    if plan.bitrate_bps:
+        context.bit_rate = plan.bitrate_bps
+    if plan.keyint is not None:
+        context.gop_size = plan.keyint
+    context.options = dict(plan.options)
+
+
+def _coded_colour(plan: EncoderPlan) -> Colour:
+    """The colour tags that are true of what is coded: the source's, unless its pictures are converted."""
+    colour, source = plan.video.colour, av.VideoFormat(plan.video.pix_fmt)
+    if source.is_rgb or source.name == "pal8":
+        return replace(colour, space=_BT601_SPACE)
+    if colour.range == 0 and source.name.startswith("gray") and plan.pix_fmt.startswith("gray"):
+        return replace(colour, range=_FULL_RANGE)  # untagged gray is, but H.264 and HEVC are not
+    return colour
+
+
+def _open(context: VideoCodecContext, plan: EncoderPlan) -> None:
+    """Open the encoder now, so that what it won't take is said before the first frame."""
+    name = plan.spec.name
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.WARNING)
+    try:
+        with av.logging.Capture() as lines:
+            context.open()
+    except FFmpegError as error:
+        said = "; ".join(text.strip() for level, _, text in lines if level <= av.logging.ERROR and text.strip())
+        raise OptionsError(f"{name} can't be opened with {dict(plan.options)}: {said or error.strerror}") from None
+    finally:
+        av.logging.set_level(before)
+    unknown = [key for key in context.options if key in plan.options]
+    refused = [text.strip() for _, _, text in lines if "Error parsing option" in text or "Unknown option" in text]
+    if unknown or refused:
+        what = "; ".join(refused) or "unknown option " + ", ".join(f"{key}={plan.options[key]}" for key in unknown)
+        raise OptionsError(f"{name}: {what}; `ffmpeg -h encoder={name}` lists what there is")

@@ -1,0 +1,240 @@
+"""The proof that offsets reached the file: the same frames of a plain encode are the baseline.
+
+H.264: at key frames of the finished file the QP of each block is read back and compared with that of a plain encode of the
+same frames with the same options (content-adaptive QP and mbtree are in both, so that the difference is the offsets').
+VP9: the QP of each block relative to its frame's is in the file itself; frames behind key frames are read. HEVC: no decoder
+exports its QP; the effect is measured instead, the error of each block against the plain encode's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from stcodec.encoders.plan import EncoderPlan
+from stcodec.encoders.readback import EXPORT, qp_blocks, vp9_steps
+from stcodec.encoders.session import EncoderSession
+from stcodec.media.seek import frames_from
+from stcodec.report import OffsetsApplied
+from stcodec.types import BlockGrid, BoolArray, FloatArray
+
+_LEAST_SPREAD = 0.5
+"""QP steps: offsets that vary less within a frame can't be told from the encoder's own rounding."""
+_LEAST_KNOWN_SHARE = 0.1
+"""Share of the blocks that must have something to tell for a verdict."""
+_LEAST_MEASURED = 1e-3
+"""QP steps or dB: what varies less over the blocks is a constant, but for the rounding of floats."""
+
+
+@dataclass(frozen=True)
+class Requested:
+    """The offsets that went in with one frame."""
+
+    pts_seconds: float
+    delta_qp: FloatArray
+    """[rows, cols] in QP steps."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One frame: what was asked for and what is there, per block."""
+
+    requested: FloatArray
+    measured: FloatArray
+    """QP steps, or dB, relative to the baseline; NaN where nothing is known."""
+    in_file: FloatArray | None = None
+    """[rows, cols] absolute QP in the file."""
+    qp_limits: tuple[float, float] = (-np.inf, np.inf)
+    """Lowest and highest QP that the format has."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """All blocks of all frames that something is known of, [N] each."""
+
+    requested: FloatArray
+    allowed: FloatArray
+    """What was requested, as far as the format has such QPs."""
+    measured: FloatArray
+    """QP steps, or dB; each frame's own constant is taken out."""
+    carried: BoolArray
+    """True where a block has exactly its left neighbour's QP."""
+    at_limit: BoolArray
+    """True where a block has the lowest or the highest QP."""
+    known_share: float
+
+
+def verify_offsets(
+    plan: EncoderPlan, source: Path, output: Path, samples: Sequence[Requested], shift_seconds: float = 0.0
+) -> OffsetsApplied:
+    """Read the offsets of some frames back from a finished file; samples are key frames, except for VP9.
+
+    shift_seconds: how much later the frames are in the output than in the source.
+    """
+    method = plan.spec.read_back
+    worthy = [sample for sample in samples if float(sample.delta_qp.std()) >= _LEAST_SPREAD]
+    if not worthy:
+        return OffsetsApplied(method, "flat", f"no sampled frame has offsets that vary by {_LEAST_SPREAD} QP or more")
+    read = {"h264": _read_h264, "vp9": _read_vp9}.get(plan.spec.codec, _read_effect)
+    there = partial(_frame_at, output, export=EXPORT)
+    readings = [
+        reading
+        for sample in worthy
+        if (frame := there(sample.pts_seconds + shift_seconds)) is not None
+        and (reading := read(plan, source, frame, sample)) is not None
+    ]
+    if not readings:
+        return OffsetsApplied(method, "not-measured", "the sampled frames were not found in the file, or carry no QP")
+    return judge(pool(readings), method, len(readings), plan)
+
+
+def pool(readings: Sequence[_Reading]) -> Blocks:
+    """All blocks of some frames together."""
+    parts = [_comparable(reading) for reading in readings]
+    whole = sum(reading.measured.size for reading in readings)
+    requested, allowed, measured, carried, at_limit = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Blocks(requested, allowed, measured, carried, at_limit, requested.size / whole)
+
+
+def _comparable(reading: _Reading) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, BoolArray]:
+    """The columns of `Blocks`. The rate control moves a frame's QP as a whole; what counts is how its blocks differ."""
+    known = np.isfinite(reading.measured)
+    requested, measured = reading.requested[known], reading.measured[known]
+    qp = np.zeros_like(measured) if reading.in_file is None else reading.in_file[known]
+    low, high = reading.qp_limits
+    at_limit = np.asarray((qp <= low) | (qp >= high))
+    free = ~at_limit if not at_limit.all() else at_limit
+    constant = np.median((measured - requested)[free]) if known.any() else 0
+    baseline = qp - measured
+    allowed = np.clip(baseline + requested + constant, low, high) - baseline - constant
+    return (
+        requested,
+        allowed.astype(np.float32),
+        (measured - constant).astype(np.float32),
+        _carried(reading)[known],
+        at_limit,
+    )
+
+
+def judge(blocks: Blocks, method: str, frames: int, plan: EncoderPlan) -> OffsetsApplied:
+    """The verdict on all blocks together."""
+    requested, measured = blocks.allowed, blocks.measured
+    if blocks.known_share < _LEAST_KNOWN_SHARE or requested.std() < _LEAST_SPREAD:
+        why = "the blocks are at the end of the encoder's QPs, where offsets have no room: use another crf or bitrate"
+        return OffsetsApplied(method, "not-measured", why, frames, requested.size)
+    slope = float(np.polyfit(requested, measured, 1)[0])
+    correlation = float(np.corrcoef(requested, measured)[0, 1]) if measured.std() > _LEAST_MEASURED else 0.0
+    full = 1.0 if method == "bitstream" else 0.5
+    if correlation >= 0.5 and slope >= full / 2:
+        verdict = "applied"
+    else:
+        verdict = "weak" if correlation >= 0.2 and slope >= full / 10 else "not-applied"
+    common = {"frames": frames, "blocks": requested.size, "slope": slope, "correlation": correlation}
+    if method == "effect":
+        why = f"{plan.spec.codec} exports no QP: error around each block against a plain encode's, in dB for each QP step"
+        return OffsetsApplied(method, verdict, why, **common)  # type: ignore[arg-type]
+    applied = np.abs(blocks.measured - blocks.requested) <= 1.0
+    return OffsetsApplied(
+        method,
+        verdict,
+        "QP of each block in the file"
+        + (" against a plain encode's at the same frame" if plan.spec.codec == "h264" else " against its frame's"),
+        share_applied=float(applied.mean()),
+        share_snapped=float((~applied & blocks.carried).mean()),
+        share_clipped=float((~applied & blocks.at_limit).mean()),
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def _carried(reading: _Reading) -> BoolArray:
+    carried = np.zeros(reading.requested.shape, np.bool_)
+    if reading.in_file is not None:
+        carried[:, 1:] = reading.in_file[:, 1:] == reading.in_file[:, :-1]
+    return carried
+
+
+def _read_h264(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
+    plain = _plain_frame(plan, source, sample.pts_seconds)
+    if plain is None:
+        return None
+    in_file, baseline = qp_blocks(there, plan.grid), qp_blocks(plain, plan.grid)
+    if in_file is None or baseline is None:
+        return None
+    low, high = 0.0, plan.qp_range
+    # Of a plain encode that is at the end of the range nobody knows how far beyond it would have gone.
+    known = np.where((baseline > low) & (baseline < high), baseline, np.float32(np.nan))
+    return _Reading(sample.delta_qp, in_file - known, in_file, (low, high))
+
+
+def _read_vp9(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
+    if there.key_frame:
+        return None
+    in_file = qp_blocks(there, plan.grid)
+    if in_file is None:  # a frame without segments: all blocks have the same QP
+        return _Reading(sample.delta_qp, np.zeros_like(sample.delta_qp))
+    low, high = vp9_steps(np.array([0, 255]))
+    return _Reading(sample.delta_qp, in_file, in_file, (float(low), float(high)))
+
+
+def _read_effect(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
+    original = _frame_at(source, sample.pts_seconds)
+    plain = _plain_frame(plan, source, sample.pts_seconds)
+    if original is None or plain is None:
+        return None
+    ours, theirs = (_around(_block_error(original, coded, plan.grid)) for coded in (there, plain))
+    return _Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32))
+
+
+def _around(values: FloatArray) -> FloatArray:
+    """The mean over each block and its eight neighbours: the error of one block alone is mostly chance."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 1, mode="edge"), (3, 3))
+    return np.asarray(windows.mean(axis=(2, 3)), np.float32)
+
+
+def _block_error(original: VideoFrame, coded: VideoFrame, grid: BlockGrid) -> FloatArray:
+    """[rows, cols] mean squared luma error on the 8-bit scale, at least 0.01 (rounding)."""
+    difference = _luma(original) - _luma(coded)
+    padded = np.full((grid.rows * grid.block_px, grid.cols * grid.block_px), np.nan, np.float32)
+    padded[: difference.shape[0], : difference.shape[1]] = difference**2
+    cells = padded.reshape(grid.rows, grid.block_px, grid.cols, grid.block_px)
+    return np.asarray(np.maximum(np.nanmean(cells, axis=(1, 3)), 0.01), np.float32)
+
+
+def _luma(frame: VideoFrame) -> NDArray[np.float32]:
+    return frame.reformat(format="gray").to_ndarray().astype(np.float32)
+
+
+def _frame_at(path: Path, seconds: float, export: str = "") -> VideoFrame | None:
+    with closing(frames_from(path, seconds, export=export)) as frames:
+        return next(frames, None)
+
+
+def _plain_frame(plan: EncoderPlan, source: Path, seconds: float) -> VideoFrame | None:
+    """The first frame of a plain encode that begins at a time; no more is encoded than the first packet needs."""
+    session = EncoderSession(replace(plan, has_offsets=False))
+    decoder = av.CodecContext.create(plan.spec.codec, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.options = {"export_side_data": EXPORT}
+    with closing(frames_from(source, seconds)) as frames:
+        for frame in frames:
+            for packet in session.send(frame, None):
+                return _decode_one(decoder, packet)
+    for packet in session.flush():
+        return _decode_one(decoder, packet)
+    return None
+
+
+def _decode_one(decoder: VideoCodecContext, packet: Packet[Any]) -> VideoFrame | None:
+    frames = [*decoder.decode(packet), *decoder.decode(None)]
+    return frames[0] if frames else None

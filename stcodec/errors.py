@@ -1,0 +1,47 @@
+"""Every exception stcodec raises on purpose.
+
+    StcodecError
+    ├── MediaError        a file can't be read, decoded, copied or written
+    ├── AttentionError    a source of attention can't be opened or gave an unusable map
+    ├── OptionsError      a combination of options that can't work (also a ValueError)
+    ├── EncoderError      the encoder refused its input, or offsets can't reach it
+    ├── VerifyError       the result was read back and is not what was asked for
+    ├── TargetError       a quality that was asked for can't be reached
+    └── BatchError        a set of jobs can't go on
+
+A message says what went wrong, the value, what is allowed and what to do.
+"""
+
+from __future__ import annotations
+
+
+class StcodecError(Exception):
+    """Base of all errors that stcodec raises on purpose."""
+
+
+class MediaError(StcodecError):
+    """A media file can't be read, decoded, copied or written."""
+
+
+class AttentionError(StcodecError):
+    """A source of attention can't be opened, or its maps can't be used."""
+
+
+class OptionsError(StcodecError, ValueError):
+    """An option, or a combination of options, that can't work."""
+
+
+class EncoderError(StcodecError):
+    """The encoder is missing, refused its input, or can't be given offsets."""
+
+
+class VerifyError(StcodecError):
+    """The finished file was read back and is not what was asked for."""
+
+
+class TargetError(StcodecError):
+    """A quality that was asked for can't be reached with this encoder and these options."""
+
+
+class BatchError(StcodecError):
+    """A set of jobs can't go on."""

@@ -1,0 +1,250 @@
+"""`stcodec.evaluate.compare`: files of any encoder, scored against their reference."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stcodec.errors import MediaError, OptionsError
+from stcodec.evaluate.catalogue import DEFAULT_METRICS, choose_metrics
+from stcodec.evaluate.gaze import LEAD_SECONDS
+from stcodec.evaluate.guidance import Guide, write_weights
+from stcodec.evaluate.output import check_folder, make_folder, write_all
+from stcodec.evaluate.pairs import check_alike, frame_times, time_shift
+from stcodec.evaluate.progress import EvaluateSink, StageMeter
+from stcodec.evaluate.provenance import all_versions, encoder_signature, machine
+from stcodec.evaluate.results import Arm, ClipInfo, Curve, Evaluation, Failure, Metric, Point
+from stcodec.evaluate.score import Comparison, Measured, measure
+from stcodec.evaluate.summary import scores_of, series_of
+from stcodec.evaluate.workers import Workers, cores, threads_each
+from stcodec.media.decode import VideoReader
+from stcodec.media.output import work_folder
+from stcodec.media.packets import video_bytes
+from stcodec.media.paths import check_input, display_name
+from stcodec.types import TimeArray, VideoInfo
+
+_SLACK_SECONDS = 1e-6
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """By what, and how, files are scored."""
+
+    gaze: Path | None = None
+    """CSV of fixations in the reference."""
+    weights: str | None = None
+    """A source of attention instead; without either only whole-frame metrics are scored."""
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+    jobs: int | None = None
+    """Files scored side by side; None = one a core."""
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise OptionsError(f"jobs is {self.jobs}: it must be 1 or more")
+        if self.gaze is not None and self.weights is not None:
+            raise OptionsError("gaze and weights exclude each other: give one")
+
+    @property
+    def guide(self) -> Guide | None:
+        """By what attended scores are weighted."""
+        if self.gaze is not None:
+            return Guide(f"gaze:{self.gaze}")
+        return None if self.weights is None else Guide(self.weights)
+
+
+@dataclass(frozen=True)
+class FileScores:
+    """A file that was scored."""
+
+    path: Path
+    video: VideoInfo
+    frames: int
+    kbps: float
+    video_bytes: int
+    measured: Measured
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """A file to be scored."""
+
+    reference: Path
+    times: tuple[float, ...]
+    """Of the reference's frames, as `frame_times` has them."""
+    path: Path
+    metrics: tuple[str, ...]
+    weights: Path | None
+    threads: int
+
+    def run(self) -> FileScores:
+        """Score it. Raises MediaError if its frames are not the reference's."""
+        with VideoReader(self.reference) as reference, VideoReader(self.path) as distorted:
+            check_alike(reference.info, distorted.info, distorted.name)
+            video = distorted.info
+        times = frame_times(self.path)
+        shift = time_shift(np.array(self.times), times, display_name(self.path))
+        size = video_bytes(self.path)
+        kbps = size * 8 / 1000 / _duration(times, video)
+        wanted = Comparison(self.reference, self.path, self.metrics, self.weights, shift, self.threads)
+        return FileScores(self.path, video, len(times), kbps, size, measure(wanted))
+
+
+def compare(
+    reference: str | os.PathLike[str],
+    files: Sequence[str | os.PathLike[str]],
+    *,
+    options: CompareOptions | None = None,
+    report: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    command: str = "",
+    progress: EvaluateSink | None = None,
+) -> Evaluation:
+    """Score files against a reference of the same size, all of whose frames they hold, found by their times.
+
+    report: a folder for results.json, results.csv and report.html. A file or a metric that fails is noted in
+    `Evaluation.failures`, and the rest goes on. The results have an arm and a curve for each file.
+    Raises OptionsError, MediaError or AttentionError if it can't begin, MediaError if no file could be scored.
+    """
+    options = options or CompareOptions()
+    jobs = options.jobs or cores()
+    source, paths = check_input(reference), [check_input(path) for path in files]
+    metrics = choose_metrics(options.metrics, has_weights=options.guide is not None)
+    if report is not None:
+        check_folder(Path(report), overwrite=overwrite)
+    times = frame_times(source)
+    failures: list[Failure] = []
+    with work_folder() as work, Workers(jobs, work) as workers:
+        weights = _weights(options, source, len(times), work)
+        names = tuple(metric.name for metric in metrics)
+        tasks = [FileTask(source, tuple(times), path, names, weights, threads_each(jobs)) for path in paths]
+        found: dict[int, FileScores] = {}
+        meter = StageMeter(progress, "points", len(tasks))
+        for outcome in workers.run(tasks):
+            name = display_name(paths[outcome.place])
+            if outcome.error is None:
+                found[outcome.place] = outcome.result
+            else:
+                failures.append(Failure(display_name(source.stem), "pair", outcome.error, arm=name))
+            meter.step(name)
+    if not found:
+        raise MediaError(failures[0].message)
+    scored = _named([found[place] for place in sorted(found)])
+    results = _results(source, times, options, metrics, scored, failures, command)
+    if report is not None:
+        make_folder(Path(report))
+        write_all(results, Path(report))
+    return results
+
+
+def _weights(options: CompareOptions, source: Path, frames: int, work: Path) -> Path | None:
+    if options.guide is None:
+        return None
+    path = work / "weights.npy"
+    write_weights(source, options.guide, frames, path)
+    return path
+
+
+def _named(scored: Sequence[FileScores]) -> dict[str, FileScores]:
+    """The files by names that tell them apart."""
+    names = [display_name(one.path.name) for one in scored]
+    if len(set(names)) < len(names):
+        names = [display_name(one.path) for one in scored]
+    if len(set(names)) < len(names):
+        names = [f"{number}: {name}" for number, name in enumerate(names, start=1)]
+    return dict(zip(names, scored, strict=True))
+
+
+def _results(
+    source: Path,
+    times: TimeArray,
+    options: CompareOptions,
+    metrics: tuple[Metric, ...],
+    files: Mapping[str, FileScores],
+    failures: Sequence[Failure],
+    command: str,
+) -> Evaluation:
+    clip = _clip(source, times, options)
+    failed = [
+        Failure(clip.name, metric, message, arm=name)
+        for name, scores in files.items()
+        for metric, message in scores.measured.failed.items()
+    ]
+    curves = (Curve(clip.name, "", name, False, (_point(scores, clip.scored),)) for name, scores in files.items())
+    return Evaluation(
+        kind="compare",
+        command=display_name(command),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        machine=machine(),
+        versions=all_versions(()),
+        settings={},
+        metrics=metrics,
+        headline_metric=metrics[0].name,
+        clips=(clip,),
+        arms=tuple(Arm(name, "", _description(scores)) for name, scores in files.items()),
+        curves=tuple(curves),
+        savings=(),
+        headlines=(),
+        viewers=(),
+        failures=(*failures, *failed),
+        notes=_notes(clip, options),
+    )
+
+
+def _clip(source: Path, times: TimeArray, options: CompareOptions) -> ClipInfo:
+    with VideoReader(source) as reader:
+        video = reader.info
+    since = times - times[0]
+    lead = LEAD_SECONDS if options.gaze is not None else 0.0
+    scored = since >= lead - _SLACK_SECONDS
+    if not scored.any():
+        raise MediaError(f"{display_name(source)}: ends before {lead:g} s, and with gaze so much is not scored")
+    text = "" if options.guide is None else display_name(options.guide.text)
+    return ClipInfo(
+        name=display_name(source.stem),
+        path=display_name(source),
+        width_px=video.display_width_px,
+        height_px=video.display_height_px,
+        frames_per_second=float(video.frame_rate) if video.frame_rate else None,
+        seconds=tuple(since.tolist()),
+        scored=tuple(scored.tolist()),
+        prepared="",
+        weights="gaze" if options.gaze is not None else text,
+        weights_source=text,
+    )
+
+
+def _point(scores: FileScores, scored: Sequence[bool]) -> Point:
+    return Point(
+        crf=None,
+        kbps=scores.kbps,
+        video_bytes=scores.video_bytes,
+        frames=scores.frames,
+        scores=scores_of(scores.measured.raw, scored),
+        series=series_of(scores.measured.raw),
+        name=display_name(scores.path),
+    )
+
+
+def _description(scores: FileScores) -> str:
+    video = scores.video
+    by = " ".join(f"{name} {version}" for name, version in encoder_signature(scores.path).items())
+    return ", ".join(part for part in (f"{video.codec} {video.pix_fmt}", by, f"{scores.frames} frames") if part)
+
+
+def _notes(clip: ClipInfo, options: CompareOptions) -> tuple[str, ...]:
+    if options.gaze is not None:
+        return (f"the first {LEAD_SECONDS:g} s are left out of all scores: gaze then rests where it was called to",)
+    if options.weights is not None:
+        return (f"attended scores are weighted by {clip.weights}: no result for a file that the same source guided",)
+    return ("without --gaze or --weights only whole-frame metrics are scored",)
+
+
+def _duration(times: TimeArray, video: VideoInfo) -> float:
+    """Seconds that the frames are shown for."""
+    last = float(1 / video.frame_rate) if video.frame_rate else 0.0
+    return float(times[-1] - times[0]) + last or 1.0

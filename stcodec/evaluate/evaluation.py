@@ -1,0 +1,131 @@
+"""`stcodec.evaluate.run`: every clip, encoder, arm and CRF encoded and scored, and what follows from it written down."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stcodec.errors import MediaError, OptionsError
+from stcodec.evaluate.cache import open_cache
+from stcodec.evaluate.gather import curves_of
+from stcodec.evaluate.options import EvaluateOptions
+from stcodec.evaluate.output import check_folder, make_folder, write_all
+from stcodec.evaluate.plan import EvaluationPlan, make_plan
+from stcodec.evaluate.progress import EvaluateSink
+from stcodec.evaluate.provenance import all_versions, machine
+from stcodec.evaluate.results import Curve, Evaluation
+from stcodec.evaluate.stages import Stages
+from stcodec.evaluate.summary import best_arm, headlines, savings
+from stcodec.evaluate.workers import Workers, cores, threads_each
+from stcodec.media.paths import display_name
+
+
+@dataclass(frozen=True)
+class EvaluateRun:
+    """What the figures do not depend on."""
+
+    jobs: int | None = None
+    """Processes side by side; None = as many as there are cores."""
+    cache: Path | None = None
+    """Folder of what was made; None = "cache" in the report's folder."""
+    overwrite: bool = False
+    """Replace the results that are in the report's folder."""
+    command: str = ""
+    """The command line, for the results."""
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise OptionsError(f"jobs is {self.jobs}: it must be 1 or more")
+
+
+def run(
+    clips: Sequence[str | os.PathLike[str]],
+    report: str | os.PathLike[str],
+    *,
+    options: EvaluateOptions | None = None,
+    running: EvaluateRun | None = None,
+    progress: EvaluateSink | None = None,
+) -> Evaluation:
+    """Evaluate clips; write results.json, results.csv, report.html and its pictures into the folder `report`.
+
+    clips: files, folders and patterns. A point, a metric or a clip that fails is noted in `Evaluation.failures`, and the
+    rest goes on. What was made stays in the cache: the same call goes on where a killed one ended. With more than one job
+    processes are started anew, so that a script needs its `if __name__ == "__main__":`.
+    Raises OptionsError, MediaError or AttentionError if it can't begin, MediaError if no point came of it.
+    """
+    running, folder = running or EvaluateRun(), Path(report)
+    check_folder(folder, overwrite=running.overwrite)
+    plan = make_plan([os.fspath(one) for one in clips], options or EvaluateOptions())
+    make_folder(folder)
+    jobs = running.jobs or cores()
+    with open_cache(running.cache or folder / "cache") as cache, Workers(jobs, cache.work) as workers:
+        stages = Stages(plan, cache, workers, threads_each(jobs), progress)
+        results = _evaluation(stages, plan, folder, running.command, jobs)
+    write_all(results, folder)
+    return results
+
+
+def _evaluation(stages: Stages, plan: EvaluationPlan, folder: Path, command: str, jobs: int) -> Evaluation:
+    """Do all of it. Raises MediaError if there is not one point."""
+    works = stages.guided(stages.references())
+    points = stages.points(works)
+    curves = [curve for work in works for curve in curves_of(plan, work, points)]
+    if not curves:
+        first = stages.failures[0]
+        raise MediaError(first.message if first.clip in first.message else f"{first.clip}: {first.message}")
+    found = savings(curves, plan.metrics)
+    lines = headlines(found, plan.options.encoders, plan.arms(), plan.metrics)
+    best = best_arm(lines, plan.options.encoders[0], plan.metrics[0].name)
+    viewers = stages.viewers(works, curves, best, folder)
+    return Evaluation(
+        kind="evaluate",
+        command=display_name(command),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        machine=machine(),
+        versions=all_versions({place.encoder: scored.encoded.path for place, scored in points.items()}.values()),
+        settings=_settings(plan.options, jobs),
+        metrics=plan.metrics,
+        headline_metric=plan.metrics[0].name,
+        clips=tuple(work.info() for work in works),
+        arms=plan.arms(),
+        curves=tuple(curves),
+        savings=found,
+        headlines=lines,
+        viewers=viewers,
+        failures=tuple(stages.failures),
+        notes=(*plan.notes(), *_self_weighted_notes(curves)),
+    )
+
+
+def _settings(options: EvaluateOptions, jobs: int) -> dict[str, str]:
+    """What was chosen, by flag."""
+    chosen = {
+        "encoder": " ".join(options.encoders),
+        "preset": ",".join(f"{name}={preset}" if name else preset for name, preset in options.presets.items()),
+        "crf": " ".join(f"{crf:g}" for crf in options.crfs),
+        "arms": " ".join(
+            arm.name if arm.source in ("none", arm.name) else f"{arm.name}={arm.source}" for arm in options.arms
+        ),
+        "weights": options.weights or "",
+        "frames": "" if options.frames is None else str(options.frames),
+        "scale": "half from 720 lines" if options.halve else f"{options.scale:g}",
+        "opt": " ".join(f"{key}={value}" for key, value in options.encode.extra.items()),
+        "keyint": "" if options.encode.keyint is None else str(options.encode.keyint),
+        "split-seed": str(options.split_seed),
+        "threads": str(options.threads),
+        "jobs": str(jobs),
+    }
+    return {name: display_name(text) for name, text in chosen.items() if text}
+
+
+def _self_weighted_notes(curves: Sequence[Curve]) -> list[str]:
+    arms = list(dict.fromkeys(curve.arm for curve in curves if curve.self_weighted))
+    if not arms:
+        return []
+    return [
+        f"self-weighted: {', '.join(arms)}: the source that guided these encodes also weights their scores, so that their "
+        "attended figures are no result"
+    ]

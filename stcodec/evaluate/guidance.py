@@ -1,0 +1,195 @@
+"""Where viewers look in a clip, made once: the maps that guide its encodes, and the densities that weight its scores.
+
+Maps are made of the original, so that files of maps, masks and gaze fit as they are; they meet the frames that are encoded
+by time. Every encode of an arm reads the same file of maps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import stcodec
+from stcodec.attention import AttentionSession, AttentionSource, open_source, source_parts
+from stcodec.attention.gaze import GazeSource
+from stcodec.attention.grids import filled, shrink
+from stcodec.attention.registry import GROUP
+from stcodec.errors import AttentionError, OptionsError
+from stcodec.evaluate.cache import Cache, code_version, content_hash, key_of
+from stcodec.evaluate.gaze import check_gaze
+from stcodec.evaluate.reference import Reference
+from stcodec.media.clips import ClipMaker, export_for
+from stcodec.media.decode import VideoReader
+from stcodec.media.map_writer import MapWriter
+from stcodec.pipeline.feed import FeedCounts, attended, with_shots
+from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
+
+_CODE = ("attention", "media", "model", "types.py", "evaluate/guidance.py", "evaluate/gaze.py")
+_GAZE = "gaze:"
+_LONGEST_SIDE = 240
+"""Cells of a stored density: those of gaze have 160, and scoring reads between them."""
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A source of attention for one clip."""
+
+    text: str
+    """As the user writes it."""
+    observers: tuple[int, ...] | None = None
+    """Of a recording of gaze, only these; None = all."""
+
+    def open(self, original: VideoInfo) -> AttentionSource:
+        """The source. Raises what `open_source` raises, and AttentionError for gaze that is not of this video."""
+        if self.text.startswith(_GAZE):
+            gaze = GazeSource(self.text.removeprefix(_GAZE), observers=self.observers)
+            check_gaze(gaze, original)
+            return gaze
+        source = open_source(self.text)
+        if source is None:
+            raise OptionsError(f"{self.text!r} has no maps: name another source")
+        return source
+
+    def identity(self) -> tuple[tuple[str, Any], ...]:
+        """What the maps depend on, part by part: names, the contents of files, versions of foreign packages."""
+        return tuple((_part_identity(text), weight) for weight, text in source_parts(self.text))
+
+    def shares_with(self, other: Guide) -> bool:
+        """Whether (a part of) this is (a part of) the other: the same source, the same file, the same observers."""
+        if self.observers is not None and other.observers is not None and not set(self.observers) & set(other.observers):
+            return False
+        return bool({part for part, _ in self.identity()} & {part for part, _ in other.identity()})
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The maps of a clip by one source, as a file for `map:`."""
+
+    path: Path
+    content: str
+    """Hash of the file."""
+
+
+@dataclass(frozen=True)
+class MapsTask:
+    """Maps to be made."""
+
+    reference: Reference
+    guide: Guide
+    cache: Cache
+
+    def run(self) -> Maps:
+        """Make them, or find them made. Raises AttentionError, OptionsError or MediaError."""
+        place = self.cache.place("maps", _key(self.reference, self.guide), ".mkv")
+        if not place.exists():
+            with self.cache.writing(place) as temporary:
+                _write_maps(self.reference, self.guide, temporary)
+        return Maps(place, content_hash(place))
+
+
+@dataclass(frozen=True)
+class WeightsTask:
+    """Densities to be made."""
+
+    reference: Reference
+    guide: Guide
+    cache: Cache
+
+    def run(self) -> Maps:
+        """Make the density at each frame, or find it made: float32 [T, h, w] in a .npy file, in coded orientation.
+
+        Raises AttentionError, OptionsError or MediaError.
+        """
+        place = self.cache.place("weights", _key(self.reference, self.guide), ".npy")
+        if not place.exists():
+            with self.cache.writing(place) as temporary:
+                write_weights(self.reference.original, self.guide, len(self.reference.seconds), temporary)
+        return Maps(place, content_hash(place))
+
+
+def write_weights(original: Path, guide: Guide, frames: int, path: Path) -> None:
+    """Write the density at each of the first frames of a video: float32 [T, h, w] in coded orientation, on any scale."""
+    stored: NDArray[np.float32] | None = None
+    for index, density in enumerate(densities(original, guide, frames)):
+        density = shrink(density, _LONGEST_SIDE)  # noqa: PLW2901
+        if stored is None:
+            stored = np.lib.format.open_memmap(path, "w+", np.float32, (frames, *density.shape))
+        stored[index] = density
+
+
+def densities(original: Path, guide: Guide, frames: int) -> Iterator[FloatArray]:
+    """The density at each of the first frames of a video, [h, w] in coded orientation, on any scale; none is all zero."""
+    with VideoReader(original) as opened:
+        source = guide.open(opened.info)
+    if not (source.spec.thumbnail_side_px or source.spec.motion_vectors):
+        source = _AtEveryFrame(source)
+    with VideoReader(original, export=export_for(source.spec)) as reader:
+        shown = islice(reader.frames(), frames)
+        for _, saliency in attended(shown, reader.info, source, lambda saliency: saliency, FeedCounts()):
+            yield filled(saliency)
+
+
+class _AtEveryFrame(AttentionSource):
+    """A source that looks at no pictures, asked at every frame instead of a few times a second: nothing is interpolated."""
+
+    def __init__(self, source: AttentionSource) -> None:
+        self.name = source.name
+        self.spec = replace(source.spec, maps_per_second=math.inf if source.spec.maps_per_second else 0.0)
+        self.lookahead_seconds = source.lookahead_seconds
+        self._source = source
+
+    def open(self, video: VideoInfo) -> AttentionSession:
+        return self._source.open(video)
+
+
+def _write_maps(reference: Reference, guide: Guide, path: Path) -> None:
+    with VideoReader(reference.original) as opened:
+        source = guide.open(opened.info)
+    with VideoReader(reference.path) as encoded:
+        duration = encoded.info.duration_seconds
+    with VideoReader(reference.original, export=export_for(source.spec)) as reader:
+        covered = replace(reader.info, duration_seconds=duration)
+        tags = {"STCODEC_SOURCE": source.name, "STCODEC_VERSION": stcodec.__version__}
+        with MapWriter(path, covered, tags) as writer:
+            for track in _tracks(reader, source, len(reference.seconds)):
+                writer.write(track)
+
+
+def _tracks(reader: VideoReader, source: AttentionSource, frames: int) -> Iterator[SaliencyTrack]:
+    session = source.open(reader.info)
+    maker = ClipMaker(reader.info, source.spec)
+    for frame, starts in with_shots(islice(reader.frames(), frames), reader.info, source):
+        clip = maker.push(frame, starts)
+        if clip is not None:
+            yield session.attend(clip)
+    last = session.finish()
+    if last is not None:
+        yield last
+
+
+def _key(reference: Reference, guide: Guide) -> str:
+    return key_of(reference=reference.key, guide=guide.identity(), observers=guide.observers, code=code_version(*_CODE))
+
+
+def _part_identity(text: str) -> str:
+    name, _, argument = text.partition(":")
+    if argument and Path(argument).exists():
+        return content_hash(Path(argument))
+    versions = [str(point.dist.version) for point in entry_points(group=GROUP, name=name) if point.dist is not None]
+    return " ".join([text, *versions])
+
+
+def check_source(text: str) -> None:
+    """Raise what opening a source raises, so that a wrong name is said before anything is made."""
+    if text.startswith(_GAZE):
+        GazeSource(text.removeprefix(_GAZE))
+    elif open_source(text) is None:
+        raise AttentionError(f"{text!r} has no maps: name another source")

@@ -1,0 +1,174 @@
+"""One point of a curve: an encode and its scores, each found in the cache or made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stcodec.encoders.guards import join_params, parse_params
+from stcodec.encoders.hdr import hdr_metadata
+from stcodec.encoders.plan import make_plan
+from stcodec.errors import MediaError
+from stcodec.evaluate.cache import Cache, code_version, key_of
+from stcodec.evaluate.guidance import Maps
+from stcodec.evaluate.reference import Reference
+from stcodec.evaluate.score import Comparison, Measured, measure
+from stcodec.media.decode import VideoReader
+from stcodec.options import EncodeOptions, OffsetPolicy
+from stcodec.pipeline.encode import encode
+
+_PLAIN_CODE = ("encoders", "media", "pipeline", "options.py", "types.py", "evaluate/points.py")
+_GUIDED_CODE = (*_PLAIN_CODE, "attention", "qp")
+_SCORE_CODE = ("metrics", "media", "evaluate/score.py", "evaluate/pairs.py")
+_ENDING = ".mkv"
+_OWN = ("crf", "preset", "b", "g")
+
+
+@dataclass(frozen=True)
+class EncodeTask:
+    """An encode to be made."""
+
+    reference: Reference
+    options: EncodeOptions
+    """With attention "none", or anything else: then the maps are what guides."""
+    maps: Maps | None
+    threads: int
+    read_back: bool
+    """Also look, when it is made, whether the offsets are in the file, where the bitstream shows them."""
+    cache: Cache
+
+    def run(self) -> Encoded:
+        """Make it, or find it made. Raises what `stcodec.encode` raises."""
+        key = self._key()
+        path = self.cache.place("encodes", key, _ENDING)
+        facts = self.cache.place("encodes", key, ".json")
+        known = self.cache.read_json(facts)
+        if known is None or not path.exists():
+            with self.cache.writing(path) as temporary:
+                known = self._encode(temporary)
+            self.cache.write_json(facts, known)  # last: with it the entry counts
+            return Encoded(path, key, False, **known)
+        return Encoded(path, key, True, **known)
+
+    def _encode(self, path: Path) -> dict[str, Any]:
+        options = self._options()
+        report = encode(self.reference.path, path, options=options, verify=None if self.read_back else False, overwrite=True)
+        return {
+            "video_bytes": report.video_bytes,
+            "kbps": report.video_kbps,
+            "frames": report.frames,
+            "mean_delta_qp": report.mean_delta_qp,
+            "seconds": report.wall_seconds,
+            "verdict": report.offsets_applied.verdict if self.maps is not None and self.read_back else "",
+        }
+
+    def _options(self) -> EncodeOptions:
+        """What `encode` is asked for: the arm's maps, and the settings that all arms share."""
+        attention = "none" if self.maps is None else f"map:{self.maps.path}"
+        extra = _with_threads(self.options.encoder, self.options.extra, self.threads)
+        if self.maps is None:
+            extra = self._shared(extra)
+        return replace(self.options, attention=attention, extra=extra)
+
+    def _shared(self, extra: Mapping[str, str]) -> dict[str, str]:
+        """The encoder's options of a guided encode, for the plain one: only the offsets shall differ."""
+        guided = replace(self.options, attention="center", extra=extra)
+        with VideoReader(self.reference.path) as reader:
+            plan = make_plan(guided, reader.info, hdr_metadata(reader.first_frame))
+        own = {*_OWN, "cpu-used"} if self.options.preset is not None else set(_OWN)
+        return {key: value for key, value in plan.options.items() if key not in own}
+
+    def _key(self) -> str:
+        maps, options = self.maps, self.options
+        if maps is None:
+            options = replace(options, attention="none", policy=OffsetPolicy(), levels=None)
+        else:
+            options = replace(options, attention="guided")
+        return key_of(
+            reference=self.reference.key,
+            options=asdict(options),
+            threads=self.threads,
+            maps=None if maps is None else maps.content,
+            code=code_version(*(_PLAIN_CODE if maps is None else _GUIDED_CODE)),
+        )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An encode that was made."""
+
+    path: Path
+    key: str
+    from_cache: bool
+    video_bytes: int
+    kbps: float
+    frames: int
+    mean_delta_qp: float | None
+    seconds: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An encode with its scores."""
+
+    encoded: Encoded
+    raw: dict[str, list[float]]
+    """See `Measured.raw`."""
+    failed: dict[str, str]
+
+
+@dataclass(frozen=True)
+class PointTask:
+    """A point to be made."""
+
+    encode: EncodeTask
+    metrics: tuple[str, ...]
+    weights: Maps | None
+    threads: int
+    """Of libvmaf."""
+
+    def run(self) -> Scored:
+        """Encode and score, or find what was encoded and scored. Raises what encoding raises, and MediaError."""
+        encoded = self.encode.run()
+        raw: dict[str, list[float]] = {}
+        for metric in self.metrics:
+            known = self._cache.read_json(self._place(encoded, metric))
+            if known is not None:
+                raw[metric] = known
+        missing = tuple(metric for metric in self.metrics if metric not in raw)
+        failed: dict[str, str] = {}
+        if missing:
+            measured = self._measure(encoded, missing)
+            for metric, values in measured.raw.items():
+                self._cache.write_json(self._place(encoded, metric), values)
+            raw |= measured.raw
+            failed = measured.failed
+        return Scored(encoded, raw, failed)
+
+    def _measure(self, encoded: Encoded, metrics: tuple[str, ...]) -> Measured:
+        reference = self.encode.reference
+        if encoded.frames != len(reference.seconds):
+            raise MediaError(f"{reference.clip}: {encoded.frames} frames were encoded of {len(reference.seconds)}")
+        weights = None if self.weights is None else self.weights.path
+        return measure(Comparison(reference.path, encoded.path, metrics, weights, shift_seconds=None, threads=self.threads))
+
+    @property
+    def _cache(self) -> Cache:
+        return self.encode.cache
+
+    def _place(self, encoded: Encoded, metric: str) -> Path:
+        by_gaze = metric.endswith(("-attended", "-background"))
+        weights = self.weights.content if by_gaze and self.weights is not None else None
+        key = key_of(encoded=encoded.key, metric=metric, weights=weights, code=code_version(*_SCORE_CODE))
+        return self._cache.place("scores", key, ".json")
+
+
+def _with_threads(encoder: str, extra: Mapping[str, str], threads: int) -> dict[str, str]:
+    """The encoder's options with a number of threads, unless the user gave one."""
+    if encoder == "libx265":
+        params = {"pools": str(threads), "frame-threads": str(threads), **parse_params(extra.get("x265-params", ""))}
+        return {**extra, "x265-params": join_params(params)}
+    return {"threads": str(threads), **extra}

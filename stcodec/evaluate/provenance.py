@@ -1,0 +1,67 @@
+"""What a result came from: versions, machine, the encoders inside the files."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from stcodec.errors import StcodecError
+from stcodec.evaluate.workers import cores
+from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
+from stcodec.pipeline.summary import versions
+
+_PACKAGES = ("bjontegaard", "opencv-python-headless")
+_SIGNATURES = {
+    "x264": re.compile(rb"x264 - core (\d+[^-]*?) - "),
+    "x265": re.compile(rb"x265 \(build (\d+)\) - ([\w.+-]+)"),
+}
+"""What encoders write about themselves into the first packet."""
+_SEARCHED_BYTES = 1 << 18
+
+
+def all_versions(encodes: Iterable[Path]) -> dict[str, str]:
+    """Versions by name: libraries, programs, and the encoders that some files were made by."""
+    found = {**versions(), **{name: _package(name) for name in _PACKAGES}}
+    try:
+        found["ffmpeg program"] = ffmpeg_version(find_ffmpeg())
+    except (StcodecError, OSError) as error:
+        found["ffmpeg program"] = str(error)
+    for path in encodes:
+        found |= {name: text for name, text in encoder_signature(path).items() if name not in found}
+    return found
+
+
+def encoder_signature(path: Path) -> dict[str, str]:
+    """The encoder's name and version as it wrote them into a file; empty if it wrote none."""
+    with path.open("rb") as file:
+        start = file.read(_SEARCHED_BYTES)
+    return {
+        name: b" ".join(match.groups()).decode("ascii", "replace").strip()
+        for name, pattern in _SIGNATURES.items()
+        if (match := pattern.search(start))
+    }
+
+
+def machine() -> dict[str, str]:
+    """Of what kind this machine is."""
+    return {"system": f"{platform.system()} {platform.machine()}", "processor": _processor(), "cores": str(cores())}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or os.uname().machine
+
+
+def _package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,111 @@
+"""The frames that are encoded and that all results are compared with: the clip itself, or a lossless part of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stcodec.evaluate.cache import Cache, code_version, content_hash, key_of
+from stcodec.evaluate.clips import ClipFile
+from stcodec.evaluate.options import EvaluateOptions
+from stcodec.media.decode import VideoReader
+from stcodec.media.lossless import SUFFIX, write_lossless
+from stcodec.media.shots import mark_shots
+from stcodec.types import VideoInfo
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A clip, ready to be encoded."""
+
+    clip: str
+    """Its name."""
+    original: Path
+    path: Path
+    """The frames that are encoded: the original, or a lossless file in the cache."""
+    key: str
+    """Hash of everything that its frames depend on."""
+    frames: int | None
+    """How many of the original's frames were asked for; None = all."""
+    scale: float
+    width_px: int
+    """In display orientation, as encoded."""
+    height_px: int
+    frames_per_second: float | None
+    seconds: tuple[float, ...]
+    """[T] time of each frame since the first."""
+    shots: tuple[float, ...]
+    """Seconds at which shots begin."""
+
+    @property
+    def prepared(self) -> str:
+        """What was done to the clip, for people; "" if nothing."""
+        cut = f"first {len(self.seconds)} frames" if self.frames is not None else ""
+        scaled = f"scaled by {self.scale:g} to {self.width_px}x{self.height_px}" if self.scale != 1 else ""
+        return ", ".join(part for part in (cut, scaled) if part)
+
+
+@dataclass(frozen=True)
+class ReferenceTask:
+    """A clip to be prepared."""
+
+    clip: ClipFile
+    options: EvaluateOptions
+    cache: Cache
+
+    def run(self) -> Reference:
+        """Prepare it, or find it prepared. Raises MediaError."""
+        original, cache = self.clip.path, self.cache
+        with VideoReader(original) as reader:
+            scale, frames = self.options.scale_for(_lines(reader.info)), self.options.frames
+            as_it_is = scale == 1 and frames is None
+            key = key_of(
+                content=content_hash(original),
+                frames=frames,
+                scale=scale,
+                code=code_version("media") if not as_it_is else "",
+            )
+            path = original if as_it_is else cache.place("references", key, SUFFIX)
+            if not path.exists():
+                with cache.writing(path) as temporary:
+                    write_lossless(reader, temporary, frames=frames, scale=scale)
+        facts = self._facts(path, key)
+        return Reference(self.clip.name, original, path, key, frames, scale, **facts)
+
+    def _facts(self, path: Path, key: str) -> dict[str, Any]:
+        """The last fields of Reference."""
+        place = self.cache.place("references", key_of(reference=key, code=code_version("media")), ".json")
+        known = self.cache.read_json(place)
+        if known is None:
+            known = asdict(_read_facts(path))
+            self.cache.write_json(place, known)
+        return {**known, "seconds": tuple(known["seconds"]), "shots": tuple(known["shots"])}
+
+
+@dataclass(frozen=True)
+class _Facts:
+    width_px: int
+    height_px: int
+    frames_per_second: float | None
+    seconds: list[float]
+    shots: list[float]
+
+
+def _read_facts(path: Path) -> _Facts:
+    seconds: list[float] = []
+    shots: list[float] = []
+    with VideoReader(path) as reader:
+        video = reader.info
+        for frame, starts in mark_shots(reader.frames(), video):
+            seconds.append(frame.time)
+            if starts:
+                shots.append(frame.time - seconds[0])
+    rate = float(video.frame_rate) if video.frame_rate else None
+    since = [one - seconds[0] for one in seconds]
+    return _Facts(video.display_width_px, video.display_height_px, rate, since, shots)
+
+
+def _lines(video: VideoInfo) -> int:
+    """The lines that people name a video by: the shorter side, however it is turned."""
+    return min(video.width_px, video.height_px)

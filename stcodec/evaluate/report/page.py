@@ -1,0 +1,96 @@
+"""Puts the page together: template, style and scripts of this folder, and the results as JSON inside it.
+
+The page needs no network and can't reach one: its Content-Security-Policy allows pictures from within the page, and of
+scripts and styles only these very ones, by their hashes. Names of clips and files are hostile: they stand in the page
+only as JSON, which the scripts show as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from stcodec.evaluate.report.pictures import picture_blocks
+from stcodec.evaluate.report.series import series_blocks
+from stcodec.evaluate.report.view import page_data
+from stcodec.evaluate.results import Evaluation
+from stcodec.media.output import atomic_output, check_output
+
+REPORT_NAME = "report.html"
+_SCRIPTS = (
+    *("dom", "state", "arms", "chart"),
+    *("headline", "overview", "tables", "clips", "curves", "timeline", "frames", "details", "main"),
+)
+"""In this order: a file uses what those before it define as it is loaded."""
+_HEADINGS = {"evaluate": "Bits saved where people look", "compare": "Files compared with their reference"}
+
+
+def write_report(results: Evaluation, folder: Path) -> Path:
+    """Write `report.html` into the folder, whole or not at all, and return its path; an older one is replaced.
+
+    Pictures are read from the folder, as the viewers name them; one that is missing is left out of the page. Raises
+    MediaError if the folder can't be written to.
+    """
+    target = check_output(folder / REPORT_NAME, overwrite=True)
+    with atomic_output(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(render(results, folder))
+    return target
+
+
+def render(results: Evaluation, folder: Path) -> str:
+    """The page as text."""
+    blocks: dict[str, Any] = {"data": page_data(results)}
+    blocks.update(series_blocks(results))
+    blocks.update(picture_blocks(results.viewers, folder))
+    style = _text("style.css")
+    script = '(() => {\n"use strict";\n' + "\n".join(_text(f"{name}.js") for name in _SCRIPTS) + "})();\n"
+    return Template(_text("template.html")).substitute(
+        policy=_policy(style, script),
+        title=html.escape(_title(results)),
+        kind=html.escape(results.kind),
+        heading=html.escape(_HEADINGS[results.kind]),
+        style=style,
+        script=script,
+        data="\n".join(_json_block(name, value) for name, value in blocks.items()),
+    )
+
+
+def _title(results: Evaluation) -> str:
+    encoders = ", ".join(dict.fromkeys(curve.encoder for curve in results.curves if curve.encoder))
+    things = f"{len(results.arms)} files" if results.kind == "compare" else f"{len(results.clips)} clips"
+    return " · ".join(part for part in (_HEADINGS[results.kind], encoders, things) if part)
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    allowed = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in allowed.items())
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _json_block(name: str, value: Any) -> str:
+    """A block of data that no browser runs; nothing in it can end the block or open a comment."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return f'<script type="application/json" id="{name}">{text}</script>'

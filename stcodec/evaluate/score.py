@@ -1,0 +1,183 @@
+"""All metrics of one distorted file in one decode of it and of its reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from stcodec.errors import StcodecError
+from stcodec.evaluate.pairs import check_alike, frame_pairs, frame_rate
+from stcodec.media.decode import VideoReader
+from stcodec.media.planes import PlaneReader, common_format
+from stcodec.metrics.fidelity import RegionMeans, error_means, ssim_means
+from stcodec.metrics.planes import Planes, composite
+from stcodec.metrics.ssim import Luma
+from stcodec.metrics.vmaf import FrameScorer
+from stcodec.types import FloatArray
+
+_OF_FFMPEG = {
+    "vmaf-whole": "vmaf",
+    "vmaf-neg": "vmaf_neg",
+    "vmaf-attended": "attended_vmaf",
+    "cambi-whole": "cambi",
+    "xpsnr-whole": "xpsnr",
+}
+"""Our names of what ffmpeg measures, and those of FrameScorer."""
+_PEAKS = {"yuv420p": 255.0, "yuv420p10le": 1023.0}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is to be measured on one file."""
+
+    reference: Path
+    distorted: Path
+    metrics: tuple[str, ...]
+    """Names of the catalogue."""
+    weights: Path | None = None
+    """float32 [T, h, w] in a .npy file, in coded orientation; None = whole-frame metrics only."""
+    shift_seconds: float | None = 0.0
+    """How much later the frames are in the distorted file; None = the first frames of both are one instant."""
+    threads: int = 1
+    """Of libvmaf."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured."""
+
+    raw: dict[str, list[float]] = field(default_factory=dict)
+    """By metric, [T]: for PSNR the (weighted) mean squared error on the 8-bit scale, else the metric; NaN = no value."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """By metric, why there is nothing."""
+
+
+class _Consumer(Protocol):
+    """Takes every pair of frames and knows its metrics at the end."""
+
+    metrics: tuple[str, ...]
+
+    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None: ...
+
+    def finish(self) -> dict[str, list[float]]: ...
+
+
+def measure(wanted: Comparison) -> Measured:
+    """Measure a file; a metric that fails leaves the others alone. Raises MediaError if the frames don't pair up."""
+    measured = _measure(wanted)
+    together = [name for name in measured.failed if name in _OF_FFMPEG]
+    if len(together) > 1:  # they share a process: whose fault is it?
+        for name in together:
+            alone = _measure(replace(wanted, metrics=(name,)))
+            measured.raw.update(alone.raw)
+            del measured.failed[name]
+            measured.failed.update(alone.failed)
+    return measured
+
+
+def _measure(wanted: Comparison) -> Measured:
+    measured = Measured()
+    with VideoReader(wanted.reference) as reference, VideoReader(wanted.distorted) as distorted, ExitStack() as stack:
+        check_alike(reference.info, distorted.info, distorted.name)
+        form = common_format(reference.info, distorted.info)
+        working = list(_consumers(wanted, form, frame_rate(reference.info), stack))
+        for one, other, density in _pictures(wanted, reference, distorted, form):
+            working = [each for each in working if _tried(each, measured, partial(each.push, one, other, density))]
+        for consumer in working:
+            _tried(consumer, measured, partial(_keep, consumer, measured))
+    return measured
+
+
+def _keep(consumer: _Consumer, measured: Measured) -> None:
+    measured.raw.update(consumer.finish())
+
+
+def _tried(consumer: _Consumer, measured: Measured, step: Callable[[], None]) -> bool:
+    """Do a step; what goes wrong is noted for all metrics of the consumer."""
+    try:
+        step()
+    except (StcodecError, ValueError, ArithmeticError, OSError) as error:
+        measured.failed.update(dict.fromkeys(consumer.metrics, str(error)))
+        return False
+    return True
+
+
+def _consumers(wanted: Comparison, form: str, rate: Fraction, stack: ExitStack) -> Iterator[_Consumer]:
+    peak = _PEAKS[form]
+    ours = {family: tuple(name for name in wanted.metrics if name.startswith(family)) for family in ("psnr", "ssim")}
+    if ours["psnr"]:
+        yield _ByRegion(ours["psnr"], error_means, (255 / peak) ** 2)
+    if ours["ssim"]:
+        yield _ByRegion(ours["ssim"], partial(ssim_means, peak=peak))
+    theirs = tuple(name for name in wanted.metrics if name in _OF_FFMPEG)
+    if theirs:
+        yield _OfFfmpeg(theirs, form, rate, wanted.threads, stack)
+
+
+def _pictures(
+    wanted: Comparison, reference: VideoReader, distorted: VideoReader, form: str
+) -> Iterator[tuple[Planes, Planes, FloatArray]]:
+    """Reference, distorted and density of each pair of frames."""
+    ours, theirs = PlaneReader(form), PlaneReader(form)
+    densities = None if wanted.weights is None else np.load(wanted.weights, mmap_mode="r")
+    nothing = np.ones((1, 1), np.float32)
+    for pair in frame_pairs(reference, distorted, wanted.shift_seconds):
+        density = nothing if densities is None else np.asarray(densities[pair.index])
+        yield ours(pair.reference), theirs(pair.distorted), density
+
+
+class _ByRegion:
+    """A quantity of each pixel, averaged by region."""
+
+    def __init__(
+        self, metrics: tuple[str, ...], means: Callable[[Luma, Luma, FloatArray], RegionMeans], scale: float = 1.0
+    ) -> None:
+        self.metrics = metrics
+        self._means = means
+        self._scale = scale
+        self._values: dict[str, list[float]] = {name: [] for name in metrics}
+
+    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
+        means = self._means(reference[0], distorted[0], density)
+        for name, values in self._values.items():
+            values.append(getattr(means, name.split("-")[1]) * self._scale)
+
+    def finish(self) -> dict[str, list[float]]:
+        return self._values
+
+
+class _OfFfmpeg:
+    """What an ffmpeg process measures; it is started with the first pair of frames, and ended with the stack."""
+
+    def __init__(self, metrics: tuple[str, ...], form: str, rate: Fraction, threads: int, stack: ExitStack) -> None:
+        self.metrics = metrics
+        self._form, self._rate, self._threads = form, rate, threads
+        self._stack = stack
+        self._scorer: FrameScorer | None = None
+
+    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
+        if self._scorer is None:
+            height, width = reference[0].shape
+            keys = {key for _, key in self._keys()}
+            scorer = FrameScorer(width, height, self._form, self._rate, keys, self._threads)
+            self._scorer = self._stack.enter_context(scorer)
+        mixed = composite(reference, distorted, density) if "vmaf-attended" in self.metrics else None
+        self._scorer.push(reference, distorted, mixed)
+
+    def finish(self) -> dict[str, list[float]]:
+        if self._scorer is None:
+            return {}
+        found, frames = self._scorer.finish(), self._scorer.frames
+        # NaN for the frames at the start that have no value.
+        return {name: [math.nan] * (frames - len(found[key])) + found[key] for name, key in self._keys()}
+
+    def _keys(self) -> list[tuple[str, str]]:
+        return [(name, _OF_FFMPEG[name]) for name in self.metrics]

@@ -1,0 +1,174 @@
+"""The stages of an evaluation, one after another: clips, maps, points, pictures. What fails is noted; the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stcodec.errors import StcodecError
+from stcodec.evaluate.cache import Cache
+from stcodec.evaluate.clips import ClipFile
+from stcodec.evaluate.gather import ClipWork, Place
+from stcodec.evaluate.guidance import MapsTask, WeightsTask
+from stcodec.evaluate.pictures import PicturesTask, matching_crf
+from stcodec.evaluate.plan import EvaluationPlan, Judging
+from stcodec.evaluate.points import EncodeTask, PointTask, Scored
+from stcodec.evaluate.progress import EvaluateSink, StageMeter
+from stcodec.evaluate.reference import Reference, ReferenceTask
+from stcodec.evaluate.results import PLAIN, Curve, Failure, Viewer
+from stcodec.evaluate.workers import Task, Workers
+from stcodec.media.paths import display_name
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task, and what it is about."""
+
+    task: Task
+    what: str
+    clip: str
+    encoder: str = ""
+    arm: str = ""
+    crf: float | None = None
+
+    @property
+    def label(self) -> str:
+        crf = "" if self.crf is None else f"crf {self.crf:g}"
+        return " ".join(part for part in (display_name(self.clip), self.encoder, self.arm, crf) if part)
+
+    def failed(self, message: str, what: str | None = None) -> Failure:
+        return Failure(display_name(self.clip), what or self.what, message, self.encoder, self.arm, self.crf)
+
+
+class Stages:
+    """The stages of one evaluation; each takes what the one before made."""
+
+    def __init__(
+        self, plan: EvaluationPlan, cache: Cache, workers: Workers, threads: int, progress: EvaluateSink | None
+    ) -> None:
+        self._plan = plan
+        self._cache = cache
+        self._workers = workers
+        self._threads = threads
+        self._progress = progress
+        self.failures: list[Failure] = []
+        """What did not work so far."""
+
+    def references(self) -> list[tuple[ClipFile, Reference]]:
+        """The clips, ready to be encoded."""
+        options = self._plan.options
+        jobs = [Job(ReferenceTask(clip, options, self._cache), "prepare", clip.name) for clip in self._plan.clips]
+        made = self._do("clips", jobs)
+        return [(clip, one) for clip, one in zip(self._plan.clips, made, strict=True) if one is not None]
+
+    def guided(self, references: Sequence[tuple[ClipFile, Reference]]) -> list[ClipWork]:
+        """Maps and weights of every clip; a clip without weights is left out."""
+        judged: list[tuple[ClipFile, Reference, Judging]] = []
+        for clip, reference in references:
+            try:
+                judged.append((clip, reference, self._plan.judging(clip)))
+            except StcodecError as error:
+                self.failures.append(Failure(display_name(clip.name), "maps", str(error)))
+        jobs: list[Job] = []
+        for clip, reference, judging in judged:
+            jobs.append(Job(WeightsTask(reference, judging.weights, self._cache), "weights", clip.name))
+            jobs += [
+                Job(MapsTask(reference, guide, self._cache), "maps", clip.name, arm=arm)
+                for arm, guide in judging.guides.items()
+            ]
+        made = dict(zip(((job.clip, job.arm) for job in jobs), self._do("maps", jobs), strict=True))
+        works = []
+        for clip, reference, judging in judged:
+            weights = made[clip.name, ""]
+            maps = {arm: found for arm in judging.guides if (found := made[clip.name, arm]) is not None}
+            if weights is not None:
+                works.append(ClipWork(clip, reference, judging, weights, maps))
+        return [work for work in works if self._has_scored_frames(work)]
+
+    def _has_scored_frames(self, work: ClipWork) -> bool:
+        if any(work.scored):
+            return True
+        lasts = f"{work.reference.seconds[-1]:.3f} s"
+        message = (
+            f"its last frame is at {lasts}, and the first {work.judging.lead_seconds:g} s are not scored: use more frames"
+        )
+        self.failures.append(Failure(display_name(work.clip.name), "prepare", message))
+        return False
+
+    def points(self, works: Sequence[ClipWork]) -> dict[Place, Scored]:
+        """Every point that could be encoded."""
+        jobs = {place: job for work in works for place, job in self._point_jobs(work)}
+        made = self._do("points", list(jobs.values()))
+        found = {place: scored for place, scored in zip(jobs, made, strict=True) if scored is not None}
+        for place, scored in found.items():
+            self.failures += [jobs[place].failed(message, metric) for metric, message in scored.failed.items()]
+        return found
+
+    def viewers(
+        self, works: Sequence[ClipWork], curves: Sequence[Curve], best: str | None, folder: Path
+    ) -> tuple[Viewer, ...]:
+        """Pictures of every clip: the best arm at the first encoder's middle CRF, against a plain encode of its rate."""
+        options = self._plan.options
+        arm = best or next((one.name for one in options.arms if one.name != PLAIN), None)
+        if arm is None or not options.instants:
+            return ()
+        jobs = []
+        for number, work in enumerate(works):
+            mine = [one for one in curves if one.clip == display_name(work.clip.name) and one.encoder == options.encoders[0]]
+            rates = {one.arm: [(point.crf or 0.0, point.kbps) for point in one.points] for one in mine}
+            job = self._pictures_job(work, arm, rates, folder / "pictures" / f"{number:03d}")
+            jobs += [job] if job is not None else []
+        return tuple(viewer for viewer in self._do("pictures", jobs) if viewer is not None)
+
+    def _pictures_job(
+        self, work: ClipWork, arm: str, rates: Mapping[str, Sequence[tuple[float, float]]], folder: Path
+    ) -> Job | None:
+        """rates: by arm, (CRF, kbit/s) of its points. None if an arm lacks the points."""
+        encoder, crf = self._plan.options.encoders[0], self._middle
+        kbps = dict(rates.get(arm, ())).get(crf)
+        if kbps is None or PLAIN not in rates:
+            return None
+        guided = self._point(work, encoder, arm, crf)
+        same_rate = matching_crf(kbps, rates[PLAIN], whole=encoder == "libvpx-vp9")
+        plain = self._point(work, encoder, PLAIN, same_rate)
+        task = PicturesTask(guided, plain, arm, work.weights, self._plan.options.instants, work.scored, folder)
+        return Job(task, "pictures", work.clip.name, encoder, arm, crf)
+
+    @property
+    def _middle(self) -> float:
+        """The CRF in the middle, at which things are looked at more closely."""
+        crfs = sorted(self._plan.options.crfs)
+        return crfs[len(crfs) // 2]
+
+    def _point_jobs(self, work: ClipWork) -> list[tuple[Place, Job]]:
+        options = self._plan.options
+        places = [
+            Place(work.clip.name, encoder, arm.name, crf)
+            for encoder in options.encoders
+            for crf in options.crfs
+            for arm in options.arms
+            if arm.name == PLAIN or arm.name in work.maps
+        ]
+        return [(place, Job(self._point(work, *place[1:]), "encode", *place)) for place in places]
+
+    def _point(self, work: ClipWork, encoder: str, arm: str, crf: float) -> PointTask:
+        options = self._plan.options
+        wanted = self._plan.encode_options(encoder, crf)
+        encode = EncodeTask(work.reference, wanted, work.maps.get(arm), options.threads, crf == self._middle, self._cache)
+        return PointTask(encode, tuple(metric.name for metric in self._plan.metrics), work.weights, self._threads)
+
+    def _do(self, stage: str, jobs: Sequence[Job]) -> list[Any]:
+        """The results of some jobs, None for each that failed, which is noted."""
+        made: list[Any] = [None] * len(jobs)
+        failed: dict[int, Failure] = {}
+        meter = StageMeter(self._progress, stage, len(jobs))
+        for outcome in self._workers.run([job.task for job in jobs]):
+            job, made[outcome.place] = jobs[outcome.place], outcome.result
+            if outcome.error is not None:
+                failed[outcome.place] = job.failed(outcome.error)
+            cached = isinstance(outcome.result, Scored) and outcome.result.encoded.from_cache
+            meter.step(job.label, cached=cached)
+        self.failures += [failed[place] for place in sorted(failed)]
+        return made

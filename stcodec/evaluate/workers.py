@@ -1,0 +1,161 @@
+"""Tasks run side by side in processes of their own. One that dies takes only its task with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from stcodec.errors import StcodecError
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Task(Protocol):
+    """Something to do; it is sent to a process and its result comes back."""
+
+    def run(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task."""
+
+    place: int
+    """Which of the tasks it was."""
+    result: Any
+    """None if it failed."""
+    error: str | None = None
+    """Why it failed, one line."""
+
+
+class Workers:
+    """Some processes that do tasks. With one job all is done here, in the calling process."""
+
+    def __init__(self, jobs: int, work: Path) -> None:
+        """work: folder for their temporary files. Each process has its own equal share of the cores."""
+        self._jobs = jobs
+        self._work = work
+        self._shares = [_share(jobs, number) for number in range(jobs)]
+        """Of those that are not running."""
+        self._idle: list[_Worker] = []
+        self._busy: dict[Connection, tuple[_Worker, int]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for worker in [*self._idle, *(worker for worker, _ in self._busy.values())]:
+            worker.stop()
+        self._idle.clear()
+        self._busy.clear()
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """The outcomes, as they come."""
+        if self._jobs == 1:
+            yield from (_outcome(place, task) for place, task in enumerate(tasks))
+            return
+        waiting = deque(enumerate(tasks))
+        while waiting or self._busy:
+            while waiting and len(self._busy) < self._jobs:
+                worker = self._idle.pop() if self._idle else _Worker(self._work, self._shares.pop())
+                try:
+                    worker.link.send(waiting[0])
+                except ConnectionError:  # it died while it had nothing to do
+                    self._bury(worker)
+                    continue
+                self._busy[worker.link] = worker, waiting.popleft()[0]
+            for link in wait(list(self._busy)):
+                assert isinstance(link, Connection)
+                yield self._take(link)
+
+    def _take(self, link: Connection) -> Outcome:
+        worker, place = self._busy.pop(link)
+        try:
+            outcome = link.recv()
+        except (EOFError, ConnectionError):
+            worker.process.join()
+            self._bury(worker)
+            return Outcome(place, None, f"its process ended ({_ending(worker.process.exitcode)})")
+        self._idle.append(worker)
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    def _bury(self, worker: _Worker) -> None:
+        worker.stop()
+        self._shares.append(worker.cores)
+
+
+class _Worker:
+    def __init__(self, work: Path, cores: frozenset[int]) -> None:
+        self.cores = cores
+        # Not forked: libav and OpenCV have threads of their own by now.
+        context = multiprocessing.get_context("spawn")
+        self.link, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_serve, args=(theirs, str(work), cores), daemon=True)
+        self.process.start()
+        theirs.close()  # so that its death is noticed here, as ours is there
+
+    def stop(self) -> None:
+        self.link.close()
+        self.process.terminate()
+        self.process.join()
+
+
+def _serve(link: Connection, work: str, cores: frozenset[int]) -> None:
+    """Do tasks until there is nobody to send more."""
+    # libav, libvmaf and OpenCV start as many threads as they may use cores, each of them: so many that memory runs out.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    # Ctrl-C goes to all processes of a terminal; the one that sees to the clean-up decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["TMPDIR"] = work
+    # Read when numpy is imported, which the first task does.
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(len(cores))))
+    while True:
+        try:
+            place, task = link.recv()
+            link.send(_outcome(place, task))
+        except (EOFError, ConnectionError):
+            return
+
+
+def _outcome(place: int, task: Task) -> Outcome:
+    try:
+        return Outcome(place, task.run())
+    except StcodecError as error:
+        return Outcome(place, None, str(error))
+    except Exception as error:  # a fault of ours or of a library: this task's, not the others'
+        return Outcome(place, None, f"{type(error).__name__}: {error}")
+
+
+def _ending(code: int | None) -> str:
+    return signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
+
+
+def threads_each(jobs: int) -> int:
+    """Threads for each of some processes that run side by side."""
+    return max(1, cores() // jobs)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(_usable())
+
+
+def _usable() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+def _share(jobs: int, number: int) -> frozenset[int]:
+    """The cores of one of some processes, numbered from 0; with more processes than cores several share one."""
+    usable, each = _usable(), threads_each(jobs)
+    return frozenset(usable[(number * each + place) % len(usable)] for place in range(each))

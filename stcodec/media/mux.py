@@ -1,0 +1,105 @@
+"""Writing the result: the new video, and everything else of the input as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from stcodec.errors import MediaError
+from stcodec.media.copies import StreamCopies, kept_tags, stream_tags
+from stcodec.media.decode import VideoReader
+from stcodec.media.paths import local_url
+
+
+class Muxer:
+    """An output file with one encoded video stream and copies of all other streams that the container takes."""
+
+    def __init__(self, path: Path, shown_name: str, encoder: str, rate: Fraction | None) -> None:
+        """path: where to write; shown_name: the name for messages; encoder: ffmpeg's name for the video stream's."""
+        self.name = shown_name
+        self.messages: list[str] = []
+        """What of the input is not in the output, or is there in another form."""
+        self._copies: StreamCopies | None = None
+        try:
+            # By the name alone ffmpeg would choose "ipod", which has no place for titles and covers.
+            form = "mp4" if path.suffix.lower() == ".m4v" else None
+            self._container: OutputContainer = av.open(local_url(path), "w", format=form)
+            video = self._container.add_stream(encoder, rate=rate or Fraction(25))
+        except (FFmpegError, OSError, ValueError) as error:
+            ending = path.suffix or "a file without ending"
+            raise MediaError(f"{self.name}: can't be written as {ending} ({error})") from None
+        assert isinstance(video, VideoStream)
+        self.video = video
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._container.close()
+        except (FFmpegError, OSError) as failure:
+            if error is None:
+                raise self._write_error(failure) from None
+
+    def copy_from(self, reader: VideoReader) -> None:
+        """Declare copies of all other streams, tags, chapters, and the display matrix. Call before the first packet."""
+        self.video.metadata.update(stream_tags(reader.stream.metadata))
+        self.video.disposition = reader.stream.disposition
+        if reader.display_matrix is not None:
+            self.video.set_display_matrix(reader.display_matrix)
+        self._copies = StreamCopies(self._container, self.name)
+        for stream in reader.other_streams():
+            self._copies.declare(stream, reader.cover_pictures.get(stream.index))
+        self.messages += self._copies.messages
+        if reader.info.sample_aspect_ratio not in (None, 1) and self._loses_pixel_aspect():
+            self.messages.append(
+                f"the pixels' aspect {reader.info.sample_aspect_ratio} is lost: VP9 in {self._container.format.name} has no "
+                "place for it that PyAV writes; write to .mp4 instead"
+            )
+        tags, chapters = kept_tags(reader.container.metadata), reader.container.chapters()
+        if (tags or chapters) and self._container.format.name == "mpegts":
+            self.messages.append("tags and chapters are dropped: mpegts can't hold them")
+            return
+        self._container.metadata.update(tags)
+        if chapters:
+            self._container.set_chapters(chapters)
+
+    def write_video(self, packets: Iterable[Packet[Any]]) -> None:
+        """Write packets of the encoded video."""
+        for packet in packets:
+            self._mux(packet)
+
+    def write_copy(self, packet: Packet[Any]) -> None:
+        """Write a packet of another stream of the input; ignored if that stream is not copied."""
+        ready = self._copies.ready(packet) if self._copies is not None else None
+        if ready is None:
+            return
+        try:
+            self._container.mux_one(ready)
+        except (FFmpegError, OSError) as error:
+            if packet.stream.type != "data":
+                raise self._write_error(error) from None
+            assert self._copies is not None
+            self.messages.append(self._copies.drop(packet.stream, str(error)))
+
+    def _loses_pixel_aspect(self) -> bool:
+        return self.video.codec_context.codec.canonical_name == "vp9" and "mp4" not in self._container.format.name
+
+    def _mux(self, packet: Packet[Any]) -> None:
+        try:
+            self._container.mux_one(packet)
+        except (FFmpegError, OSError) as error:
+            raise self._write_error(error) from None
+
+    def _write_error(self, error: Exception) -> MediaError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return MediaError(f"{self.name}: writing failed ({reason}); nothing was left behind")

@@ -1,0 +1,96 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from stcodec.errors import MediaError
+from stcodec.media.paths import display_name, local_url
+
+_LONGEST_ENDING = 16
+
+
+def check_output(path: str | os.PathLike[str], *, overwrite: bool, source: str | os.PathLike[str] | None = None) -> Path:
+    """Raise MediaError unless a file can be written there without losing anything that was not to be lost."""
+    local_url(path)
+    target = Path(path)
+    try:
+        _check_place(target, overwrite, source)
+    except OSError as error:
+        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror})") from None
+    return target
+
+
+def _check_place(target: Path, overwrite: bool, source: str | os.PathLike[str] | None) -> None:
+    name = display_name(target)
+    folder = target.parent
+    if target.is_dir():
+        raise MediaError(f"{name}: is a directory; give a file name inside it")
+    if not folder.is_dir():
+        raise MediaError(f"{name}: the folder {display_name(folder)} does not exist; make it first")
+    if source is not None and target.exists() and target.samefile(source):
+        raise MediaError(f"{name}: output and input are the same file; give another name")
+    if os.path.lexists(target) and not overwrite:  # a link that leads nowhere is there, too
+        raise MediaError(f"{name}: exists already; -y replaces it")
+    if target.exists() and not target.is_file():
+        raise MediaError(f"{name}: is no regular file")
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise MediaError(f"{name}: no permission to write in {display_name(folder)}")
+
+
+@contextlib.contextmanager
+def atomic_output(target: Path) -> Iterator[Path]:
+    """A temporary name in the target's folder, with its ending; renamed to the target if the block ends well.
+
+    If it does not, whatever was written is removed and the target is as it was.
+    """
+    # An ending may be as long as a name; then it means nothing to anyone, and would make this name too long.
+    ending = target.suffix if len(target.suffix) <= _LONGEST_ENDING else ""
+    try:
+        handle, name = tempfile.mkstemp(prefix=".stcodec-", suffix=ending, dir=target.parent)
+    except OSError as error:
+        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror})") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _finish(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def work_folder() -> Iterator[Path]:
+    """A folder for a run's own files, gone afterwards. Raises MediaError if there is no place for one."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="stcodec-")
+    except OSError as error:
+        raise MediaError(f"there is no place for temporary files ({error}): set TMPDIR to a folder") from None
+    with folder as name:
+        yield Path(name)
+
+
+def _finish(temporary: Path, target: Path) -> None:
+    try:
+        _like_a_new_file(temporary)
+        _sync(temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror}); nothing was left behind") from None
+
+
+def _like_a_new_file(path: Path) -> None:
+    """mkstemp makes private files; the result has the permissions of any file that the user makes."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
+
+
+def _sync(path: Path) -> None:
+    """On the disk before the rename, so that a power cut leaves the old file or the new one."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,34 @@
+"""Small pictures for pages: RGB as a WebP file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from stcodec.errors import MediaError
+from stcodec.media.paths import display_name
+
+SUFFIX = ".webp"
+
+
+def write_still(path: Path, rgb: NDArray[np.uint8], quality: int = 75) -> None:
+    """Write a picture, uint8 [H, W, 3]; quality: 0 to 100, libwebp's. Raises MediaError."""
+    try:
+        context = av.CodecContext.create("libwebp", "w")
+        assert isinstance(context, VideoCodecContext)
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(format="yuv420p", threads=1)
+        frame.pts = 0
+        context.width, context.height, context.pix_fmt = frame.width, frame.height, "yuv420p"
+        context.time_base = Fraction(1)
+        context.options = {"quality": str(quality)}
+        packets = [*context.encode(frame), *context.encode(None)]
+        path.write_bytes(b"".join(bytes(packet) for packet in packets))
+    except (FFmpegError, OSError) as error:
+        raise MediaError(f"{display_name(path)}: the picture can't be written ({error.strerror or error})") from None

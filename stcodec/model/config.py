@@ -1,0 +1,51 @@
+"""What the attention network was trained as, and the numbers that both its training and its use need; free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STRIDE = 8
+"""Pixels of the network's input per cell of its maps."""
+TOKEN_STRIDE = 16
+"""Pixels of its input per token of the temporal branch."""
+INPUT_STEP_PX = 32
+"""Width and height of its input are multiples of this."""
+INPUT_AREA_PX = 320 * 192
+"""About the area of its input, px."""
+MAPS_PER_SECOND = 5.0
+"""Instants that it sees a second."""
+PRIOR_SHAPE = (6, 10)
+"""Rows and columns of its learnt centre priors."""
+MOTION_CHANNELS = 4
+"""Motion energy now; its memory; log2 of the motion source's density over its prior; change of the picture. Each is about
+within [-4, 4]; all are taken after the camera's own motion is removed."""
+HALF_OPEN = 0.1
+"""Gate score at which a token takes half of its update."""
+LEAST_OPENNESS = 0.01
+"""Tokens of the window that are less open than this are not looked at."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What the weights were trained as; stored beside them."""
+
+    channels: int = 64
+    """Channels of both branches, 16 a head."""
+    dropout: float = 0.2
+    """Share of channels dropped in training."""
+    token_share: float = 0.25
+    """Share of the tokens that the gate lets into the temporal branch."""
+    window_seconds: float = 1.2
+    """How far the temporal branch looks back, and ahead where it may."""
+    priors: int = 4
+    """Learnt centre priors, one a set of recordings; the last is the one for video."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Fitted after training, on recordings that were not trained on; stored beside the weights."""
+
+    temperature: float = 1.0
+    """The log density is divided by this, > 0."""
+    center_share: float = 0.0
+    """Share of the centre prior in the density, 0 to 1."""

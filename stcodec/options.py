@@ -1,0 +1,128 @@
+"""What a user chooses: how saliency becomes offsets, what changes the bitstream, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from stcodec.errors import OptionsError
+
+DEFAULT_ATTENTION = "neural"
+"""The source that is used when the user names none."""
+
+Anchor = Literal["attended", "mean"] | float
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # NaN fails too
+        raise OptionsError(f"{name} is {value:g}: allowed is {low:g} to {high:g}")
+
+
+@dataclass(frozen=True)
+class OffsetPolicy:
+    """How saliency becomes QP offsets: delta = -3 * strength * log2(weight / anchor), see `stcodec.qp`.
+
+    The defaults were calibrated on gaze recordings; docs/calibration.md says how.
+    """
+
+    strength: float = 0.6
+    """Share of the optimal slope, 0 (no map) to 1 (all of it); up to 2 for experiments."""
+    floor: float = 0.15
+    """Weight of a place that nobody looks at, as a share of the mean weight, > 0: bounds the largest offset."""
+    min_delta_qp: float = -8.0
+    """Best quality: the offsets of a frame are clipped to this about their mean, QP steps, <= 0."""
+    max_delta_qp: float = 10.0
+    """Worst quality: the offsets of a frame are clipped to this about their mean, QP steps, >= 0."""
+    anchor: Anchor = "attended"
+    """"attended": the attended quality of the plain encode is kept and the file shrinks; "mean": the offsets of a frame
+    average 0; a number: the "mean" offsets, shifted by so many QP steps."""
+    smoothing_seconds: float = 0.2
+    """Time constant of the smoothing of maps over time, forward and back within a shot; 0 = none."""
+    step_qp: float = 1.0
+    """Offsets are rounded to multiples of this, QP steps: a whole step is one that the encoder's own rounding keeps. 0 =
+    not rounded."""
+
+    def __post_init__(self) -> None:
+        _check("strength", self.strength, 0, 2)
+        _check("floor", self.floor, 1e-3, 1)
+        _check("min_delta_qp", self.min_delta_qp, -51, 0)
+        _check("max_delta_qp", self.max_delta_qp, 0, 51)
+        _check("smoothing_seconds", self.smoothing_seconds, 0, 10)
+        _check("step_qp", self.step_qp, 0, 12)
+        if isinstance(self.anchor, str):
+            if self.anchor not in ("attended", "mean"):
+                raise OptionsError(f"anchor is {self.anchor!r}: allowed are attended, mean or a number of QP steps")
+        else:
+            _check("anchor", float(self.anchor), -25, 25)
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """Everything that changes the bitstream of the video stream."""
+
+    encoder: str = "libx264"
+    """ffmpeg's name of the encoder."""
+    crf: float | None = None
+    """Constant rate factor; None = the encoder's own default, unless a bitrate is given."""
+    bitrate_kbps: float | None = None
+    """Average bitrate; excludes crf."""
+    two_pass: bool = False
+    """Two passes with the same map in both; needs a bitrate."""
+    preset: str | None = None
+    """The encoder's preset; None = the encoder's default ("medium" for x264 and x265)."""
+    keyint: int | None = None
+    """Longest distance of key frames, frames; None = the encoder's default."""
+    pix_fmt: str | None = None
+    """Pixel format to encode in; None = the input's, or the nearest the encoder takes."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Any other option of the encoder, by ffmpeg's name: {"tune": "film", "x264-params": "aq-mode=3"}."""
+    attention: str = DEFAULT_ATTENTION
+    """The source of attention as `stcodec.attention.open_source` reads it; "none" = the plain encode."""
+    policy: OffsetPolicy = OffsetPolicy()
+    levels: int | None = None
+    """Number of distinct offsets in a frame, 0 included, where the encoder limits it; None = the encoder's limit."""
+
+    def __post_init__(self) -> None:
+        if self.crf is not None and self.bitrate_kbps is not None:
+            raise OptionsError(f"crf {self.crf:g} and bitrate {self.bitrate_kbps:g} kbit/s exclude each other: give one")
+        if self.bitrate_kbps is not None:
+            _check("bitrate", self.bitrate_kbps, 1, 10_000_000)
+        if self.two_pass and self.bitrate_kbps is None:
+            raise OptionsError("two passes need a bitrate to aim at: add --bitrate, or leave --two-pass out")
+        if self.keyint is not None:
+            _check("keyint", self.keyint, 1, 1_000_000)
+        if self.levels is not None:
+            _check("levels", self.levels, 2, 256)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Everything that does not change the bitstream."""
+
+    overwrite: bool = False
+    """Replace the output if it exists."""
+    verify: bool | None = None
+    """Read the offsets back from the finished file; None = where the encoder's bitstream lets it be done cheaply."""
+    keep_partial: bool = False
+    """Keep what could be decoded of a broken input instead of failing."""
+    report_path: str | None = None
+    """Also write the report to this JSON file."""
+
+
+def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any]) -> tuple[EncodeOptions, RunOptions]:
+    """The options with fields replaced by name; fields of OffsetPolicy go into the options' policy.
+
+    Raises OptionsError for a name that none of them has.
+    """
+    policy = replace(options.policy, **_belonging(OffsetPolicy, given))
+    unknown = set(given) - {one.name for kind in (OffsetPolicy, EncodeOptions, RunOptions) for one in fields(kind)}
+    if unknown:
+        raise OptionsError(f"unknown option {', '.join(sorted(unknown))}: see EncodeOptions, RunOptions and OffsetPolicy")
+    options = replace(options, **{"policy": policy, **_belonging(EncodeOptions, given)})
+    return options, replace(run, **_belonging(RunOptions, given))
+
+
+def _belonging(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in given.items() if name in names}

@@ -1,0 +1,98 @@
+"""The finished file, read once more before it takes its name."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+from stcodec.encoders.plan import EncoderPlan
+from stcodec.encoders.verify import Requested, verify_offsets
+from stcodec.errors import MediaError, VerifyError
+from stcodec.media.decode import VideoReader
+from stcodec.media.packets import video_times
+from stcodec.media.seek import frames_from
+from stcodec.options import RunOptions
+from stcodec.pipeline.summary import Tally
+from stcodec.report import Checks, OffsetsApplied
+from stcodec.types import VideoInfo
+
+_FRAMES_PER_SAMPLE = 300
+_DECODED_AT_EACH_PLACE = 3
+
+
+def check_file(
+    plan: EncoderPlan, reader: VideoReader, written: Path, tally: Tally, run: RunOptions
+) -> tuple[OffsetsApplied, Checks | None]:
+    """Frame count, times, that it decodes, and that the offsets are there. Raises VerifyError if one of them fails.
+
+    run.verify: False = nothing is read; None = the offsets only where the bitstream shows them.
+    """
+    if run.verify is False:
+        return OffsetsApplied("none", "not-measured", "verification was turned off"), None
+    checks = check_frames(reader.info, written, tally)
+    if not plan.has_offsets:
+        return OffsetsApplied("none", "not-measured", "a plain encode has no offsets"), checks
+    if run.verify is None and plan.spec.read_back != "bitstream":
+        why = f"{plan.spec.codec} exports no QP; --verify measures the effect of the offsets instead"
+        return OffsetsApplied("none", "not-measured", why), checks
+    samples = _choose(tally.samples, tally.frames)
+    applied = verify_offsets(plan, reader.path, written, samples, checks.shift_seconds)
+    if applied.verdict == "not-applied":
+        raise VerifyError(
+            f"{plan.spec.name} did not apply the offsets (slope {applied.slope:.2f}, correlation "
+            f"{applied.correlation:.2f} over {applied.blocks} blocks): nothing was kept; --no-verify keeps such a file"
+        )
+    return applied, checks
+
+
+def check_frames(source: VideoInfo, written: Path, tally: Tally) -> Checks:
+    """Count and times of the frames in a file against those that were sent, and a sample of them decoded."""
+    ticks, time_base = video_times(written)
+    if len(ticks) != tally.frames:
+        raise VerifyError(f"{tally.frames} frames were encoded but the file holds {len(ticks)}: nothing was kept")
+    sent = sorted(tally.pts)
+    kept = _times_kept(sent, source.time_base, sorted(ticks), time_base)
+    if not kept:
+        raise VerifyError("the times of the frames in the file differ from the source's: nothing was kept")
+    return Checks(
+        frames_sent=tally.frames,
+        frames_in_file=len(ticks),
+        duration_source_seconds=float((sent[-1] - sent[0]) * source.time_base),
+        duration_file_seconds=float((max(ticks) - min(ticks)) * time_base),
+        frames_decoded=_decode_sample(written, sorted(ticks), time_base),
+        shift_seconds=float(min(ticks) * time_base - sent[0] * source.time_base),
+        timestamps_kept=kept,
+    )
+
+
+def _times_kept(sent: list[int], sent_base: Fraction, found: list[int], found_base: Fraction) -> bool:
+    """Whether times agree relative to the first frame's, to one tick of the coarser clock."""
+    tolerance = max(sent_base, found_base)
+    return all(
+        abs((a - sent[0]) * sent_base - (b - found[0]) * found_base) <= tolerance for a, b in zip(sent, found, strict=True)
+    )
+
+
+def _decode_sample(written: Path, times: list[int], time_base: Fraction) -> int:
+    """Decode a few frames at the start, in the middle and at the end; how many there were. Raises VerifyError."""
+    places = {0, len(times) // 2, max(0, len(times) - _DECODED_AT_EACH_PLACE)}
+    decoded = 0
+    for place in sorted(places):
+        wanted = min(_DECODED_AT_EACH_PLACE, len(times) - place)
+        try:
+            with closing(frames_from(written, float(times[place] * time_base), keep_partial=False)) as frames:
+                got = [frame for frame in islice(frames, wanted) if not frame.is_corrupt]
+        except MediaError as error:
+            raise VerifyError(f"the file does not decode at frame {place} ({error}): nothing was kept") from None
+        if len(got) != wanted:
+            raise VerifyError(f"{len(got)} of {wanted} frames decode at frame {place} of the file: nothing was kept")
+        decoded += len(got)
+    return decoded
+
+
+def _choose(samples: list[Requested], frames: int) -> list[Requested]:
+    """One to three samples, spread evenly: the longer the video, the more it can afford."""
+    count = min(3, max(1, frames // _FRAMES_PER_SAMPLE), len(samples))
+    return [samples[index * len(samples) // count] for index in range(count)]

@@ -1,0 +1,79 @@
+"""What works on this machine, found out by trying."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+from stcodec.attention import source_names
+from stcodec.encoders.guards import join_params
+from stcodec.encoders.table import ENCODERS, NO_WAY, NOT_DRIVEN
+from stcodec.encoders.trial import is_available, offsets_change_bits
+from stcodec.errors import StcodecError
+from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
+from stcodec.media.packets import library_versions
+
+_TRIAL_OPTIONS = {
+    "libx264": {"preset": "veryfast", "crf": "28"},
+    "libx265": {"preset": "veryfast", "crf": "28", "x265-params": join_params({"log-level": "none", "qg-size": "16"})},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "aq-mode": "0", "crf": "36"},
+    "libsvtav1": {"preset": "12", "crf": "40"},
+}
+_PACKAGES = ("av", "numpy", "opencv-python-headless", "imageio-ffmpeg", "onnxruntime")
+
+
+def examine() -> dict[str, dict[str, str]]:
+    """Sections of name: text. The text of an encoder that offsets reach begins with "ok"."""
+    return {
+        "encoders": {name: _open_encoder(name) for name in ENCODERS},
+        "encoders that ffmpeg gives no way to": {name: _closed_encoder(name) for name in NO_WAY},
+        "encoders not driven by this version": dict(NOT_DRIVEN),
+        "attention": dict.fromkeys(source_names(), "ok"),
+        "ffmpeg": _ffmpeg(),
+        "packages": {name: _package(name) for name in _PACKAGES},
+    }
+
+
+def _open_encoder(name: str) -> str:
+    spec = ENCODERS[name]
+    if not is_available(name):
+        return "missing from this build of PyAV"
+    try:
+        changes = offsets_change_bits(name, _TRIAL_OPTIONS[name])
+    except StcodecError as error:
+        return f"failed: {error}"
+    if not changes:
+        return "failed: offsets change nothing" if changes is False else "failed: can't be opened"
+    back = "read back from the file" if spec.read_back == "bitstream" else "measured by their effect"
+    levels = "any number of levels" if spec.max_levels is None else f"{spec.max_levels} levels"
+    return f"ok: {spec.codec}, {spec.block_px} px blocks, {levels}; offsets tried here, {back}"
+
+
+def _closed_encoder(name: str) -> str:
+    if not is_available(name):
+        return f"{NO_WAY[name]} (not in this build of PyAV)"
+    os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to the terminal by itself
+    changes = offsets_change_bits(name, _TRIAL_OPTIONS.get(name, {}))
+    tried = {
+        None: "no hardware for it here",
+        False: "tried here: the same bits with and without",
+        True: "tried here: offsets DO change the bits; this build differs from ffmpeg as shipped",
+    }
+    return f"{NO_WAY[name]} ({tried[changes]})"
+
+
+def _ffmpeg() -> dict[str, str]:
+    library = f"{library_versions()['ffmpeg']} in PyAV"
+    try:
+        program = find_ffmpeg()
+        return {"library": library, "program": f"{ffmpeg_version(program)} ({program})"}
+    except (StcodecError, OSError, subprocess.SubprocessError) as error:
+        return {"library": library, "program": str(error)}
+
+
+def _package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,39 @@
+"""What an encode would do, without writing anything."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from stcodec.encoders.session import EncoderSession
+from stcodec.media.mux import Muxer
+from stcodec.media.output import work_folder
+from stcodec.media.paths import display_name
+from stcodec.options import EncodeOptions, RunOptions
+from stcodec.pipeline.encode import prepare
+
+
+def dry_run(
+    source: str | os.PathLike[str], output: str | os.PathLike[str], options: EncodeOptions, run: RunOptions
+) -> dict[str, Any]:
+    """Everything that `encode` checks before the first frame, the encoder opened too. Raises what `encode` raises."""
+    job = prepare(source, output, options, run)
+    video = job.reader.info
+    with job.reader, work_folder() as folder:
+        trial = folder / f"trial{job.target.suffix}"
+        with Muxer(trial, display_name(job.target), job.plan.spec.name, video.frame_rate) as muxer:
+            muxer.copy_from(job.reader)
+        EncoderSession(job.plan)
+    return {
+        "source": job.reader.name,
+        "output": display_name(job.target),
+        "video": f"{video.codec} {video.width_px}x{video.height_px} {video.pix_fmt}",
+        "frames": video.frames,
+        "duration_seconds": video.duration_seconds,
+        "encoder": job.plan.spec.name,
+        "encoder_options": dict(job.plan.options),
+        "pix_fmt": job.plan.pix_fmt,
+        "attention": options.attention,
+        "block_px": job.plan.grid.block_px if job.plan.has_offsets else None,
+        "messages": [*job.plan.messages, *muxer.messages],
+    }

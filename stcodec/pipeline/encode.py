@@ -1,0 +1,182 @@
+"""One video from end to end: `encode`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stcodec.attention import open_source
+from stcodec.attention.base import AttentionSource
+from stcodec.attention.cached import CachedSource
+from stcodec.encoders.hdr import hdr_metadata
+from stcodec.encoders.plan import EncoderPlan, make_plan
+from stcodec.encoders.session import EncoderSession, quantise_levels
+from stcodec.errors import EncoderError, OptionsError
+from stcodec.media.clips import export_for
+from stcodec.media.decode import VideoReader
+from stcodec.media.mux import Muxer
+from stcodec.media.output import atomic_output, check_output, work_folder
+from stcodec.media.paths import check_input, display_name
+from stcodec.options import EncodeOptions, RunOptions, with_fields
+from stcodec.pipeline.check import check_file
+from stcodec.pipeline.feed import FedFrame, Feed
+from stcodec.pipeline.maps import smoothed
+from stcodec.pipeline.progress import Meter, ProgressSink
+from stcodec.pipeline.summary import Tally, build_report, report_file, write_report
+from stcodec.qp import QpLaw
+from stcodec.report import EncodeReport
+
+
+@dataclass(frozen=True)
+class Job:
+    """An encode that was found possible; nothing has been written yet. Close its reader."""
+
+    reader: VideoReader
+    target: Path
+    plan: EncoderPlan
+    source: AttentionSource | None
+    options: EncodeOptions
+    shift: Callable[[float], float] = field(default=lambda seconds: 0.0)
+    """QP steps that are added to all offsets of the frame at a time in seconds."""
+
+    def reopened(self) -> Job:
+        """The same job with a reader of its own: a reader gives its frames once."""
+        reader = VideoReader(self.reader.path, export=self.reader.export, keep_partial=self.reader.keep_partial)
+        return replace(self, reader=reader)
+
+
+def encode(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    options: EncodeOptions | None = None,
+    run: RunOptions | None = None,
+    progress: ProgressSink | None = None,
+    **fields: Any,
+) -> EncodeReport:
+    """Encode a video with quality where viewers look: `stcodec.encode("in.mp4", "out.mp4", encoder="libx264", crf=23)`.
+
+    options and run say how; any of their fields, and of OffsetPolicy's, can be given by name instead. progress is called
+    with a Progress now and then. Returns what was done, as measured. Nothing appears under the output's name unless all
+    went well. Raises a StcodecError: OptionsError, MediaError, AttentionError, EncoderError or VerifyError.
+    """
+    options, run = with_fields(options or EncodeOptions(), run or RunOptions(), fields)
+    job = prepare(source, output, options, run)
+    meter = Meter(progress, job.reader.info)
+    with job.reader, report_file(run) as report_path, atomic_output(job.target) as temporary:
+        report = encode_job(job, temporary, run, meter)
+        write_report(report, report_path)
+    return report
+
+
+def encode_job(job: Job, path: Path, run: RunOptions, meter: Meter) -> EncodeReport:
+    """Encode a job into a file, read it back, and report. Raises what `encode` raises."""
+    started = time.monotonic()
+    tally = _run_passes(job, path, meter)
+    tally.wall_seconds = time.monotonic() - started
+    meter.enter("verify")
+    checked = check_file(job.plan, job.reader, path, tally, run)
+    return build_report(job.plan, job.options, job.reader, job.target, path, tally, checked)
+
+
+def prepare(source: str | os.PathLike[str], output: str | os.PathLike[str], options: EncodeOptions, run: RunOptions) -> Job:
+    """Check everything that can be checked before the first frame. Raises what `encode` raises."""
+    attention = open_source(options.attention)
+    path = check_input(source)
+    target = check_output(output, overwrite=run.overwrite, source=path)
+    if run.report_path is not None:
+        report = check_output(run.report_path, overwrite=run.overwrite, source=path)
+        if report.resolve() == target.resolve():
+            raise OptionsError(f"{display_name(report)}: is the output and the report too; give the report another name")
+    export = export_for(attention.spec) if attention is not None else ""
+    reader = VideoReader(path, export=export, keep_partial=run.keep_partial)
+    try:
+        plan = make_plan(options, reader.info, hdr_metadata(reader.first_frame))
+        _check_container(target, plan)
+        _check_progressive(plan, reader)
+        if attention is not None:
+            attention = smoothed(attention, options.policy.smoothing_seconds)
+            attention.open(reader.info)  # a source that does not fit says so now
+        return Job(reader, target, plan, attention, options)
+    except BaseException:
+        reader.container.close()
+        raise
+
+
+def _check_container(target: Path, plan: EncoderPlan) -> None:
+    if target.suffix.lower() not in plan.spec.containers:
+        allowed = ", ".join(plan.spec.containers)
+        raise OptionsError(
+            f"{display_name(target.name)}: {plan.spec.codec} can't be written to "
+            f"{target.suffix or 'a name without ending'}; allowed are {allowed}"
+        )
+
+
+def _check_progressive(plan: EncoderPlan, reader: VideoReader) -> None:
+    if plan.has_offsets and plan.spec.name == "libx264" and reader.first_frame.interlaced_frame:
+        raise EncoderError(
+            f"{reader.name}: is interlaced: libx264 drops the offsets of such frames; deinterlace it first, "
+            "use libx265, or encode with --attention none"
+        )
+
+
+def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
+    """Encode into a file, in one pass or two; what was counted on the way."""
+    muxer = Muxer(temporary, display_name(job.target), job.plan.spec.name, job.reader.info.frame_rate)
+    with muxer:
+        muxer.copy_from(job.reader)
+        if not job.options.two_pass:
+            return _encode_pass(job, job.plan, job.reader, job.source, muxer, meter, "encode")
+        with work_folder() as folder:
+            stats = folder / "stats"
+            source = job.source
+            if source is not None:  # x264 and x265 take part of the second pass's offsets from the first
+                source = CachedSource(source, folder / "maps.mkv")
+            with job.reopened().reader as reader:
+                _encode_pass(job, job.plan.for_pass(1, stats), reader, source, None, meter, "pass 1")
+            return _encode_pass(job, job.plan.for_pass(2, stats), job.reader, source, muxer, meter, "pass 2")
+
+
+def _encode_pass(
+    job: Job,
+    plan: EncoderPlan,
+    reader: VideoReader,
+    source: AttentionSource | None,
+    muxer: Muxer | None,
+    meter: Meter,
+    stage: str,
+) -> Tally:
+    """Encode a whole video; without a muxer (pass 1) the packets are dropped."""
+    meter.enter(stage)
+    session = EncoderSession(plan, muxer.video if muxer is not None else None)
+    law = QpLaw(plan.grid, job.options.policy)
+    feed = Feed(reader, source, law.blocks)
+    tally = Tally(codec=plan.spec.codec, counts=feed.counts)
+    with closing(feed.items()) as items:  # stops its thread, which reads, before the reader is closed
+        for item in items:
+            if not isinstance(item, FedFrame):
+                if muxer is not None:
+                    muxer.write_copy(item)
+                continue
+            delta = None
+            if item.saliency is not None:
+                delta = quantise_levels(law.offsets(item.saliency), plan.levels) + np.float32(job.shift(item.frame.time))
+            tally.frame(item.frame, delta)
+            packets = session.send(item.frame, delta)
+            meter.frame(item.frame.time, tally.video_bytes)
+            tally.packets(packets)
+            if muxer is not None:
+                muxer.write_video(packets)
+    packets = session.flush()
+    tally.packets(packets)
+    if muxer is not None:
+        muxer.write_video(packets)
+        tally.messages += muxer.messages
+    return tally

@@ -1,0 +1,172 @@
+"""Frames with the map that belongs to each, ahead of the encoder on a thread of their own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+
+from stcodec.attention.base import AttentionSource
+from stcodec.errors import MediaError
+from stcodec.media.clips import ClipMaker
+from stcodec.media.decode import VideoReader
+from stcodec.media.shots import mark_shots
+from stcodec.qp import MapTimeline
+from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+T = TypeVar("T")
+_DEPTH = 8
+"""Items that wait between the thread and the encoder: enough to smooth the pace, few enough to be small."""
+
+
+@dataclass(frozen=True)
+class FedFrame:
+    """A decoded frame on its way to the encoder."""
+
+    frame: VideoFrame
+    saliency: FloatArray | None
+    """[rows, cols] in coded orientation, on the encoder's blocks; None without attention."""
+
+
+@dataclass
+class FeedCounts:
+    """What went by."""
+
+    maps: int = 0
+    shots: int = 0
+
+
+@dataclass
+class Feed:
+    """The frames of a video, each with its map, and the packets of its other streams."""
+
+    reader: VideoReader
+    source: AttentionSource | None
+    blocks: Callable[[FloatArray], FloatArray]
+    """Averages a map [h, w] in coded orientation over the encoder's blocks."""
+    counts: FeedCounts = field(default_factory=FeedCounts)
+
+    def items(self) -> Generator[FedFrame | Packet[Any], None, None]:
+        """Frames in presentation order, packets as they come by; decoded and attended on a thread of its own."""
+        with Prefetch["FedFrame | Packet[Any]"](_DEPTH) as ahead:
+            ahead.start(lambda: self._frames(ahead.put))
+            yield from ahead
+
+    def _frames(self, put: Callable[[FedFrame | Packet[Any]], None]) -> None:
+        frames = self.reader.frames(on_packet=put)
+        if self.source is None:
+            for frame in frames:
+                put(FedFrame(frame, None))
+            return
+        for frame, saliency in attended(frames, self.reader.info, self.source, self.blocks, self.counts):
+            put(FedFrame(frame, saliency))
+
+
+def attended(
+    frames: Iterator[VideoFrame],
+    video: VideoInfo,
+    source: AttentionSource,
+    blocks: Callable[[FloatArray], FloatArray],
+    counts: FeedCounts,
+) -> Iterator[tuple[VideoFrame, FloatArray]]:
+    """Each frame with its saliency [rows, cols] in coded orientation; frames wait until theirs is known."""
+    session = source.open(video)
+    maker = ClipMaker(video, source.spec)
+    turns = video.rotation_degrees // 90
+    timeline = MapTimeline(holds=source.spec.maps_per_second <= 0, reduce=lambda saliency: blocks(np.rot90(saliency, turns)))
+    waiting: deque[VideoFrame] = deque()
+
+    def take(track: SaliencyTrack | None) -> None:
+        if track is not None:
+            counts.maps += len(track)
+            timeline.push(track)
+
+    def ready() -> Iterator[tuple[VideoFrame, FloatArray]]:
+        while waiting and (saliency := timeline.at(waiting[0].time)) is not None:
+            yield waiting.popleft(), saliency
+
+    for frame, starts in with_shots(frames, video, source):
+        counts.shots += starts
+        waiting.append(frame)
+        clip = maker.push(frame, starts)
+        if clip is not None:
+            take(session.attend(clip))
+        yield from ready()
+    take(session.finish())
+    timeline.end()
+    yield from ready()
+    if waiting:
+        raise MediaError(f"{source.name} gave no map for the frame at {waiting[0].time:.3f} s")
+
+
+def with_shots(frames: Iterator[VideoFrame], video: VideoInfo, source: AttentionSource) -> Iterator[tuple[VideoFrame, bool]]:
+    """Each frame with whether it begins a shot, as far as that makes a difference to the source."""
+    if source.spec.shots:
+        yield from mark_shots(frames, video)
+    else:
+        yield from ((frame, index == 0) for index, frame in enumerate(frames))
+
+
+class Prefetch(Generic[T]):
+    """A bounded queue filled by one thread: iterate it; leaving the block stops the thread."""
+
+    def __init__(self, depth: int) -> None:
+        self._queue: queue.Queue[T | BaseException | None] = queue.Queue(depth)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Prefetch[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def start(self, fill: Callable[[], None]) -> None:
+        """Run a function that puts on a thread; what it raises is raised to whoever iterates."""
+
+        def run() -> None:
+            try:
+                fill()
+                self._offer(None)
+            except _Stopped:
+                pass
+            except BaseException as error:  # carried to the thread that waits for frames
+                self._offer(error)
+
+        self._thread = threading.Thread(target=run, name="stcodec-feed", daemon=True)
+        self._thread.start()
+
+    def put(self, item: T) -> None:
+        """Called by the thread: waits while the queue is full."""
+        if not self._offer(item):
+            raise _Stopped
+
+    def __iter__(self) -> Iterator[T]:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _offer(self, item: T | BaseException | None) -> bool:
+        while not self._stopping.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+
+class _Stopped(Exception):
+    """The reader of the queue has gone."""

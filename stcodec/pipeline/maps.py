@@ -1,0 +1,99 @@
+"""Saliency maps of a video, written as a video that any player shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import stcodec
+from stcodec.attention import open_source
+from stcodec.attention.base import AttentionSource
+from stcodec.attention.smoothed import SmoothedSource
+from stcodec.errors import OptionsError
+from stcodec.media.clips import ClipMaker, export_for
+from stcodec.media.decode import VideoReader
+from stcodec.media.map_writer import MapWriter
+from stcodec.media.output import atomic_output, check_output
+from stcodec.media.paths import check_input, display_name
+from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
+from stcodec.pipeline.feed import with_shots
+from stcodec.pipeline.progress import Meter, ProgressSink
+from stcodec.types import SaliencyTrack
+
+
+@dataclass(frozen=True)
+class MapsReport:
+    """What `maps` wrote."""
+
+    source: str
+    output: str
+    attention: str
+    maps: int
+    shots: int
+    frames: int
+
+
+def maps(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    attention: str = DEFAULT_ATTENTION,
+    smoothing_seconds: float = OffsetPolicy.smoothing_seconds,
+    overwrite: bool = False,
+    keep_partial: bool = False,
+    progress: ProgressSink | None = None,
+) -> MapsReport:
+    """Write the saliency maps of a video as gray FFV1 in Matroska; `map:FILE` reads them back as a source.
+
+    Raises OptionsError, MediaError or AttentionError; nothing appears under the output's name unless all went well.
+    """
+    OffsetPolicy(smoothing_seconds=smoothing_seconds)  # its range
+    chosen = open_source(attention)
+    if chosen is None:
+        raise OptionsError("attention none has no maps: give a source")
+    chosen = smoothed(chosen, smoothing_seconds)
+    path = check_input(source)
+    target = check_output(output, overwrite=overwrite, source=path)
+    if target.suffix.lower() != ".mkv":
+        raise OptionsError(f"{target.name}: maps are written as Matroska: give a name that ends in .mkv")
+    with (
+        VideoReader(path, export=export_for(chosen.spec), keep_partial=keep_partial) as reader,
+        atomic_output(target) as temporary,
+    ):
+        count, shots = write_maps(reader, chosen, temporary, Meter(progress, reader.info))
+        return MapsReport(reader.name, display_name(target), attention, count, shots, reader.frames_read)
+
+
+def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter) -> tuple[int, int]:
+    """Attend to a whole video and write its maps; how many maps and shots there were."""
+    meter.enter("maps")
+    tags = {"STCODEC_SOURCE": source.name, "STCODEC_VERSION": stcodec.__version__}
+    count = shots = 0
+    with MapWriter(path, reader.info, tags) as writer:
+        for track in _tracks(reader, source, meter):
+            count += len(track)
+            shots += int(track.shot_starts.sum())
+            writer.write(track)
+    return count, shots
+
+
+def smoothed(source: AttentionSource, seconds: float) -> AttentionSource:
+    """The source with its maps smoothed over time; a source with one map a shot needs none."""
+    if seconds <= 0 or source.spec.maps_per_second <= 0:
+        return source
+    return SmoothedSource(source, seconds)
+
+
+def _tracks(reader: VideoReader, source: AttentionSource, meter: Meter) -> Iterator[SaliencyTrack]:
+    session = source.open(reader.info)
+    maker = ClipMaker(reader.info, source.spec)
+    for frame, starts in with_shots(reader.frames(), reader.info, source):
+        meter.frame(frame.time, 0)
+        clip = maker.push(frame, starts)
+        if clip is not None:
+            yield session.attend(clip)
+    last = session.finish()
+    if last is not None:
+        yield last

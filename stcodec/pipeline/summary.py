@@ -1,0 +1,174 @@
+"""What is counted on the way, and the report made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from array import array
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import stcodec
+from stcodec.encoders.plan import EncoderPlan
+from stcodec.encoders.verify import Requested
+from stcodec.errors import MediaError
+from stcodec.media.decode import VideoReader
+from stcodec.media.output import atomic_output
+from stcodec.media.packets import library_versions
+from stcodec.media.paths import display_name
+from stcodec.options import EncodeOptions, RunOptions
+from stcodec.pipeline.feed import FeedCounts
+from stcodec.report import Checks, EncodeReport, OffsetsApplied
+from stcodec.types import FloatArray
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+_MOST_SAMPLES = 16
+
+
+@dataclass
+class Tally:
+    """Counts one pass of an encode, and keeps the offsets of some frames for the proof."""
+
+    codec: str
+    counts: FeedCounts
+    frames: int = 0
+    video_bytes: int = 0
+    wall_seconds: float = 0.0
+    messages: list[str] = field(default_factory=list)
+    pts: array[int] = field(default_factory=lambda: array("q"))
+    """Times of all frames, in ticks of the source's time base."""
+    samples: list[Requested] = field(default_factory=list)
+    """Frames whose offsets can be read back, spread over the video."""
+    _sum_mean: float = 0.0
+    _sum_spread: float = 0.0
+    _pending: dict[int, tuple[float, FloatArray]] = field(default_factory=dict)
+    _after_key: bool = False
+    _stride: int = 1
+    _candidates: int = 0
+
+    def frame(self, frame: VideoFrame, delta_qp: FloatArray | None) -> None:
+        """A frame goes into the encoder."""
+        assert frame.pts is not None
+        self.frames += 1
+        self.pts.append(frame.pts)
+        if delta_qp is not None:
+            self._sum_mean += float(delta_qp.mean())
+            self._sum_spread += float(delta_qp.std())
+            self._pending[frame.pts] = (frame.time, delta_qp)
+
+    def packets(self, packets: Iterable[Packet[Any]]) -> None:
+        """Packets come out of it, their times still in ticks of the source's time base."""
+        for packet in packets:
+            self.video_bytes += packet.size
+            requested = self._pending.pop(packet.pts, None) if packet.pts is not None else None
+            # VP9 takes no offsets on key frames, so the frame behind one is looked at.
+            worth = self._after_key if self.codec == "vp9" else packet.is_keyframe
+            self._after_key = packet.is_keyframe
+            if requested is not None and worth:
+                self._keep(Requested(*requested))
+
+    def _keep(self, sample: Requested) -> None:
+        if self._candidates % self._stride == 0:
+            self.samples.append(sample)
+            if len(self.samples) > _MOST_SAMPLES:
+                self.samples = self.samples[::2]
+                self._stride *= 2
+        self._candidates += 1
+
+    @property
+    def mean_delta_qp(self) -> float | None:
+        return self._sum_mean / self.frames if self._sum_spread or self._sum_mean else None
+
+    @property
+    def spread_delta_qp(self) -> float | None:
+        return self._sum_spread / self.frames if self._sum_spread or self._sum_mean else None
+
+
+def build_report(
+    plan: EncoderPlan,
+    options: EncodeOptions,
+    reader: VideoReader,
+    target: Path,
+    written: Path,
+    tally: Tally,
+    checked: tuple[OffsetsApplied, Checks | None],
+) -> EncodeReport:
+    """The report of a finished encode; `written` is the file, still under its temporary name."""
+    video = reader.info
+    last = max(tally.pts) - min(tally.pts) if tally.frames else 0
+    duration = float(last * video.time_base) + (float(1 / video.frame_rate) if video.frame_rate else 0.0)
+    applied, checks = checked
+    return EncodeReport(
+        source=display_name(reader.path),
+        output=display_name(target),
+        encoder=plan.spec.name,
+        options=dataclasses.asdict(options),
+        encoder_options=dict(plan.options),
+        attention=options.attention,
+        width_px=video.width_px,
+        height_px=video.height_px,
+        pix_fmt=plan.pix_fmt,
+        frames=tally.frames,
+        duration_seconds=duration,
+        source_bytes=reader.path.stat().st_size,
+        output_bytes=written.stat().st_size,
+        video_bytes=tally.video_bytes,
+        video_kbps=tally.video_bytes * 8 / 1000 / duration if duration else 0.0,
+        wall_seconds=tally.wall_seconds,
+        frames_per_second=tally.frames / tally.wall_seconds if tally.wall_seconds else 0.0,
+        maps=tally.counts.maps,
+        shots=tally.counts.shots,
+        mean_delta_qp=tally.mean_delta_qp,
+        spread_delta_qp=tally.spread_delta_qp,
+        offsets_applied=applied,
+        checks=checks,
+        messages=(*plan.messages, *_damage(reader), *tally.messages),
+        versions=versions(),
+        partial=bool(reader.damaged_packets),
+    )
+
+
+def report_file(run: RunOptions) -> AbstractContextManager[Path | None]:
+    """The file to write the report to, under a temporary name that is tried out at once; None if none was asked for."""
+    return nullcontext() if run.report_path is None else atomic_output(Path(run.report_path))
+
+
+def write_report(report: EncodeReport, path: Path | None) -> None:
+    """Write the report where it was asked for. Raises MediaError."""
+    if path is None:
+        return
+    try:
+        path.write_text(report.to_json() + "\n", encoding="utf-8")
+    except OSError as error:
+        raise MediaError(f"the report can't be written ({error.strerror}); nothing was left behind") from None
+
+
+def versions() -> dict[str, str]:
+    """What the result depends on, by name."""
+    return {
+        "stcodec": stcodec.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        **library_versions(),
+    }
+
+
+def _damage(reader: VideoReader) -> list[str]:
+    messages = []
+    if reader.damaged_packets:
+        messages.append(f"the source is damaged: {reader.frames_read} frames could be decoded and are in the file")
+    if reader.corrupt_frames:
+        messages.append(f"{reader.corrupt_frames} frames of the source were decoded with errors")
+    if reader.is_mirrored:
+        messages.append("a player mirrors this video: maps, masks and gaze from files are read as if it did not")
+    if reader.repaired_times:
+        messages.append(f"{reader.repaired_times} frames had no usable time and were given one")
+    return messages

@@ -1,0 +1,7 @@
+"""From saliency to QP offsets: pure arithmetic on numpy arrays, no media and no model."""
+
+from stcodec.qp.grid import BlockAverage
+from stcodec.qp.law import QpLaw
+from stcodec.qp.timeline import MapTimeline
+
+__all__ = ["BlockAverage", "MapTimeline", "QpLaw"]

@@ -1,0 +1,160 @@
+"""Tries encodes of parts of a video and measures them; knows what it has tried."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from stcodec.encoders.plan import EncoderPlan
+from stcodec.encoders.round_trip import AsEncoded, Pair, RoundTrip
+from stcodec.encoders.session import quantise_levels
+from stcodec.errors import VerifyError
+from stcodec.media.planes import PlaneReader
+from stcodec.media.seek import frames_from
+from stcodec.pipeline.encode import Job
+from stcodec.pipeline.progress import Meter
+from stcodec.search.quality import PictureForm, QualityMetric, Scorer
+from stcodec.search.reading import Reading, TriedFrame
+from stcodec.search.scan import Scan
+from stcodec.search.shots import Part, Run, runs
+from stcodec.types import FloatArray, TimeArray
+
+_FALLBACK_RATE = Fraction(25)
+
+_Offsets = Callable[[TriedFrame], FloatArray | None]
+
+
+@dataclass
+class Cost:
+    """What was spent."""
+
+    encodes: int = 0
+    """Runs of an encoder."""
+    frames: int = 0
+    """Frames that went through one."""
+
+
+class Bench:
+    """Encodes, decodes and measures; every result is per frame, as the metric pools it."""
+
+    def __init__(self, job: Job, scan: Scan, quality: QualityMetric, meter: Meter) -> None:
+        self.cost = Cost()
+        self._job = job
+        self._scan = scan
+        self._quality = quality
+        self._meter = meter
+        self._reading = Reading(job, scan)
+        video = job.reader.info
+        pix_fmt = "yuv420p10le" if job.plan.bit_depth > 8 else "yuv420p"
+        rate = video.frame_rate or _FALLBACK_RATE
+        self._form = PictureForm(video.width_px, video.height_px, pix_fmt, rate)
+        self._known: dict[tuple[Part, float | None, float], TimeArray] = {}
+
+    def plain(self, plan: EncoderPlan, parts: Sequence[Part]) -> tuple[TimeArray, int]:
+        """What is measured of the plain encode of some parts, one behind the other; and its bytes of video."""
+        return self._encode("plain", plan, parts, lambda tried: None)
+
+    def guided(
+        self, stage: str, plan: EncoderPlan, parts: Sequence[Part], shift_qp: Mapping[Part, float]
+    ) -> dict[Part, TimeArray]:
+        """What is measured of each part, encoded with its offsets and a shift; parts that were tried so are looked up."""
+        crf = float(plan.options["crf"])
+        missing = [part for part in parts if (part, crf, shift_qp[part]) not in self._known]
+        if missing:
+            measured, _ = self._encode(stage, plan, missing, self._offsets(plan, missing, shift_qp))
+            ends = np.cumsum([len(part) for part in missing])
+            for part, values in zip(missing, np.split(measured, ends[:-1]), strict=True):
+                self._known[part, crf, shift_qp[part]] = values
+        return {part: self._known[part, crf, shift_qp[part]] for part in parts}
+
+    def finished(self, path: Path, parts: Sequence[Part], later_seconds: float) -> TimeArray:
+        """What is measured of a finished file, decoded; its frames are so much later than the source's."""
+        together = self._enter("compare", parts)
+        as_encoded = AsEncoded(self._job.plan)
+        measured = []
+        with closing(self._reading.runs([run.frames for run in together])) as readings:
+            for run, tried in zip(together, readings, strict=True):
+                from_seconds = self._scan.times[run.frames.first] + later_seconds
+                with self._quality.scorer(self._form) as scorer, closing(frames_from(path, from_seconds)) as written:
+                    pairing = _Pairing(self._form, scorer)
+                    for one, there in zip(tried, islice(written, len(run.frames)), strict=True):
+                        if abs(there.time - later_seconds - one.frame.time) > float(1 / self._form.rate):
+                            raise VerifyError(f"the frame at {one.frame.time:.3f} s was not found in the file")
+                        if run.measures(one.index):
+                            pairing.expect(one)
+                            pairing.push((as_encoded(one.frame), there))
+                        self._meter.frame(one.frame.time, 0)
+                    measured.append(scorer.finish())
+        return np.concatenate(measured)
+
+    def _enter(self, stage: str, parts: Sequence[Part]) -> list[Run]:
+        together = runs(parts)
+        self._meter.enter(stage, sum(len(run.frames) for run in together))
+        return together
+
+    def _offsets(self, plan: EncoderPlan, parts: Sequence[Part], shift_qp: Mapping[Part, float]) -> _Offsets:
+        ends, shifts = [part.end for part in parts], [np.float32(shift_qp[part]) for part in parts]
+
+        def offsets(tried: TriedFrame) -> FloatArray:
+            # Frames of a lead are encoded like what they lead to.
+            shift = shifts[bisect_right(ends, tried.index)]
+            return quantise_levels(self._reading.offsets(tried.blocks), plan.levels) + shift
+
+        return offsets
+
+    def _encode(self, stage: str, plan: EncoderPlan, parts: Sequence[Part], offsets: _Offsets) -> tuple[TimeArray, int]:
+        together = self._enter(stage, parts)
+        measured, size = [], 0
+        with closing(self._reading.runs([run.frames for run in together])) as readings:
+            for run, tried in zip(together, readings, strict=True):
+                values, spent = self._encode_run(plan, run, tried, offsets)
+                measured.append(values)
+                size += spent
+                self.cost.encodes += 1
+                self.cost.frames += len(run.frames)
+        return np.concatenate(measured), size
+
+    def _encode_run(
+        self, plan: EncoderPlan, run: Run, tried: Iterator[TriedFrame], offsets: _Offsets
+    ) -> tuple[TimeArray, int]:
+        trip = RoundTrip(plan)
+        with self._quality.scorer(self._form) as scorer:
+            pairing = _Pairing(self._form, scorer)
+            for one in tried:
+                if run.measures(one.index):
+                    pairing.expect(one)
+                for pair in trip.send(one.frame, offsets(one)):
+                    pairing.push(pair)
+                self._meter.frame(one.frame.time, trip.video_bytes)
+            for pair in trip.flush():
+                pairing.push(pair)
+            return scorer.finish(), trip.video_bytes
+
+
+class _Pairing:
+    """Brings a frame, its decoded self and its density together."""
+
+    def __init__(self, form: PictureForm, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._reference, self._distorted = PlaneReader(form.pix_fmt), PlaneReader(form.pix_fmt)
+        self._densities: dict[int, FloatArray] = {}
+
+    def expect(self, tried: TriedFrame) -> None:
+        """This frame is to be measured."""
+        assert tried.frame.pts is not None
+        self._densities[tried.frame.pts] = tried.density
+
+    def push(self, pair: Pair) -> None:
+        """A frame has come back."""
+        original, decoded = pair
+        assert original.pts is not None
+        density = self._densities.pop(original.pts, None)
+        if density is not None:
+            self._scorer.push(self._reference(original), self._distorted(decoded), density)

@@ -1,0 +1,207 @@
+"""`match`: the smallest file with a given quality where viewers look."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stcodec.encoders.hdr import hdr_metadata
+from stcodec.encoders.plan import EncoderPlan, make_plan
+from stcodec.media.output import atomic_output, work_folder
+from stcodec.options import EncodeOptions, RunOptions, with_fields
+from stcodec.pipeline.encode import Job, encode_job, prepare
+from stcodec.pipeline.progress import Meter, ProgressSink
+from stcodec.pipeline.summary import report_file, write_report
+from stcodec.report import EncodeReport, MatchReport, ShotMatch
+from stcodec.search.bench import Bench
+from stcodec.search.compare import Compared, Reference
+from stcodec.search.control import FileControl, ShotControl
+from stcodec.search.options import MatchOptions
+from stcodec.search.scan import Scan, scan
+from stcodec.search.search import Search
+
+_NEAR_BASE_QP = 4.0
+"""QP steps: a base crf so near to a value will do, the shots' shifts do the rest."""
+_ENCODES_FOR_BASE = 3
+_MOST_CORRECTIONS = 2
+
+
+def match(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    goal: MatchOptions,
+    *,
+    options: EncodeOptions | None = None,
+    run: RunOptions | None = None,
+    progress: ProgressSink | None = None,
+    **fields: Any,
+) -> EncodeReport:
+    """Encode a video as small as a quality where viewers look allows, that of a plain encode or a value.
+
+    Options, fields and progress are those of `encode`; its report comes back, with `match` filled in. Raises what
+    `encode` raises; TargetError, before anything is encoded, if the quality is out of reach.
+    """
+    options, run = with_fields(options or EncodeOptions(), run or RunOptions(), fields)
+    job = prepare(source, output, goal.base(options), run)
+    meter = Meter(progress, job.reader.info)
+    with job.reader, report_file(run) as report_path, atomic_output(job.target) as temporary, work_folder() as folder:
+        report = _Finder(job, goal, folder, meter).encode(temporary, run)
+        write_report(report, report_path)
+    return report
+
+
+@dataclass(frozen=True)
+class _File:
+    """A finished file, under a temporary name."""
+
+    qp: list[float]
+    """Of each unit."""
+    report: EncodeReport
+    compared: Compared
+
+    @property
+    def miss(self) -> float:
+        return abs(self.compared.whole.difference)
+
+
+class _NoBetter(Exception):
+    """A file that is not worth keeping: it is removed."""
+
+
+class _Finder:
+    """One search, from the first look at the video to the finished file."""
+
+    def __init__(self, job: Job, goal: MatchOptions, folder: Path, meter: Meter) -> None:
+        self._started = time.monotonic()
+        self._goal = goal
+        self._meter = meter
+        self._job = job
+        self._scan: Scan = scan(job, folder, meter)
+        self._bench = Bench(job, self._scan, goal.quality, meter)
+        self._reference = Reference(self._bench, self._scan, goal)
+        self._plain = None if goal.crf is None else _plain_plan(job)
+
+    def encode(self, path: Path, run: RunOptions) -> EncodeReport:
+        """Search, encode, compare; correct and encode once more while that is not near enough. The best file is kept."""
+        search = self._search()
+        correction, misses = _Correction(search), list[float]()
+        best = latest = self._attempt(search, search.best(), path, run)
+        while best.miss > self._goal.near and len(misses) < _MOST_CORRECTIONS:
+            qp = correction.after(latest)
+            if qp == latest.qp:
+                break
+            self._bench.cost.encodes += 1
+            self._bench.cost.frames += latest.report.frames
+            with suppress(_NoBetter), atomic_output(path) as again:
+                latest = self._attempt(search, qp, again, run)
+                misses.append(max(best, latest, key=lambda file: file.miss).compared.whole.difference)
+                if latest.miss >= best.miss:
+                    raise _NoBetter
+                best = latest
+        return replace(best.report, match=self._report(search, best, misses))
+
+    def _attempt(self, search: Search, qp: list[float], path: Path, run: RunOptions) -> _File:
+        job = search.control.final(qp).reopened()
+        with job.reader:
+            report = encode_job(job, path, run, self._meter)
+        return _File(qp, report, self._reference.compare(path, self._plain))
+
+    def _search(self) -> Search:
+        plain = None if self._plain is None else self._reference.encode_plain(self._plain)
+        if not self._job.plan.spec.shifts_frames:
+            search = Search(self._bench, FileControl(self._job, self._scan), self._goal)
+            search.run(search.wanted(plain))
+            return search
+        job, slope = self._job, None
+        if plain is None:
+            job, slope = self._near_base()
+        search = Search(self._bench, ShotControl(job, self._scan), self._goal)
+        search.run(search.wanted(plain), slope=slope)
+        return search
+
+    def _near_base(self) -> tuple[Job, float]:
+        """The job with a crf at which the whole video has about the value that is wanted, and the loss for each step."""
+        control = FileControl(self._job, self._scan)
+        search = Search(self._bench, control, self._goal)
+        search.run(search.wanted(None), _ENCODES_FOR_BASE, _NEAR_BASE_QP * self._goal.quality.slope)
+        (secant,) = search.secants
+        nearest = min(secant.points, key=lambda qp: abs(secant.points[qp]))
+        return control.job_at(control.base_crf + nearest), secant.local_slope()
+
+    def _report(self, search: Search, file: _File, misses: Sequence[float]) -> MatchReport:
+        report, compared = file.report, file.compared
+        goal, cost, plain_bytes = self._goal, self._bench.cost, self._reference.plain_bytes
+        crf = report.options["crf"]
+        saving = None if plain_bytes is None else 100 * (1 - report.video_bytes / plain_bytes)
+        p5, plain_p5 = compared.percentile_5, compared.plain_percentile_5
+        return MatchReport(
+            target=goal.text,
+            metric=goal.metric,
+            unit=goal.quality.unit,
+            tolerance=goal.near,
+            control=search.control.name,
+            base_crf=crf,
+            wanted=compared.whole.wanted,
+            reached=compared.whole.reached,
+            difference=compared.whole.difference,
+            within_tolerance=abs(compared.whole.difference) <= goal.near,
+            percentile_5=p5,
+            percentile_5_difference=None if plain_p5 is None else p5 - plain_p5,
+            frames_compared=compared.frames,
+            misses=tuple(misses),
+            encodes=cost.encodes,
+            encoded_frames=cost.frames,
+            cost_in_encodes=cost.frames / len(self._scan.times),
+            seconds=time.monotonic() - self._started - report.wall_seconds,
+            plain_bytes=plain_bytes,
+            saving_percent=saving,
+            shots=self._shots(search, file.qp, compared),
+        )
+
+    def _shots(self, search: Search, qp: Sequence[float], compared: Compared) -> tuple[ShotMatch, ...]:
+        times, by_file = self._scan.times, search.control.name == "file"
+        found = []
+        for place, (shot, quality) in enumerate(zip(self._scan.shots, compared.shots, strict=True)):
+            unit = 0 if by_file else place
+            found.append(
+                ShotMatch(
+                    start_seconds=times[shot.frames.first],
+                    end_seconds=times[shot.frames.end - 1],
+                    frames=len(shot.frames),
+                    frames_tried=sum(map(len, shot.samples)),
+                    shift_qp=0.0 if by_file else qp[unit],
+                    wanted=quality.wanted if quality else None,
+                    reached=quality.reached if quality else None,
+                    difference=quality.difference if quality else None,
+                    encodes=len(search.secants[unit].points),
+                )
+            )
+        return tuple(found)
+
+
+class _Correction:
+    """A search by what finished files turn out to be: within the whole, all is a bit different from its samples."""
+
+    def __init__(self, search: Search) -> None:
+        self._by_file = search.control.name == "file"
+        self._secants = [replace(secant, slope=secant.local_slope(), points={}) for secant in search.secants]
+
+    def after(self, file: _File) -> list[float]:
+        """The QPs for the next file."""
+        compared = file.compared
+        for place, (secant, qp) in enumerate(zip(self._secants, file.qp, strict=True)):
+            # Of a shot that was not compared holds what is true of the others.
+            own = None if self._by_file else compared.shots[place]
+            secant.add(qp, (own or compared.whole).difference)
+        return [secant.best() for secant in self._secants]
+
+
+def _plain_plan(job: Job) -> EncoderPlan:
+    """The plain encode with a job's crf: what the same options give with --attention none."""
+    options = replace(job.options, attention="none")
+    return make_plan(options, job.reader.info, hdr_metadata(job.reader.first_frame))

@@ -1,0 +1,161 @@
+"""The qualities that can be searched for: what is measured of each frame, and how frames are pooled.
+
+Attended ones are weighted by a density of gaze. PSNR is pooled as the mean of the weighted squared errors (EWPSNR: Li, Qin
+and Itti 2011, see `stcodec.metrics.fidelity`), SSIM and VMAF as the mean over frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+
+from stcodec.metrics.fidelity import Luma, squared_error, ssim_means, weighted_mean
+from stcodec.metrics.planes import Planes, bytes_a_sample, composite
+from stcodec.types import FloatArray, TimeArray
+
+BEST_PSNR_DB = 60.0
+"""What is better counts as this: nobody sees the difference, and black pictures would have infinitely much."""
+_LEAST_ERROR = 10 ** (-BEST_PSNR_DB / 10)
+
+
+@dataclass(frozen=True)
+class PictureForm:
+    """The form of the frames that are scored."""
+
+    width_px: int
+    height_px: int
+    pix_fmt: str
+    """yuv420p or yuv420p10le."""
+    rate: Fraction
+    """Frames a second."""
+
+    @property
+    def peak(self) -> float:
+        """The largest sample."""
+        return 255.0 if bytes_a_sample(self.pix_fmt) == 1 else 1023.0
+
+
+class Scorer(Protocol):
+    """Measures pairs of frames as they come; what was measured is known at the end."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
+        """Add a pair; density [h, w] covers the frame, on any scale."""
+
+    def finish(self) -> TimeArray:
+        """[frames] what `QualityMetric.pool` takes."""
+
+
+@dataclass(frozen=True)
+class QualityMetric:
+    """A measure of quality; higher is better."""
+
+    unit: str
+    tolerance: float
+    """How near is near enough, in the unit."""
+    slope: float
+    """Quality lost with each QP step on average, > 0: what a search supposes before it knows."""
+    values: tuple[float, float]
+    """The values that can be asked for."""
+    scorer: Callable[[PictureForm], Scorer]
+    pool: Callable[[TimeArray, TimeArray], float]
+    """From what was measured of each frame, and how many frames it stands for, to the quality of all."""
+    of_frames: Callable[[TimeArray], TimeArray]
+    """From what was measured of each frame to the quality of each."""
+
+
+class _EachFrame:
+    """A function of two luma planes, a density and the peak."""
+
+    def __init__(self, measure: Callable[[Luma, Luma, FloatArray, float], float], form: PictureForm) -> None:
+        self._measure = measure
+        self._peak = form.peak
+        self._measured: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
+        self._measured.append(self._measure(reference[0], distorted[0], density, self._peak))
+
+    def finish(self) -> TimeArray:
+        return np.array(self._measured)
+
+
+class _Vmaf:
+    """libvmaf in a process of its own."""
+
+    def __init__(self, name: str, form: PictureForm) -> None:
+        from stcodec.metrics.vmaf import FrameScorer
+
+        self._name = name
+        self._scorer = FrameScorer(form.width_px, form.height_px, form.pix_fmt, form.rate, {name})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._scorer.close()
+
+    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
+        mixed = composite(reference, distorted, density) if self._name == "attended_vmaf" else None
+        self._scorer.push(reference, distorted, mixed)
+
+    def finish(self) -> TimeArray:
+        return np.array(self._scorer.finish()[self._name])
+
+
+def _attended_error(reference: Luma, distorted: Luma, density: FloatArray, peak: float) -> float:
+    return weighted_mean(squared_error(reference, distorted), density) / peak**2
+
+
+def _whole_error(reference: Luma, distorted: Luma, density: FloatArray, peak: float) -> float:
+    return float(squared_error(reference, distorted).mean()) / peak**2
+
+
+def _attended_ssim(reference: Luma, distorted: Luma, density: FloatArray, peak: float) -> float:
+    return ssim_means(reference, distorted, density, peak).attended
+
+
+def _psnr_of(errors: TimeArray) -> TimeArray:
+    return np.asarray(-10 * np.log10(np.maximum(errors, _LEAST_ERROR)))
+
+
+def _pooled_psnr(errors: TimeArray, weights: TimeArray) -> float:
+    return float(_psnr_of(np.atleast_1d(np.average(errors, weights=weights)))[0])
+
+
+def _mean(scores: TimeArray, weights: TimeArray) -> float:
+    return float(np.average(scores, weights=weights))
+
+
+def _psnr(measure: Callable[[Luma, Luma, FloatArray, float], float]) -> QualityMetric:
+    return QualityMetric("dB", 0.1, 0.5, (20.0, BEST_PSNR_DB), partial(_EachFrame, measure), _pooled_psnr, _psnr_of)
+
+
+def _vmaf(name: str) -> QualityMetric:
+    return QualityMetric("points", 0.3, 0.8, (10.0, 100.0), partial(_Vmaf, name), _mean, np.asarray)
+
+
+METRICS: dict[str, QualityMetric] = {
+    "attended-psnr": _psnr(_attended_error),
+    "attended-ssim": QualityMetric("of 1", 0.002, 0.006, (0.5, 1.0), partial(_EachFrame, _attended_ssim), _mean, np.asarray),
+    "attended-vmaf": _vmaf("attended_vmaf"),
+    "psnr": _psnr(_whole_error),
+    "vmaf": _vmaf("vmaf"),
+}
+"""By the name that a user writes."""

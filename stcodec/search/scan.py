@@ -1,0 +1,64 @@
+"""A video seen once before the search: its shots, and its maps in a file."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+from stcodec.attention.cached import CachedSource
+from stcodec.media.clips import ClipMaker
+from stcodec.media.shots import mark_shots
+from stcodec.pipeline.encode import Job
+from stcodec.pipeline.progress import Meter
+from stcodec.search.shots import Shot, find_shots
+from stcodec.types import SaliencyTrack
+
+MAPS_FILE = "maps.mkv"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a search knows of a video before it encodes anything."""
+
+    times: array[float]
+    """Of all frames, seconds."""
+    shots: list[Shot]
+    source: CachedSource
+    """Gives the maps to every encode from here on."""
+    maps: Path
+    """The file that they are in."""
+    map_times: array[float]
+    """When each map is valid, seconds: the file rounds."""
+    map_starts: list[bool]
+    """Whether a shot begins with a map."""
+
+
+def scan(job: Job, folder: Path, meter: Meter) -> Scan:
+    """See a job's video once; its maps go into a file in the folder. Raises MediaError or AttentionError."""
+    assert job.source is not None
+    meter.enter("shots")
+    maps = folder / MAPS_FILE
+    source = CachedSource(job.source, maps)
+    times, starts = array("d"), list[int]()
+    map_times, map_starts = array("d"), list[bool]()
+
+    def note(track: SaliencyTrack | None) -> None:
+        if track is not None:
+            map_times.extend(track.pts_seconds)
+            map_starts.extend(bool(one) for one in track.shot_starts)
+
+    with job.reopened().reader as reader:
+        spec = source.spec
+        session, maker = source.open(reader.info), ClipMaker(reader.info, spec)
+        for frame, begins in mark_shots(reader.frames(), reader.info):
+            if begins:
+                starts.append(len(times))
+            clip = maker.push(frame, begins if spec.shots else not times)
+            times.append(frame.time)
+            meter.frame(frame.time, 0)
+            if clip is not None:
+                note(session.attend(clip))
+        note(session.finish())
+    shots = find_shots(times, starts)
+    return Scan(times, shots, source, maps, map_times, map_starts)

@@ -1,0 +1,101 @@
+"""Train the attention network: python -m stcodec.train --images DIR --video DIR --stem FILE.pth --out FILE.safetensors"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shlex
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+import stcodec
+from stcodec.errors import OptionsError, StcodecError
+from stcodec.media.output import atomic_output, check_output
+from stcodec.model.config import Calibration
+from stcodec.model.network import AttentionNet
+from stcodec.model.stem import load_imagenet
+from stcodec.model.weights import save_weights
+from stcodec.model.weights_file import WeightsInfo
+from stcodec.train.config import TrainConfig
+from stcodec.train.images import read_images
+from stcodec.train.recordings import read_recordings
+from stcodec.train.stages import train_images, train_video
+
+
+def main() -> int:
+    """Parse, train, save; the exit status."""
+    given = _parser().parse_args()
+    try:
+        _train(given)
+    except StcodecError as error:
+        print(f"stcodec.train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stcodec.train: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stcodec.train", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--images", type=Path, required=True, help="folder with fixations.csv and SET/IMAGE files")
+    parser.add_argument("--video", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser.add_argument("--leave-out", nargs="*", default=[], help="clips that are not trained on")
+    parser.add_argument("--stem", type=Path, required=True, help="ImageNet weights of EfficientNet-Lite0 (.pth)")
+    parser.add_argument("--out", type=Path, required=True, help="the weights, .safetensors; checkpoints stand beside it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--image-steps", type=int, default=TrainConfig().images.steps)
+    parser.add_argument("--video-steps", type=int, default=TrainConfig().video.steps)
+    parser.add_argument("--temperature", type=float, default=1.0, help="fitted on clips that were left out")
+    parser.add_argument("--center-share", type=float, default=0.0, help="fitted on clips that were left out")
+    parser.add_argument("--device", default="cpu", help="as torch names it (default: %(default)s)")
+    parser.add_argument("-y", action="store_true", help="replace the output if it exists")
+    return parser
+
+
+def _train(given: argparse.Namespace) -> None:
+    target = check_output(given.out, overwrite=given.y, source=given.stem)
+    if given.device.startswith("cuda") and not torch.cuda.is_available():
+        raise OptionsError(f"device {given.device}: torch sees no GPU here; use cpu")
+    base = TrainConfig()
+    config = replace(
+        base,
+        seed=given.seed,
+        device=given.device,
+        images=replace(base.images, steps=given.image_steps),
+        video=replace(base.video, steps=given.video_steps),
+    )
+    images = read_images(given.images)
+    recordings = [one for one in read_recordings(given.video) if one.name not in given.leave_out]
+    net = AttentionNet()
+    load_imagenet(net.stem, str(given.stem))
+    curve: list[tuple[str, int, float]] = []
+
+    def report(stage: str, step: int, loss: float) -> None:
+        curve.append((stage, step, loss))
+        print(f"{stage} {step}: loss {loss:.4f}", file=sys.stderr, flush=True)
+
+    points = [target.with_suffix(f".{stage}.checkpoint") for stage in ("images", "video")]
+    train_images(net, images, config, report, points[0])
+    train_video(net, recordings, images, config, report, points[1])
+    provenance = {
+        "command": shlex.join(["python", "-m", "stcodec.train", *sys.argv[1:]]),
+        "config": json.dumps(asdict(config)),
+        "curve": json.dumps(curve),
+        "clips": " ".join(one.name for one in recordings),
+        "versions": f"stcodec {stcodec.__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+    }
+    info = WeightsInfo(net.config, Calibration(given.temperature, given.center_share), provenance)
+    with atomic_output(target) as temporary:
+        info = save_weights(net.cpu(), temporary, info)
+    for point in points:
+        point.unlink(missing_ok=True)
+    print(json.dumps({"output": target.name, "sha256": info.sha256, "last_loss": curve[-1][2] if curve else None}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What a training run is made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stcodec.errors import OptionsError
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage: so many steps of AdamW under a one-cycle schedule."""
+
+    steps: int
+    batch: int
+    """Pictures of the image stage; runs of instants of the video stage."""
+    stem_rate: float
+    """Peak learning rate of the stem's later blocks; 0 = the whole stem stays as it is."""
+    spatial_rate: float
+    temporal_rate: float
+    """0 = the stage does not train the branch."""
+    weight_decay: float = 0.05
+    rising_share: float = 0.2
+    """Share of the steps in which the learning rate rises to its peak."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1:
+            raise OptionsError(f"steps {self.steps} and batch {self.batch}: both must be at least 1")
+
+
+IMAGES = StageConfig(steps=580, batch=32, stem_rate=2e-4, spatial_rate=2e-3, temporal_rate=0.0)
+"""Static pictures with gaze; the stem begins with ImageNet weights, blocks at stride 8 and finer stay as they are."""
+VIDEO = StageConfig(steps=80, batch=3, stem_rate=0.0, spatial_rate=5e-4, temporal_rate=2e-3, rising_share=0.25)
+"""Video with gaze, with pictures beside it so that they are not forgotten."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole run."""
+
+    seed: int = 0
+    images: StageConfig = IMAGES
+    video: StageConfig = VIDEO
+    instants: int = 12
+    """Instants of a run of video, 5 a second."""
+    replay: int = 16
+    """Pictures beside each step of the video stage."""
+    replay_weight: float = 0.5
+    cc_weight: float = 0.5
+    """Of the linear correlation in the loss, beside the Kullback-Leibler divergence."""
+    averaging: float = 0.95
+    """Decay of the running mean of the weights over the second half of the video stage, which is what is kept."""
+    device: str = "cpu"
+    """As torch names it; "cuda" trains with mixed precision."""

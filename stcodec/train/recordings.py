@@ -1,0 +1,114 @@
+"""Video with gaze, as the network sees it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stcodec.attention.gaze import GazeSource
+from stcodec.attention.neural_input import MotionInput, picture
+from stcodec.errors import MediaError
+from stcodec.media.clips import read_clip
+from stcodec.model.config import MAPS_PER_SECOND, STRIDE
+from stcodec.train.images import INPUT_SHAPE
+from stcodec.train.losses import fixation_map
+from stcodec.types import ClipSpec
+
+LEAD_SECONDS = 0.3
+"""The first fixation is on the centre of the screen, where the clip was announced."""
+LEAST_OBSERVERS = 4
+SPEC = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=max(INPUT_SHAPE), motion_vectors=True, shots=True)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One clip at 5 instants a second, T of them."""
+
+    name: str
+    pictures: Tensor
+    """[T, 3, H, W] float16 in [-1, 1]."""
+    motion: Tensor
+    """[T, 4, H/8, W/8]."""
+    score: Tensor
+    """[T, H/16, W/16], what the gate goes by."""
+    position: Tensor
+    """[T, H/16 * W/16, 2] in frame widths, the camera's motion removed."""
+    shot: Tensor
+    """[T] int64, number of the shot."""
+    seconds: Tensor
+    """[T]."""
+    density: Tensor
+    """[T, H/8, W/8] sums to 1; 0 where not scored."""
+    scored: Tensor
+    """[T] bool, whether enough observers fixate."""
+
+    def mirrored(self) -> Recording:
+        """Left and right exchanged."""
+        rows, cols = self.score.shape[1:]
+        position = self.position.reshape(-1, rows, cols, 2).flip(2) * torch.tensor([-1.0, 1.0])
+        return Recording(
+            self.name,
+            self.pictures.flip(3),
+            self.motion.flip(3),
+            self.score.flip(2),
+            position.flatten(1, 2),
+            self.shot,
+            self.seconds,
+            self.density.flip(2),
+            self.scored,
+        )
+
+    def run(self, start: int, count: int) -> Recording:
+        """`count` instants from one on, fewer at the end."""
+        return Recording(self.name, *(one[start : start + count] for one in self._tensors()))
+
+    def on(self, device: str) -> Recording:
+        """The same on a device, as torch names it."""
+        return Recording(self.name, *(one.to(device) for one in self._tensors()))
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.pictures, self.motion, self.score, self.position, self.shot, self.seconds, self.density, self.scored
+
+
+def read_recordings(folder: Path) -> list[Recording]:
+    """The clips of a folder with manifest.json, videos/NAME.avi and fixations/NAME.csv."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise MediaError(f"{manifest}: no such file: a folder of video with gaze has one")
+    names = [one["name"] for one in json.loads(manifest.read_text(encoding="utf-8"))]
+    return [read_recording(folder / "videos" / f"{name}.avi", folder / "fixations" / f"{name}.csv") for name in names]
+
+
+def read_recording(video: Path, gaze: Path) -> Recording:
+    """One clip with its gaze."""
+    clip = read_clip(video, SPEC)
+    assert clip.thumbnails is not None
+    fixations = GazeSource(gaze).fixations
+    width, height = clip.video.display_width_px, clip.video.display_height_px
+    motion = MotionInput(clip.video, INPUT_SHAPE)
+    seen = [motion.see(clip, index) for index in range(len(clip))]
+    cells = (INPUT_SHAPE[0] // STRIDE, INPUT_SHAPE[1] // STRIDE)
+    densities, scored = [], []
+    for now in (clip.pts_seconds - clip.pts_seconds[0]).tolist():
+        active = (fixations.start_seconds <= now) & (now < fixations.end_seconds)
+        x, y = fixations.x_px[active] / width, fixations.y_px[active] / height
+        inside = (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
+        scored.append(bool(inside.sum() >= LEAST_OBSERVERS and now >= LEAD_SECONDS))
+        looked = [torch.from_numpy(one[inside].astype(np.float32)) for one in (x, y)]
+        densities.append(fixation_map(looked[0], looked[1], cells) if scored[-1] else torch.zeros(cells))
+    return Recording(
+        video.stem,
+        torch.from_numpy(np.stack([picture(one, INPUT_SHAPE) for one in clip.thumbnails])).half(),
+        torch.from_numpy(np.stack([one.channels for one in seen])),
+        torch.from_numpy(np.stack([one.score for one in seen])),
+        torch.from_numpy(np.stack([one.position for one in seen])),
+        torch.from_numpy(np.cumsum(clip.shot_starts)),
+        torch.from_numpy((clip.pts_seconds - clip.pts_seconds[0]).astype(np.float32)),
+        torch.stack(densities),
+        torch.tensor(scored),
+    )

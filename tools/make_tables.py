@@ -1,0 +1,206 @@
+"""Write the tables in the docs from the results in data/results: what stands between the markers is replaced.
+
+    python tools/make_tables.py [--check]
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`. With --check nothing is written; exit status 1 if a table
+is not what its results say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "data" / "results"
+_MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def read(name: str) -> dict[str, Any]:
+    """A file of results."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def offset_calibration() -> str:
+    """Savings and costs of each arm."""
+    head = ["arm", "attended BD-rate", "whole-frame BD-rate", "same CRF: attended", "worst clip", "whole frame", "size"]
+    rows = [
+        [
+            arm["arm"].replace("gaze:GAZE", "gaze of all observers"),
+            f"{arm['attended_bd_rate_percent']:+.1f} %",
+            f"{arm['whole_bd_rate_percent']:+.1f} %",
+            f"{arm['same_crf_attended_db']:+.2f} dB",
+            f"{arm['same_crf_attended_db_worst_clip']:+.2f} dB",
+            f"{arm['same_crf_whole_db']:+.2f} dB",
+            f"{arm['same_crf_size_percent']:+.1f} %",
+        ]
+        for arm in read("offset_calibration")["arms"]
+    ]
+    return table(head, rows)
+
+
+def sources() -> str:
+    """How well the built-in sources predict gaze."""
+    head = ["source", "gain train", "gain dev", "NSS dev", "CC dev", "CPU a map"]
+    splits = read("motion_source")["splits"]
+    names = {
+        "center": "`center`",
+        "vectors": "`motion`, vectors of the bitstream",
+        "flow": "`motion`, optical flow",
+        "vectors_without_pictures": "vectors alone, pictures not looked at (not offered)",
+    }
+    rows = []
+    for key, name in names.items():
+        train, dev = (splits[split]["mean"][key] for split in ("train", "dev"))
+        cpu = splits["dev"]["cpu_ms_per_map"].get(key)
+        rows.append(
+            [
+                name,
+                f"{train['gain_bits']:.2f} bits",
+                f"{dev['gain_bits']:.2f} bits",
+                f"{dev['nss']:.2f}",
+                f"{dev['cc']:.2f}",
+                "-" if cpu is None else f"{cpu:.1f} ms",
+            ]
+        )
+    return table(head, rows)
+
+
+def bench(section: str) -> Callable[[], str]:
+    """Ratios of whole encodes."""
+
+    def build() -> str:
+        def cell(figures: dict[str, float]) -> str:
+            return f"{figures['median']:.3f} ({figures['least']:.3f}-{figures['largest']:.3f})"
+
+        rows = [
+            [ratio["clip"], f"{ratio['arm']} / {ratio['to']}"]
+            + [cell(ratio[name]) for name in ("wall_seconds", "cpu_seconds", "peak_rss_mib", "output_bytes")]
+            for ratio in read("bench_encode")[section]["ratios"]
+        ]
+        return table(["clip", "ratio", "wall", "CPU", "peak memory", "file size"], rows)
+
+    return build
+
+
+def bench_memory() -> str:
+    """Peak memory over the length of the video."""
+    runs = read("bench_encode")["memory"]["runs"]
+    clips = list(dict.fromkeys(run["clip"] for run in runs))
+    arms = list(dict.fromkeys(run["arm"] for run in runs))
+    peak = {(run["arm"], run["clip"]): run["peak_rss_mib"] for run in runs}
+    rows = [[arm, *(f"{peak[arm, clip]:.0f} MiB" for clip in clips)] for arm in arms]
+    return table(["", *clips], rows)
+
+
+def snapping() -> str:
+    """What becomes of offsets rounded to steps."""
+    rows = [
+        [
+            row["preset"],
+            f"{row['step_qp']:g}",
+            row["clip"],
+            f"{row['slope']:.2f}",
+            f"{row['correlation']:.2f}",
+            f"{row['share_applied']:.1%}",
+        ]
+        for row in read("snapping")["rows"]
+    ]
+    return table(["preset", "step", "clip", "slope", "correlation", "applied"], rows)
+
+
+def headline() -> str:
+    """Bits saved at the same quality, by arm."""
+
+    def cell(line: dict[str, Any]) -> str:
+        low, high = line["interval_95_percent"]
+        return f"{line['bd_rate_percent']:+.1f} % [{low:+.1f}, {high:+.1f}]"
+
+    rows = [
+        [
+            name,
+            cell(arm["psnr-attended"]),
+            cell(arm["psnr-whole"]),
+            cell(arm["psnr-background"]),
+            f"{arm['psnr-attended']['share_of_human']:.0%}",
+        ]
+        for name, arm in read("headline")["bd_rate_percent"]["libx264"]["arms"].items()
+    ]
+    return table(["arm", "attended PSNR", "whole frame", "background", "share of the human arm's saving"], rows)
+
+
+def match() -> str:
+    """How near searches for a quality came, and what they cost."""
+
+    def signed(value: float | None, unit: str, digits: int = 2) -> str:
+        return "-" if value is None else f"{value:+.{digits}f} {unit}".rstrip()
+
+    rows = []
+    for row in read("match")["rows"]:
+        unit = {"points": ""}.get(row["unit"], row["unit"])
+        low, high = row["shift_qp"]
+        rows.append(
+            [
+                row["clip"] + (", compared whole" if row["verify"] == "full" else ""),
+                row["metric"],
+                f"{row['shots']}",
+                f"{low:+.2f}" if low == high else f"{low:+.2f} to {high:+.2f}",
+                signed(row["difference"], unit),
+                signed(row["percentile_5_difference"], unit),
+                f"{row['encodes_of_a_shot']:.1f}",
+                f"{row['cost_in_encodes']:.1f}" + " + 1 correction" * len(row["misses"]),
+                signed(-row["saving_percent"], "%", 1),
+                signed(row["gaze_difference_db"], "dB"),
+            ]
+        )
+    head = ["clip", "metric", "shots", "shift, QP", "difference", "5th percentile", "tries a shot", "cost", "size", "gaze"]
+    return table(head, rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "offset_calibration": offset_calibration,
+    "sources": sources,
+    "bench_encode": bench("encode"),
+    "bench_attach": bench("attach"),
+    "bench_memory": bench_memory,
+    "snapping": snapping,
+    "headline": headline,
+    "match": match,
+}
+
+
+def filled(text: str) -> str:
+    """A document with its tables as the results say."""
+    return _MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Write the tables in the docs from the results in data/results.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a table is stale")
+    given = parser.parse_args()
+    stale = []
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        before = path.read_text(encoding="utf-8")
+        after = filled(before)
+        if after != before:
+            stale.append(path.name)
+            if not given.check:
+                path.write_text(after, encoding="utf-8")
+    print("stale: " + ", ".join(stale) if stale else "all tables are as their results say")
+    return 1 if stale and given.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
