@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,10 @@ import media
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+# A shell's background jobs ignore SIGINT, and their children with them: the tests of Ctrl-C would test nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
