@@ -350,6 +350,7 @@ def test_the_command_prints_a_table_and_json(walk: Path, tmp_path: Path, capfd: 
     outcome = command.run(capfd, *arguments)
     assert outcome.status == 0
     table = outcome.out.splitlines()
+    assert table[0].endswith("against plain, one clip, so without interval")
     assert table[1].split() == ["center", "human"]
     assert table[2].startswith("attended PSNR") and "%" in table[2]
     assert "half of the observers" in outcome.err

@@ -15,6 +15,7 @@ from clips import FIXED_SETTINGS
 from hypothesis import given
 from hypothesis import strategies as st
 
+import stcodec
 from stcodec.attention.gaze import GazeSource
 from stcodec.cli import parser
 from stcodec.errors import AttentionError, MediaError, OptionsError
@@ -194,11 +195,21 @@ def test_self_weighted_is_told_by_content(tmp_path: Path) -> None:
     copy.write_bytes(gaze.read_bytes())
     seen = Guide(f"gaze:{gaze}", (1, 2))
     assert Guide(f"gaze:{copy}").shares_with(seen)
-    assert Guide(f"map:{copy}").shares_with(seen)
     assert not Guide(f"gaze:{copy}", (3, 4)).shares_with(seen)
     assert not Guide(f"gaze:{other}").shares_with(seen)
     assert Guide("0.7*motion+0.3*center").shares_with(Guide("center"))
     assert not Guide("motion").shares_with(Guide("center"))
+
+
+def test_self_weighted_is_told_whatever_the_options(film: Path, tmp_path: Path) -> None:
+    assert Guide("neural:causal,device=cpu").shares_with(Guide("neural"))
+    assert Guide("0.5*neural:window=0.8+0.5*center").shares_with(Guide("neural:causal"))
+    maps = tmp_path / "maps.mkv"
+    stcodec.maps(film, maps, attention="0.5*motion+0.5*center")
+    for guide in ("motion", "0.2*center+0.8*neural"):
+        assert Guide(guide).shares_with(Guide(f"map:{maps}"))
+    assert not Guide("neural").shares_with(Guide(f"map:{maps}"))
+    assert Guide(f"mask:{maps}").shares_with(Guide(f"map:{maps}"))
 
 
 def test_weights_are_the_density_at_each_frame_in_coded_orientation(rotated_mp4: Path, tmp_path: Path) -> None:

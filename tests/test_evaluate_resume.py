@@ -16,6 +16,7 @@ import pytest
 import viewers
 from command import ENVIRONMENT, program
 
+from stcodec.evaluate import points
 from stcodec.evaluate.cache import open_cache
 from stcodec.evaluate.workers import Workers
 
@@ -65,6 +66,22 @@ def test_a_killed_run_goes_on(
         7,
         7,
     ]
+
+
+def test_other_programs_make_what_depends_on_them_anew(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> dict[str, int]:
+        line = ("--crf", "30", "--metrics", "psnr,vmaf-whole", "--jobs", "1", "-y")
+        assert command.run(capfd, "evaluate", folder / "clip.mp4", "--report", folder / "out", *QUICK, *line).status == 0
+        kinds = ("encodes", "scores")
+        return {kind: len(list((folder / "out" / "cache" / kind).glob("*.json"))) for kind in kinds}
+
+    assert made() == made() == {"encodes": 2, "scores": 8}
+    monkeypatch.setattr(points, "program_version", lambda: "another")
+    assert made() == {"encodes": 2, "scores": 10}  # VMAF of two encodes
+    monkeypatch.setattr(points, "encoder_version", lambda encoder: "another")
+    assert made() == {"encodes": 4, "scores": 18}
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from results_sample import make_evaluation
+from results_sample import make_evaluation, self_weight
 
 from stcodec.errors import MediaError
 from stcodec.evaluate.report import write_report
 from stcodec.evaluate.report.pictures import data_uri
 from stcodec.evaluate.report.series import MAX_INSTANTS, series_blocks
-from stcodec.evaluate.report.view import main_arm
+from stcodec.evaluate.report.view import page_data
 
 HOSTILE = ("<img src=x onerror=alert(1)>.mp4", 'it\'s "quoted" </script><!-- & \u2028')
 
@@ -89,4 +89,11 @@ def test_long_clips_keep_their_worst_frames() -> None:
     ],
 )
 def test_the_arm_that_leads(arms: tuple[str, ...], expected: str | None) -> None:
-    assert main_arm(make_evaluation(["crossing"], arm_names=arms, frames=10), "libx264") == expected
+    assert page_data(make_evaluation(["crossing"], arm_names=arms, frames=10))["main_arms"][0] == expected
+
+
+def test_a_self_weighted_arm_leads_only_where_no_other_is() -> None:
+    results = make_evaluation(["crossing"], arm_names=("plain", "center", "neural"), frames=10)
+    assert page_data(self_weight(results, "neural"))["main_arms"][0] == "center"
+    alone = make_evaluation(["crossing"], arm_names=("plain", "neural"), frames=10)
+    assert page_data(self_weight(alone, "neural"))["main_arms"][0] == "neural"

@@ -21,6 +21,7 @@ import numpy as np
 from calibrate_offsets import prepare_clip, reference, scaled_gaze
 
 import stcodec
+from stcodec.evaluate.provenance import machine
 from stcodec.media.decode import VideoReader
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.metrics.fidelity import psnr_db, squared_error, weighted_mean
@@ -126,7 +127,14 @@ def main() -> None:
             rows.append(measure(film, None, folder, goal, options))
     if given.out is not None:
         command = "python tools/measure_match.py " + " ".join(sys.argv[1:])
-        result = {"command": command, "versions": versions(), "crf": given.crf, **options, "rows": rows}
+        result = {
+            "command": command,
+            "versions": versions(),
+            "machine": machine(),
+            "crf": given.crf,
+            **options,
+            "rows": rows,
+        }
         given.out.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -137,7 +137,7 @@ def _options(arguments: argparse.Namespace) -> EvaluateOptions:
         ),
         threads=arguments.threads,
         gaze=None if arguments.gaze is None else Path(arguments.gaze),
-        weights=arguments.weights,
+        weights=None if arguments.weights is None else on_device(arguments.weights, arguments.device),
         metrics=names(arguments.metrics),
         frames=arguments.frames,
         scale=arguments.scale,

@@ -51,10 +51,12 @@ def headline_table(results: Evaluation) -> str:
         if any(line is not None and line.share_of_human is not None for line in shares):
             rows.append(["of the human arm's saving", *(_share(line) for line in shares)])
         clips = max(line.clips for line in lines)
-        parts.append(
-            f"{encoder}: bits at equal quality against plain, mean of {clips} clips [95 % interval]\n{_aligned(rows)}"
-        )
+        parts.append(f"{encoder}: bits at equal quality against plain, {_mean_of(clips)}\n{_aligned(rows)}")
     return "\n\n".join(parts)
+
+
+def _mean_of(clips: int) -> str:
+    return "one clip, so without interval" if clips == 1 else f"mean of {clips} clips [95 % interval]"
 
 
 def points_table(results: Evaluation) -> str:

@@ -181,7 +181,7 @@ def _results(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine=machine(),
         versions=all_versions(()),
-        settings={},
+        settings=_settings(options),
         metrics=metrics,
         headline_metric=metrics[0].name,
         clips=(clip,),
@@ -234,6 +234,12 @@ def _description(scores: FileScores) -> str:
     video = scores.video
     by = " ".join(f"{name} {version}" for name, version in encoder_signature(scores.path).items())
     return ", ".join(part for part in (f"{video.codec} {video.pix_fmt}", by, f"{scores.frames} frames") if part)
+
+
+def _settings(options: CompareOptions) -> dict[str, str]:
+    """What was chosen, by flag."""
+    chosen = {"gaze": options.gaze or "", "weights": options.weights or "", "metrics": " ".join(options.metrics)}
+    return {name: display_name(value) for name, value in chosen.items() if value}
 
 
 def _notes(clip: ClipInfo, options: CompareOptions) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from stcodec.evaluate.progress import EvaluateSink
 from stcodec.evaluate.provenance import all_versions, machine
 from stcodec.evaluate.results import Curve, Evaluation
 from stcodec.evaluate.stages import Stages
-from stcodec.evaluate.summary import best_arm, headlines, savings
+from stcodec.evaluate.summary import headlines, leading_arm, savings
 from stcodec.evaluate.workers import Workers, cores, threads_each
 from stcodec.media.paths import display_name
 
@@ -78,8 +78,9 @@ def _evaluation(stages: Stages, plan: EvaluationPlan, folder: Path, command: str
         raise MediaError(first.message if first.clip in first.message else f"{first.clip}: {first.message}")
     found = savings(curves, plan.metrics)
     lines = headlines(found, plan.options.encoders, plan.arms(), plan.metrics)
-    best = best_arm(lines, plan.options.encoders[0], plan.metrics[0].name)
-    viewers = stages.viewers(works, curves, best, folder)
+    arms = [arm.name for arm in plan.options.arms]
+    shown = leading_arm(lines, arms, plan.options.encoders[0], plan.metrics[0].name)
+    viewers = stages.viewers(works, curves, shown, folder)
     return Evaluation(
         kind="evaluate",
         command=display_name(command),
@@ -109,7 +110,9 @@ def _settings(options: EvaluateOptions, jobs: int) -> dict[str, str]:
         "arms": " ".join(
             arm.name if arm.source in ("none", arm.name) else f"{arm.name}={arm.source}" for arm in options.arms
         ),
+        "gaze": options.gaze or "",
         "weights": options.weights or "",
+        "metrics": " ".join(options.metrics),
         "frames": "" if options.frames is None else str(options.frames),
         "scale": "half from 720 lines" if options.halve else f"{options.scale:g}",
         "opt": " ".join(f"{key}={value}" for key, value in options.encode.extra.items()),

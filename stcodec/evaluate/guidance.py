@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import stcodec
 from stcodec.attention import AttentionSession, AttentionSource, open_source, source_parts
+from stcodec.attention.cached import SOURCE_TAG
 from stcodec.attention.gaze import GazeSource
 from stcodec.attention.grids import filled, shrink
 from stcodec.attention.registry import GROUP
@@ -29,11 +30,13 @@ from stcodec.evaluate.reference import Reference
 from stcodec.media.clips import ClipMaker, export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.map_writer import MapWriter
+from stcodec.media.maps import MapReader
 from stcodec.pipeline.feed import FeedCounts, attended, with_shots
 from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
 
 _CODE = ("attention", "media", "model", "types.py", "evaluate/guidance.py", "evaluate/gaze.py")
 _GAZE = "gaze:"
+_MAP_FILES = ("map", "mask")
 _LONGEST_SIDE = 240
 """Cells of a stored density: those of gaze have 160, and scoring reads between them."""
 
@@ -63,10 +66,16 @@ class Guide:
         return tuple((_part_identity(text), weight) for weight, text in source_parts(self.text))
 
     def shares_with(self, other: Guide) -> bool:
-        """Whether (a part of) this is (a part of) the other: the same source, the same file, the same observers."""
+        """Whether (a part of) this is (a part of) the other: the same source, the same file, the same observers.
+
+        Options make no other source of one, and a file of maps is also the source that made it.
+        """
         if self.observers is not None and other.observers is not None and not set(self.observers) & set(other.observers):
             return False
-        return bool({part for part, _ in self.identity()} & {part for part, _ in other.identity()})
+        return bool(self._origins() & other._origins())
+
+    def _origins(self) -> set[str]:
+        return set[str]().union(*(_origins(text) for _, text in source_parts(self.text)))
 
 
 @dataclass(frozen=True)
@@ -157,7 +166,7 @@ def _write_maps(reference: Reference, guide: Guide, path: Path) -> None:
         duration = encoded.info.duration_seconds
     with VideoReader(reference.original, export=export_for(source.spec)) as reader:
         covered = replace(reader.info, duration_seconds=duration)
-        tags = {"STCODEC_SOURCE": source.name, "STCODEC_VERSION": stcodec.__version__}
+        tags = {SOURCE_TAG: source.name, "STCODEC_VERSION": stcodec.__version__}
         with MapWriter(path, covered, tags) as writer:
             for track in _tracks(reader, source, len(reference.seconds)):
                 writer.write(track)
@@ -185,6 +194,23 @@ def _part_identity(text: str) -> str:
         return content_hash(Path(argument))
     versions = [str(point.dist.version) for point in entry_points(group=GROUP, name=name) if point.dist is not None]
     return " ".join([text, *versions])
+
+
+def _origins(text: str) -> set[str]:
+    """What the maps of a source that is no blend come from: contents of files, names of sources."""
+    name, _, argument = text.partition(":")
+    if not argument or not Path(argument).exists():
+        return {name}
+    found = {content_hash(Path(argument))}
+    if name in _MAP_FILES:
+        made_by = MapReader(argument).tags.get(SOURCE_TAG, "")
+        found |= {part.partition(":")[0] for _, part in source_parts(made_by) if part and not _names_a_file(part)}
+    return found
+
+
+def _names_a_file(text: str) -> bool:
+    """Of the source in a map file's tag: the file itself is not at hand to be compared."""
+    return text.startswith((_GAZE, "onnx:", *(f"{name}:" for name in _MAP_FILES)))
 
 
 def check_source(text: str) -> None:

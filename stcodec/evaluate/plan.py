@@ -23,6 +23,7 @@ from stcodec.options import EncodeOptions
 
 _GAZE = "gaze:"
 _FEW_POINTS = 5
+_FEW_CLIPS = 5
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class EvaluationPlan:
             notes.append(f"no BD-rate: a curve needs {MIN_POINTS} points or more, there are {len(options.crfs)} CRFs")
         elif len(options.crfs) < _FEW_POINTS:
             notes.append(f"{len(options.crfs)} CRFs are few for a BD-rate: {_FEW_POINTS} or more are usual")
+        if 1 < len(self.clips) < _FEW_CLIPS:
+            notes.append(f"an interval over {len(self.clips)} clips is no more than a hint: take {_FEW_CLIPS} or more")
         return notes
 
 

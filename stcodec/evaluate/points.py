@@ -13,8 +13,9 @@ from stcodec.encoders.plan import make_plan
 from stcodec.errors import MediaError
 from stcodec.evaluate.cache import Cache, code_version, key_of
 from stcodec.evaluate.guidance import Maps
+from stcodec.evaluate.provenance import encoder_version, program_version
 from stcodec.evaluate.reference import Reference
-from stcodec.evaluate.score import Comparison, Measured, measure
+from stcodec.evaluate.score import OF_FFMPEG, Comparison, Measured, measure
 from stcodec.media.decode import VideoReader
 from stcodec.options import EncodeOptions, OffsetPolicy
 from stcodec.pipeline.encode import encode
@@ -90,6 +91,7 @@ class EncodeTask:
             reference=self.reference.key,
             options=asdict(options),
             threads=self.threads,
+            encoder=encoder_version(options.encoder),
             maps=None if maps is None else maps.content,
             code=code_version(*(_PLAIN_CODE if maps is None else _GUIDED_CODE)),
         )
@@ -162,7 +164,8 @@ class PointTask:
     def _place(self, encoded: Encoded, metric: str) -> Path:
         by_gaze = metric.endswith(("-attended", "-background"))
         weights = self.weights.content if by_gaze and self.weights is not None else None
-        key = key_of(encoded=encoded.key, metric=metric, weights=weights, code=code_version(*_SCORE_CODE))
+        program = program_version() if metric in OF_FFMPEG else None
+        key = key_of(encoded=encoded.key, metric=metric, weights=weights, program=program, code=code_version(*_SCORE_CODE))
         return self._cache.place("scores", key, ".json")
 
 

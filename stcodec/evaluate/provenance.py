@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import re
@@ -9,9 +10,12 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stcodec.encoders.table import find_encoder
 from stcodec.errors import StcodecError
 from stcodec.evaluate.workers import cores
 from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
+from stcodec.media.output import work_folder
+from stcodec.pipeline.encode import encode
 from stcodec.pipeline.summary import versions
 
 _PACKAGES = ("bjontegaard", "opencv-python-headless")
@@ -21,18 +25,43 @@ _SIGNATURES = {
 }
 """What encoders write about themselves into the first packet."""
 _SEARCHED_BYTES = 1 << 18
+_SIDE_PX = 64
+_BLACK = (
+    f"YUV4MPEG2 W{_SIDE_PX} H{_SIDE_PX} F25:1 Ip A1:1 C420\nFRAME\n".encode()
+    + bytes(_SIDE_PX**2)
+    + b"\x80" * (_SIDE_PX**2 // 2)
+)
+"""A film of one frame."""
 
 
 def all_versions(encodes: Iterable[Path]) -> dict[str, str]:
     """Versions by name: libraries, programs, and the encoders that some files were made by."""
-    found = {**versions(), **{name: _package(name) for name in _PACKAGES}}
-    try:
-        found["ffmpeg program"] = ffmpeg_version(find_ffmpeg())
-    except (StcodecError, OSError) as error:
-        found["ffmpeg program"] = str(error)
+    found = {**versions(), **{name: _package(name) for name in _PACKAGES}, "ffmpeg program": program_version()}
     for path in encodes:
         found |= {name: text for name, text in encoder_signature(path).items() if name not in found}
     return found
+
+
+@functools.cache
+def program_version() -> str:
+    """The version of the ffmpeg program that scores; if there is none, why."""
+    try:
+        return ffmpeg_version(find_ffmpeg())
+    except (StcodecError, OSError) as error:
+        return str(error)
+
+
+@functools.cache
+def encoder_version(encoder: str) -> str:
+    """What an encoder writes about itself into a file, found by encoding one black frame; "" if it writes nothing.
+
+    PyAV may use libraries of the system: its own version doesn't tell theirs. Raises what `encode` raises.
+    """
+    with work_folder() as folder:
+        black, encoded = folder / "black.y4m", folder / "black.mkv"
+        black.write_bytes(_BLACK)
+        encode(black, encoded, encoder=encoder, crf=find_encoder(encoder).usual_crf, attention="none", verify=False)
+        return " ".join(" ".join(item) for item in encoder_signature(encoded).items())
 
 
 def encoder_signature(path: Path) -> dict[str, str]:

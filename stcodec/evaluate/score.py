@@ -23,7 +23,7 @@ from stcodec.metrics.ssim import Luma
 from stcodec.metrics.vmaf import FrameScorer
 from stcodec.types import FloatArray
 
-_OF_FFMPEG = {
+OF_FFMPEG = {
     "vmaf-whole": "vmaf",
     "vmaf-neg": "vmaf_neg",
     "vmaf-attended": "attended_vmaf",
@@ -73,7 +73,7 @@ class _Consumer(Protocol):
 def measure(wanted: Comparison) -> Measured:
     """Measure a file; a metric that fails leaves the others alone. Raises MediaError if the frames don't pair up."""
     measured = _measure(wanted)
-    together = [name for name in measured.failed if name in _OF_FFMPEG]
+    together = [name for name in measured.failed if name in OF_FFMPEG]
     if len(together) > 1:  # they share a process: whose fault is it?
         for name in together:
             alone = _measure(replace(wanted, metrics=(name,)))
@@ -117,7 +117,7 @@ def _consumers(wanted: Comparison, form: str, rate: Fraction, stack: ExitStack) 
         yield _ByRegion(ours["psnr"], error_means, (255 / peak) ** 2)
     if ours["ssim"]:
         yield _ByRegion(ours["ssim"], partial(ssim_means, peak=peak))
-    theirs = tuple(name for name in wanted.metrics if name in _OF_FFMPEG)
+    theirs = tuple(name for name in wanted.metrics if name in OF_FFMPEG)
     if theirs:
         yield _OfFfmpeg(theirs, form, rate, wanted.threads, stack)
 
@@ -180,4 +180,4 @@ class _OfFfmpeg:
         return {name: [math.nan] * (frames - len(found[key])) + found[key] for name, key in self._keys()}
 
     def _keys(self) -> list[tuple[str, str]]:
-        return [(name, _OF_FFMPEG[name]) for name in self.metrics]
+        return [(name, OF_FFMPEG[name]) for name in self.metrics]

@@ -107,11 +107,10 @@ class Stages:
         return found
 
     def viewers(
-        self, works: Sequence[ClipWork], curves: Sequence[Curve], best: str | None, folder: Path
+        self, works: Sequence[ClipWork], curves: Sequence[Curve], arm: str | None, folder: Path
     ) -> tuple[Viewer, ...]:
-        """Pictures of every clip: the best arm at the first encoder's middle CRF, against a plain encode of its rate."""
+        """Pictures of every clip: an arm at the first encoder's middle CRF, against a plain encode of its rate."""
         options = self._plan.options
-        arm = best or next((one.name for one in options.arms if one.name != PLAIN), None)
         if arm is None or not options.instants:
             return ()
         jobs = []

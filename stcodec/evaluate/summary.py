@@ -68,6 +68,16 @@ def best_arm(lines: Iterable[Headline], encoder: str, metric: str) -> str | None
     return min(models or known, default=(None, None))[1]
 
 
+def leading_arm(lines: Sequence[Headline], arms: Iterable[str], encoder: str, metric: str) -> str | None:
+    """The arm that a report leads with: the best one, else the first that was compared and is not human, else human.
+
+    None if no arm is compared with the plain one under this encoder.
+    """
+    compared = {line.arm for line in lines if line.encoder == encoder}
+    names = sorted((arm for arm in arms if arm in compared and arm != PLAIN), key=lambda arm: arm == HUMAN)
+    return best_arm(lines, encoder, metric) or next(iter(names), None)
+
+
 def _saving(anchor: Curve | None, curve: Curve, metric: Metric) -> Saving:
     def refused(why: str, overlap: float | None = None) -> Saving:
         named = (curve.clip, curve.encoder, curve.arm, metric.name, curve.self_weighted and metric.region != "whole")

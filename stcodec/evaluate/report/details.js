@@ -63,14 +63,22 @@ function armItem(arm) {
     h(
       "span",
       { class: "note" },
-      [arm.description, arm.attention ? `--attention ${arm.attention}` : "", policy].filter(Boolean).join(" · "),
+      [arm.description, arm.attention && arm.attention !== "human" ? `--attention ${arm.attention}` : "", policy].filter(Boolean).join(" · "),
     ),
   );
 }
 
+/** What is different on the page of a comparison of files. */
+function startComparison() {
+  replace(byId("scores-list"), scoresTable());
+  for (const term of document.querySelectorAll('[data-of="evaluate"]')) term.hidden = true;
+  byId("h-arms").textContent = "Files";
+  byId("h-clips").textContent = "Reference";
+}
+
 function startDetails() {
   byId("scores").hidden = DATA.kind !== "compare";
-  if (DATA.kind === "compare") replace(byId("scores-list"), scoresTable());
+  if (DATA.kind === "compare") startComparison();
   byId("notes").hidden = !DATA.notes.length;
   replace(
     byId("notes-list"),

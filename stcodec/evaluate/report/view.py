@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from stcodec.evaluate.results import HUMAN, PLAIN, ClipInfo, Evaluation, Headline, Saving
-
-_FAVOURITE = "neural"
+from stcodec.evaluate.results import ClipInfo, Evaluation, Headline, Saving
+from stcodec.evaluate.summary import leading_arm
 
 
 def page_data(results: Evaluation) -> dict[str, Any]:
@@ -40,23 +39,13 @@ def page_data(results: Evaluation) -> dict[str, Any]:
         "headline_family": next(
             (index for index, one in enumerate(families) if results.headline_metric in (one["attended"], one["whole"])), 0
         ),
-        "main_arms": [main_arm(results, encoder) for encoder in encoders],
+        "main_arms": [
+            leading_arm(results.headlines, [arm.name for arm in results.arms], encoder, results.headline_metric)
+            for encoder in encoders
+        ],
         "has_series": any(point.series for curve in results.curves for point in curve.points),
     }
     return {key: finite(value) for key, value in data.items()}
-
-
-def main_arm(results: Evaluation, encoder: str) -> str | None:
-    """The arm that the page leads with: "neural", else the last that is neither plain nor human, else human.
-
-    None if no arm is compared with the plain one under this encoder.
-    """
-    compared = {one.arm for one in _comparisons(results) if one.encoder == encoder}
-    names = [arm.name for arm in results.arms if arm.name in compared and arm.name != PLAIN]
-    models = [name for name in names if name != HUMAN]
-    if _FAVOURITE in models:
-        return _FAVOURITE
-    return next(reversed(models or names), None)
 
 
 def finite(value: Any) -> Any:
