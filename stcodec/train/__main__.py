@@ -1,4 +1,4 @@
-"""Train the attention network: python -m stcodec.train --images DIR --video DIR --stem FILE.pth --out FILE.safetensors"""
+"""Train the attention network: python -m stcodec.train --images DIR --masks DIR --video DIR --stem FILE.pth --out FILE"""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ from stcodec.model.stem import load_imagenet
 from stcodec.model.weights import save_weights
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.train.config import TrainConfig
-from stcodec.train.images import read_images
-from stcodec.train.recordings import read_recordings
-from stcodec.train.stages import train_images, train_video
+from stcodec.train.recipe import Trainer, read_material
 
 
 def main() -> int:
@@ -43,12 +41,14 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stcodec.train", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=Path, required=True, help="folder with fixations.csv and SET/IMAGE files")
+    parser.add_argument("--masks", type=Path, required=True, help="folder with manifest.json, NAME.mkv and NAME.mask.mkv")
     parser.add_argument("--video", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
     parser.add_argument("--leave-out", nargs="*", default=[], help="clips that are not trained on")
     parser.add_argument("--stem", type=Path, required=True, help="ImageNet weights of EfficientNet-Lite0 (.pth)")
     parser.add_argument("--out", type=Path, required=True, help="the weights, .safetensors; checkpoints stand beside it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--image-steps", type=int, default=TrainConfig().images.steps)
+    parser.add_argument("--synthetic-runs", type=int, default=TrainConfig().synthetic_runs, help="0: leave the stage out")
     parser.add_argument("--video-steps", type=int, default=TrainConfig().video.steps)
     parser.add_argument("--temperature", type=float, default=1.0, help="fitted on clips that were left out")
     parser.add_argument("--center-share", type=float, default=0.0, help="fitted on clips that were left out")
@@ -68,31 +68,32 @@ def _train(given: argparse.Namespace) -> None:
         device=given.device,
         images=replace(base.images, steps=given.image_steps),
         video=replace(base.video, steps=given.video_steps),
+        synthetic_runs=given.synthetic_runs,
     )
-    images = read_images(given.images)
-    recordings = [one for one in read_recordings(given.video) if one.name not in given.leave_out]
     net = AttentionNet()
-    load_imagenet(net.stem, str(given.stem))
+    load_imagenet(net.stem, given.stem)
+    material = read_material(given.images, given.masks, given.video, net.stem, config, given.leave_out)
     curve: list[tuple[str, int, float]] = []
 
     def report(stage: str, step: int, loss: float) -> None:
         curve.append((stage, step, loss))
         print(f"{stage} {step}: loss {loss:.4f}", file=sys.stderr, flush=True)
 
-    points = [target.with_suffix(f".{stage}.checkpoint") for stage in ("images", "video")]
-    train_images(net, images, config, report, points[0])
-    train_video(net, recordings, images, config, report, points[1])
+    trainer = Trainer(net, material, config, report, target)
+    trainer.learn_pictures()
+    trainer.learn_motion()
+    net = trainer.tune(list(material.clips))
     provenance = {
         "command": shlex.join(["python", "-m", "stcodec.train", *sys.argv[1:]]),
         "config": json.dumps(asdict(config)),
         "curve": json.dumps(curve),
-        "clips": " ".join(one.name for one in recordings),
+        "clips": " ".join(material.clips),
         "versions": f"stcodec {stcodec.__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }
     info = WeightsInfo(net.config, Calibration(given.temperature, given.center_share), provenance)
     with atomic_output(target) as temporary:
         info = save_weights(net.cpu(), temporary, info)
-    for point in points:
+    for point in trainer.points():
         point.unlink(missing_ok=True)
     print(json.dumps({"output": target.name, "sha256": info.sha256, "last_loss": curve[-1][2] if curve else None}))
 

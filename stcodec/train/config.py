@@ -30,6 +30,8 @@ class StageConfig:
 
 IMAGES = StageConfig(steps=580, batch=32, stem_rate=2e-4, spatial_rate=2e-3, temporal_rate=0.0)
 """Static pictures with gaze; the stem begins with ImageNet weights, blocks at stride 8 and finer stay as they are."""
+SYNTHETIC = StageConfig(steps=240, batch=3, stem_rate=0.0, spatial_rate=5e-4, temporal_rate=2e-3, rising_share=0.25)
+"""Pictures under moving cameras, with things that move on them."""
 VIDEO = StageConfig(steps=80, batch=3, stem_rate=0.0, spatial_rate=5e-4, temporal_rate=2e-3, rising_share=0.25)
 """Video with gaze, with pictures beside it so that they are not forgotten."""
 
@@ -40,15 +42,19 @@ class TrainConfig:
 
     seed: int = 0
     images: StageConfig = IMAGES
+    synthetic: StageConfig = SYNTHETIC
     video: StageConfig = VIDEO
+    views: int = 5
+    """Views of each picture."""
+    synthetic_runs: int = 480
     instants: int = 12
     """Instants of a run of video, 5 a second."""
     replay: int = 16
-    """Pictures beside each step of the video stage."""
+    """Views of pictures beside each step of the synthetic and the video stage."""
     replay_weight: float = 0.5
     cc_weight: float = 0.5
     """Of the linear correlation in the loss, beside the Kullback-Leibler divergence."""
     averaging: float = 0.95
-    """Decay of the running mean of the weights over the second half of the video stage, which is what is kept."""
+    """Decay of the running mean of the weights over the second half of those two stages, which is what each ends with."""
     device: str = "cpu"
     """As torch names it; "cuda" trains with mixed precision."""

@@ -1,4 +1,4 @@
-"""Pictures with gaze: read once, seen in random views."""
+"""Pictures with gaze, and random views of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from skimage.io import imread
 from torch import Tensor
@@ -20,6 +19,8 @@ from stcodec.train.losses import fixation_map
 from stcodec.types import FloatArray
 
 INPUT_SHAPE = (192, 320)
+CELLS = (INPUT_SHAPE[0] // STRIDE, INPUT_SHAPE[1] // STRIDE)
+"""Rows and columns of the maps."""
 _LEAST_FIXATIONS = 8
 
 
@@ -52,12 +53,19 @@ def read_images(folder: Path) -> list[GazedImage]:
     return [GazedImage(paths[key], sets.index(key[0]), np.array(xy, np.float32)) for key, xy in sorted(points.items())]
 
 
-def random_view(image: GazedImage, random: np.random.Generator) -> tuple[Tensor, Tensor, int] | None:
-    """A crop (or, one time in three, the whole), perhaps mirrored, as the network sees it; its density; its prior.
+def pixels_of(image: GazedImage) -> NDArray[np.uint8]:
+    """[h, w, 3] RGB."""
+    found: NDArray[np.uint8] = imread(image.path)[..., :3]
+    return found
+
+
+def random_view(
+    image: GazedImage, pixels: NDArray[np.uint8], random: np.random.Generator
+) -> tuple[FloatArray, Tensor] | None:
+    """A crop (or, one time in three, the whole), perhaps mirrored, as the network sees it, and its density.
 
     None if too few fixations lie in it.
     """
-    pixels: NDArray[np.uint8] = imread(image.path)[..., :3]
     height, width = pixels.shape[:2]
     left, top, across, down = 0.0, 0.0, float(width), float(height)
     if random.random() > 1 / 3:
@@ -71,18 +79,4 @@ def random_view(image: GazedImage, random: np.random.Generator) -> tuple[Tensor,
         return None
     if random.random() < 0.5:
         crop, x = crop[:, ::-1], 1 - x
-    cells = (INPUT_SHAPE[0] // STRIDE, INPUT_SHAPE[1] // STRIDE)
-    seen = picture(np.ascontiguousarray(crop), INPUT_SHAPE)
-    looked = [torch.from_numpy(one[inside].astype(np.float32)) for one in (x, y)]
-    return torch.from_numpy(seen), fixation_map(looked[0], looked[1], cells), image.prior
-
-
-def batch_of(images: list[GazedImage], count: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures [count, 3, H, W], densities [count, H/8, W/8] and the numbers of their priors [count]."""
-    views: list[tuple[Tensor, Tensor, int]] = []
-    while len(views) < count:
-        view = random_view(images[int(random.integers(len(images)))], random)
-        if view is not None:
-            views.append(view)
-    pictures, densities, priors = zip(*views, strict=True)
-    return torch.stack(pictures), torch.stack(densities), torch.tensor(priors)
+    return picture(np.ascontiguousarray(crop), INPUT_SHAPE), fixation_map(x[inside], y[inside], CELLS)

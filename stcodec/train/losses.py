@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stcodec.model.network import log_density
@@ -28,14 +32,14 @@ def gaze_loss(logits: Tensor, target: Tensor, cc_weight: float) -> Tensor:
     return (divergence(log_predicted, target) - cc_weight * correlation(log_predicted.exp(), target)).mean()
 
 
-def fixation_map(x: Tensor, y: Tensor, shape: tuple[int, int]) -> Tensor:
+def fixation_map(x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]], shape: tuple[int, int]) -> Tensor:
     """The density [h, w], sums to 1, of fixations x, y [N] in shares of the frame: Gaussians of sigma = width / 40."""
     height, width = shape
     sigma = width / 40
 
-    def gaussians(place: Tensor, cells: int) -> Tensor:
-        distance = (torch.arange(cells) + 0.5)[None] - place[:, None] * cells
-        each = torch.exp(-0.5 * (distance / sigma) ** 2)
+    def gaussians(place: NDArray[np.floating[Any]], cells: int) -> Tensor:
+        centres = torch.from_numpy(place.astype(np.float32))[:, None] * cells
+        each = torch.exp(-0.5 * (((torch.arange(cells) + 0.5)[None] - centres) / sigma) ** 2)
         return each / (each.sum(1, keepdim=True) + _TINY)
 
     total = gaussians(y, height).T @ gaussians(x, width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import torch
 from torch import Tensor
 
 from stcodec.attention.gaze import GazeSource
-from stcodec.attention.neural_input import MotionInput, picture
+from stcodec.attention.neural_input import FrameMotion, MotionInput, picture
 from stcodec.errors import MediaError
 from stcodec.media.clips import read_clip
-from stcodec.model.config import MAPS_PER_SECOND, STRIDE
-from stcodec.train.images import INPUT_SHAPE
+from stcodec.model.config import MAPS_PER_SECOND
+from stcodec.train.images import CELLS, INPUT_SHAPE
 from stcodec.train.losses import fixation_map
-from stcodec.types import ClipSpec
+from stcodec.types import Clip, ClipSpec
 
 LEAD_SECONDS = 0.3
 """The first fixation is on the centre of the screen, where the clip was announced."""
@@ -44,8 +45,6 @@ class Recording:
     """[T]."""
     density: Tensor
     """[T, H/8, W/8] sums to 1; 0 where not scored."""
-    scored: Tensor
-    """[T] bool, whether enough observers fixate."""
 
     def mirrored(self) -> Recording:
         """Left and right exchanged."""
@@ -60,19 +59,7 @@ class Recording:
             self.shot,
             self.seconds,
             self.density.flip(2),
-            self.scored,
         )
-
-    def run(self, start: int, count: int) -> Recording:
-        """`count` instants from one on, fewer at the end."""
-        return Recording(self.name, *(one[start : start + count] for one in self._tensors()))
-
-    def on(self, device: str) -> Recording:
-        """The same on a device, as torch names it."""
-        return Recording(self.name, *(one.to(device) for one in self._tensors()))
-
-    def _tensors(self) -> tuple[Tensor, ...]:
-        return self.pictures, self.motion, self.score, self.position, self.shot, self.seconds, self.density, self.scored
 
 
 def read_recordings(folder: Path) -> list[Recording]:
@@ -92,23 +79,26 @@ def read_recording(video: Path, gaze: Path) -> Recording:
     width, height = clip.video.display_width_px, clip.video.display_height_px
     motion = MotionInput(clip.video, INPUT_SHAPE)
     seen = [motion.see(clip, index) for index in range(len(clip))]
-    cells = (INPUT_SHAPE[0] // STRIDE, INPUT_SHAPE[1] // STRIDE)
-    densities, scored = [], []
+    densities = []
     for now in (clip.pts_seconds - clip.pts_seconds[0]).tolist():
         active = (fixations.start_seconds <= now) & (now < fixations.end_seconds)
         x, y = fixations.x_px[active] / width, fixations.y_px[active] / height
         inside = (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
-        scored.append(bool(inside.sum() >= LEAST_OBSERVERS and now >= LEAD_SECONDS))
-        looked = [torch.from_numpy(one[inside].astype(np.float32)) for one in (x, y)]
-        densities.append(fixation_map(looked[0], looked[1], cells) if scored[-1] else torch.zeros(cells))
+        scored = inside.sum() >= LEAST_OBSERVERS and now >= LEAD_SECONDS
+        densities.append(fixation_map(x[inside], y[inside], CELLS) if scored else torch.zeros(CELLS))
+    pictures = torch.from_numpy(np.stack([picture(one, INPUT_SHAPE) for one in clip.thumbnails])).half()
+    return recording_of(video.stem, pictures, seen, clip, torch.stack(densities))
+
+
+def recording_of(name: str, pictures: Tensor, seen: Sequence[FrameMotion], clip: Clip, density: Tensor) -> Recording:
+    """A recording out of its parts."""
     return Recording(
-        video.stem,
-        torch.from_numpy(np.stack([picture(one, INPUT_SHAPE) for one in clip.thumbnails])).half(),
+        name,
+        pictures,
         torch.from_numpy(np.stack([one.channels for one in seen])),
         torch.from_numpy(np.stack([one.score for one in seen])),
         torch.from_numpy(np.stack([one.position for one in seen])),
         torch.from_numpy(np.cumsum(clip.shot_starts)),
         torch.from_numpy((clip.pts_seconds - clip.pts_seconds[0]).astype(np.float32)),
-        torch.stack(densities),
-        torch.tensor(scored),
+        density,
     )

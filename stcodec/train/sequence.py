@@ -7,14 +7,15 @@ from torch import Tensor
 
 from stcodec.model.config import LEAST_OPENNESS
 from stcodec.model.network import AttentionNet
-from stcodec.train.recordings import Recording
+from stcodec.train.runs import Run
 
 _SLACK_SECONDS = 0.01
 
 
-def run_logits(net: AttentionNet, run: Recording, ahead: bool) -> Tensor:
+def run_logits(net: AttentionNet, run: Run, ahead: bool) -> Tensor:
     """[T, 1, H/8, W/8] for a run of T instants; ahead: later instants may be looked at, too."""
-    features = net.frames(run.pictures.float())
+    low, middle, high = (one.float() for one in run.taps)
+    features = net.features((low, middle, high))
     gated = net.open_gate(run.score)
     tokens = net.temporal.tokens(features.middle, run.motion, gated)
     count, kept = gated.index.shape
@@ -27,7 +28,7 @@ def run_logits(net: AttentionNet, run: Recording, ahead: bool) -> Tensor:
     return features.logits + net.temporal.logits(attended.reshape(tokens.shape), gated, features.middle, run.motion)
 
 
-def _seen(run: Recording, openness: Tensor, window_seconds: float, ahead: bool) -> Tensor:
+def _seen(run: Run, openness: Tensor, window_seconds: float, ahead: bool) -> Tensor:
     """[1, T * k, T * k] bool: which tokens each may look at: its own instant's, and the open ones of its window."""
     count, kept = openness.shape
     age = run.seconds[:, None] - run.seconds[None, :]

@@ -1,9 +1,10 @@
-"""The two stages of training: pictures with gaze, then video with gaze."""
+"""The stages of training: pictures with gaze, synthetic video made of them, then video with gaze."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,25 +12,30 @@ from torch import Tensor
 
 from stcodec.model.network import AttentionNet
 from stcodec.train.config import TrainConfig
-from stcodec.train.images import GazedImage, batch_of
 from stcodec.train.loop import fit
 from stcodec.train.losses import gaze_loss
-from stcodec.train.recordings import Recording
+from stcodec.train.runs import Run
 from stcodec.train.sequence import run_logits
+from stcodec.train.views import SeenViews, Views
 
 Report = Callable[[str, int, float], None]
 """Told the stage, the steps done and the loss."""
+_SEEDS = {"images": 0, "video": 1, "synthetic": 2}
+"""Numbers that keep the draws of the stages apart."""
 
 
 def train_images(
-    net: AttentionNet, images: Sequence[GazedImage], config: TrainConfig, report: Report, checkpoint: Path | None = None
+    net: AttentionNet, views: Views, config: TrainConfig, report: Report, checkpoint: Path | None = None
 ) -> None:
     """The first stage; at its end the video's centre prior is the mean of those of the pictures."""
 
     def loss_of(net: AttentionNet, step: int) -> Tensor:
-        random = np.random.default_rng((config.seed, 0, step))
+        random = np.random.default_rng((config.seed, _SEEDS["images"], step))
         with _precision(config):
-            return _image_loss(net, images, config.images.batch, config, random)
+            drawn = views.sample(config.images.batch, random).on(config.device)
+            low = drawn.low.float()
+            logits = net.features((low, *net.stem.high(low)), drawn.prior).logits
+            return gaze_loss(logits, drawn.density, config.cc_weight)
 
     torch.manual_seed(config.seed)
     net.to(config.device)
@@ -38,56 +44,60 @@ def train_images(
         net.prior[-1] = net.prior[:-1].mean(0)
 
 
-def train_video(
+def train_runs(
     net: AttentionNet,
-    recordings: Sequence[Recording],
-    images: Sequence[GazedImage],
+    stage: Literal["synthetic", "video"],
+    runs: Sequence[Sequence[Run]],
+    pictures: SeenViews,
     config: TrainConfig,
     report: Report,
     checkpoint: Path | None = None,
 ) -> None:
-    """The second stage: runs of video, mirrored or not, with or without a look ahead, and pictures beside them."""
-    mirrored = [one.mirrored() for one in recordings]
+    """A stage on runs of video, with or without a look ahead, and pictures beside them.
+
+    runs: what is drawn from, each as a few versions of the same (as it is, mirrored). The stem is not trained.
+    """
+    settings = config.synthetic if stage == "synthetic" else config.video
 
     def loss_of(net: AttentionNet, step: int) -> Tensor:
-        random = np.random.default_rng((config.seed, 1, step))
+        random = np.random.default_rng((config.seed, _SEEDS[stage], step))
         with _precision(config):
             losses = []
-            for number in random.choice(len(recordings), min(config.video.batch, len(recordings)), replace=False):
-                clip = (recordings, mirrored)[int(random.integers(2))][number]
-                start = int(random.integers(max(1, len(clip.seconds) - config.instants + 1)))
-                losses.append(_run_loss(net, clip.run(start, config.instants), bool(random.integers(2)), config))
+            for number in random.choice(len(runs), min(settings.batch, len(runs)), replace=False):
+                whole = runs[number][int(random.integers(len(runs[number])))]
+                start = int(random.integers(max(1, len(whole) - config.instants + 1)))
+                run = whole.part(start, config.instants).on(config.device)
+                losses.append(_run_loss(net, run, bool(random.integers(2)), config))
             total = torch.stack(losses).mean()
-            if images and config.replay:
-                total = total + config.replay_weight * _image_loss(net, images, config.replay, config, random)
+            if config.replay:
+                total = total + config.replay_weight * _replay_loss(net, pictures, config, random)
             return total
 
-    torch.manual_seed(config.seed + 1)
+    torch.manual_seed(config.seed + _SEEDS[stage])
     net.to(config.device)
     fit(
         net,
-        config.video,
+        settings,
         loss_of,
         averaging=config.averaging,
         checkpoint=checkpoint,
-        report=lambda step, loss: report("video", step, loss),
+        report=lambda step, loss: report(stage, step, loss),
     )
 
 
-def _image_loss(
-    net: AttentionNet, images: Sequence[GazedImage], count: int, config: TrainConfig, random: np.random.Generator
-) -> Tensor:
-    pictures, densities, priors = (one.to(config.device) for one in batch_of(list(images), count, random))
-    features = net.features(net.stem(pictures), priors)
-    return gaze_loss(features.logits, densities, config.cc_weight)
-
-
-def _run_loss(net: AttentionNet, run: Recording, ahead: bool, config: TrainConfig) -> Tensor:
-    if not bool(run.scored.any()):
+def _run_loss(net: AttentionNet, run: Run, ahead: bool, config: TrainConfig) -> Tensor:
+    scored = run.scored
+    if not bool(scored.any()):
         return torch.zeros((), device=config.device)
-    run = run.on(config.device)
     logits = run_logits(net, run, ahead)
-    return gaze_loss(logits[run.scored], run.density[run.scored], config.cc_weight)
+    return gaze_loss(logits[scored], run.density[scored], config.cc_weight)
+
+
+def _replay_loss(net: AttentionNet, pictures: SeenViews, config: TrainConfig, random: np.random.Generator) -> Tensor:
+    drawn = pictures.sample(config.replay, random)
+    low, middle, high = (one.to(config.device).float() for one in drawn.taps)
+    views = drawn.views.on(config.device)
+    return gaze_loss(net.features((low, middle, high), views.prior).logits, views.density, config.cc_weight)
 
 
 def _precision(config: TrainConfig) -> torch.autocast:

@@ -1,0 +1,100 @@
+"""The whole of training: what is read, once, and the stages one after another."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from stcodec.model.network import AttentionNet
+from stcodec.model.stem import Stem
+from stcodec.train.config import TrainConfig
+from stcodec.train.cutouts import read_cutouts
+from stcodec.train.images import read_images
+from stcodec.train.recordings import read_recordings
+from stcodec.train.runs import Run, seen
+from stcodec.train.stages import Report, train_images, train_runs
+from stcodec.train.synthetic import synthetic_run
+from stcodec.train.views import SeenViews, Views, all_features, read_views
+
+_DATA_SEED = 77
+"""The same views and synthetic runs for every seed of the training."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is trained on, as a stem with ImageNet weights sees it."""
+
+    views: Views
+    synthetic: Sequence[Run]
+    clips: Mapping[str, tuple[Run, Run]]
+    """By name: as it is, and mirrored."""
+
+
+def read_material(
+    images: Path, masks: Path, video: Path, stem: Stem, config: TrainConfig, leave_out: Collection[str] = ()
+) -> Material:
+    """Read pictures with gaze, video with masks and video with gaze; leave_out: clips with gaze that are not wanted."""
+    pictures = read_images(images)
+    views = read_views(pictures, stem, config.views, _DATA_SEED)
+    cutouts = read_cutouts(masks) if config.synthetic_runs else []
+    synthetic = [
+        seen(synthetic_run(pictures, cutouts, config.instants, np.random.default_rng((_DATA_SEED, number))), stem)
+        for number in range(config.synthetic_runs)
+    ]
+    clips = {
+        one.name: (seen(one, stem), seen(one.mirrored(), stem))
+        for one in read_recordings(video)
+        if one.name not in leave_out
+    }
+    return Material(views, synthetic, clips)
+
+
+class Trainer:
+    """A network on its way through the stages, on a material and with a configuration."""
+
+    def __init__(
+        self, net: AttentionNet, material: Material, config: TrainConfig, report: Report, checkpoints: Path | None = None
+    ) -> None:
+        """checkpoints: a path to which the name of the stage is added; a run that was broken off goes on from there."""
+        self.net = net
+        self._material = material
+        self._config = config
+        self._report = report
+        self._checkpoints = checkpoints
+
+    def learn_pictures(self) -> None:
+        """The first stage, pictures with gaze."""
+        train_images(self.net, self._material.views, self._config, self._report, self._point("images"))
+
+    def learn_motion(self) -> None:
+        """The second stage, synthetic video; nothing if there is none."""
+        if self._material.synthetic:
+            runs = [(one.through(self.net.stem),) for one in self._material.synthetic]
+            point = self._point("synthetic")
+            train_runs(self.net, "synthetic", runs, self._pictures, self._config, self._report, point)
+
+    def tune(self, names: Collection[str]) -> AttentionNet:
+        """The last stage, on the clips of these names: a network of its own; the trainer's stays as it was."""
+        net = copy.deepcopy(self.net)
+        runs = [tuple(one.through(net.stem) for one in self._material.clips[name]) for name in names]
+        train_runs(net, "video", runs, self._pictures, self._config, self._report, self._point("video"))
+        return net
+
+    def points(self) -> list[Path]:
+        """Checkpoints that may be there."""
+        return [one for stage in ("images", "synthetic", "video") if (one := self._point(stage)) is not None]
+
+    @cached_property
+    def _pictures(self) -> SeenViews:
+        """Two views of each picture, more or less, as the trained stem sees them."""
+        views = self._material.views
+        some = views.sample(2 * len(views) // max(1, self._config.views), np.random.default_rng(_DATA_SEED))
+        return SeenViews(all_features(self.net.stem, some.low), some)
+
+    def _point(self, stage: str) -> Path | None:
+        return None if self._checkpoints is None else self._checkpoints.with_suffix(f".{stage}.checkpoint")

@@ -1,0 +1,99 @@
+"""Views of pictures as the part of the stem that is not trained sees them: computed once, drawn from at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stcodec.model.stem import Stem, Taps
+from stcodec.train.images import GazedImage, pixels_of, random_view
+
+_BATCH = 16
+_TRIES = 10
+"""Crops that are tried until one has enough fixations in it."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """N views of pictures with gaze."""
+
+    low: Tensor
+    """[N, 40, H/8, W/8] float16, the stem's features at stride 8."""
+    density: Tensor
+    """[N, H/8, W/8], each sums to 1."""
+    prior: Tensor
+    """[N] int64, number of the centre prior of the picture's set."""
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+    def sample(self, count: int, random: np.random.Generator) -> Views:
+        """So many of them; all if there are no more."""
+        drawn = torch.from_numpy(random.choice(len(self), min(count, len(self)), replace=False))
+        return Views(self.low[drawn], self.density[drawn], self.prior[drawn])
+
+    def on(self, device: str) -> Views:
+        """The same on a device, as torch names it."""
+        return Views(self.low.to(device), self.density.to(device), self.prior.to(device))
+
+
+@dataclass(frozen=True)
+class SeenViews:
+    """Views with all features of a stem that is not trained any more."""
+
+    taps: Taps
+    """float16."""
+    views: Views
+
+    def sample(self, count: int, random: np.random.Generator) -> SeenViews:
+        """So many of them; all if there are no more."""
+        drawn = torch.from_numpy(random.choice(len(self.views), min(count, len(self.views)), replace=False))
+        low, middle, high = (one[drawn] for one in self.taps)
+        return SeenViews((low, middle, high), Views(low, self.views.density[drawn], self.views.prior[drawn]))
+
+
+def read_views(images: Sequence[GazedImage], stem: Stem, each: int, seed: int) -> Views:
+    """Random views of pictures, so many of each (fewer where crops have too few fixations)."""
+    random = np.random.default_rng(seed)
+    low, densities, priors, waiting = [], [], [], []
+    for image in images:
+        pixels = pixels_of(image)
+        for _ in range(each):
+            tries = (random_view(image, pixels, random) for _ in range(_TRIES))
+            view = next((one for one in tries if one is not None), None)
+            if view is None:
+                continue
+            waiting.append(torch.from_numpy(view[0]))
+            densities.append(view[1])
+            priors.append(image.prior)
+            if len(waiting) == _BATCH:
+                low.append(low_features(stem, torch.stack(waiting)))
+                waiting.clear()
+    if waiting:
+        low.append(low_features(stem, torch.stack(waiting)))
+    return Views(torch.cat(low), torch.stack(densities), torch.tensor(priors))
+
+
+@torch.no_grad()
+def low_features(stem: Stem, pictures: Tensor) -> Tensor:
+    """[N, 40, H/8, W/8] float16 of pictures [N, 3, H, W], on the CPU."""
+    device = next(stem.parameters()).device
+    return torch.cat([stem.eval().low(part.to(device).float()).half().cpu() for part in _batches(pictures)])
+
+
+@torch.no_grad()
+def all_features(stem: Stem, low: Tensor) -> Taps:
+    """The stem's features at all strides, float16, on the CPU, out of those at stride 8 [N, 40, H/8, W/8]."""
+    device = next(stem.parameters()).device
+    found = [stem.eval().high(part.to(device).float()) for part in _batches(low)]
+    middle, high = (torch.cat([one[place].half().cpu() for one in found]) for place in (0, 1))
+    return low, middle, high
+
+
+def _batches(values: Tensor) -> Iterator[Tensor]:
+    for first in range(0, len(values), _BATCH):
+        yield values[first : first + _BATCH]

@@ -1,0 +1,215 @@
+"""Cross-validate the attention network: what it foretells on clips that it was not trained on, and what each part adds.
+
+    python tools/cross_validate.py --data ../shared/data --stem efficientnet-lite0.pth --work build/cv \
+        --seeds 0 1 2 --out data/results/model_cross_validation.json --maps build/cv/maps
+
+Four folds, the clips of one scene together. A variant leaves out one part of the network or of its training; its
+difference to the full network is the mean over seeds, with a bootstrap interval over clips. Temperature and the share of
+the centre prior are fitted on all held-out maps of the full network. --maps writes the held-out maps of the first seed as
+map files, for tools/score_sources.py and tools/headline.py. What is in --work is not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gaze_clips import GazeClip, mean_scores, read_clips, scores
+from numpy.typing import NDArray
+from training_study import FOLDS, VARIANTS, Study
+
+from stcodec.attention.center import center_density
+from stcodec.attention.neural import NeuralSource
+from stcodec.attention.neural_options import NeuralOptions
+from stcodec.media.clips import read_clip
+from stcodec.media.map_writer import MapWriter
+from stcodec.metrics.saliency import as_density
+from stcodec.model.config import Calibration
+from stcodec.model.network import AttentionNet, log_density
+from stcodec.model.weights import save_weights
+from stcodec.model.weights_file import WeightsInfo
+from stcodec.pipeline.summary import versions
+from stcodec.qp import BlockAverage, MapTimeline
+from stcodec.train.runs import Run
+from stcodec.train.sequence import run_logits
+from stcodec.types import BlockGrid, FloatArray, SaliencyTrack
+
+SHAPE = (192, 256)
+TEMPERATURES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
+CENTER_SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
+_CHUNK = 6
+"""Instants that are foretold together, and the window's reach to both sides of them."""
+_RESAMPLES = 10_000
+_KEPT = ("nss", "cc", "gain_bits", "kl")
+
+Foretold = Mapping[str, FloatArray]
+"""Log densities [T, h, w] by clip."""
+
+
+@torch.no_grad()
+def foretold(net: AttentionNet, run: Run) -> FloatArray:
+    """Log densities [T, h, w], with a look ahead."""
+    parts = []
+    for start in range(0, len(run), _CHUNK):
+        before = min(_CHUNK, start)
+        logits = run_logits(net, run.part(start - before, before + 2 * _CHUNK), ahead=True)
+        parts.append(log_density(logits)[before : before + _CHUNK, 0])
+    return torch.cat(parts).numpy()
+
+
+def held_out(study: Study, name: str, seed: int, work: Path) -> Foretold:
+    """Each clip by a network that was not trained on its fold."""
+    path = work / f"{name.replace(' ', '-')}-{seed}.npz"
+    if not path.exists():
+        clips = study.material(name).clips
+        nets = [study.network(name, seed, fold) for fold in range(len(FOLDS))]
+        np.savez(
+            path, **{clip: foretold(net, clips[clip][0]) for net, fold in zip(nets, FOLDS, strict=True) for clip in fold}
+        )
+    with np.load(path) as stored:
+        return {clip: stored[clip] for clip in stored.files}
+
+
+def calibrated(log_densities: FloatArray, calibration: Calibration) -> FloatArray:
+    """Densities [T, h, w] as the source makes them; see `stcodec.attention.neural.Network.log_density`."""
+    sharpened = log_densities / calibration.temperature
+    density = np.exp(sharpened - sharpened.max((1, 2), keepdims=True))
+    density /= density.sum((1, 2), keepdims=True)
+    center = center_density(*density.shape[1:])
+    return np.asarray((1 - calibration.center_share) * density + calibration.center_share * center, np.float32)
+
+
+def clip_scores(clip: GazeClip, run: Run, densities: FloatArray) -> dict[str, float]:
+    """Mean scores over the instants of a clip, maps read between instants as the encoder reads them."""
+    starts = np.diff(run.shot.numpy(), prepend=-1) != 0
+    seconds = run.seconds.numpy().astype(np.float64)
+    peak = densities.max((1, 2), keepdims=True)
+    track = SaliencyTrack(densities / peak, seconds, starts, clip.width_px, clip.height_px, "neural")
+    average = BlockAverage(BlockGrid(SHAPE[1], SHAPE[0], 1), *densities.shape[1:])
+    timeline = MapTimeline()
+    timeline.push(track)
+    timeline.end()
+    prior = as_density(average(center_density(*densities.shape[1:])))
+    found = []
+    for now, x, y in clip.instants():
+        saliency = timeline.at(now)
+        assert saliency is not None
+        density = np.asarray(0.99 * as_density(average(saliency)) + 0.01 / (SHAPE[0] * SHAPE[1]), np.float32)
+        found.append(scores(density, np.asarray(prior, np.float32), x, y))
+    return mean_scores(found)
+
+
+def all_scores(study: Study, name: str, maps: Foretold, calibration: Calibration, clips: list[GazeClip]) -> dict[str, Any]:
+    """Scores by clip."""
+    runs = study.material(name).clips
+    return {one.name: clip_scores(one, runs[one.name][0], calibrated(maps[one.name], calibration)) for one in clips}
+
+
+def fitted(study: Study, seeds: list[Foretold], clips: list[GazeClip]) -> Calibration:
+    """The calibration with the least divergence from the gaze on held-out clips, all seeds together."""
+
+    def divergence(calibration: Calibration) -> float:
+        return float(
+            np.mean([one["kl"] for maps in seeds for one in all_scores(study, "full", maps, calibration, clips).values()])
+        )
+
+    return min((Calibration(*pair) for pair in product(TEMPERATURES, CENTER_SHARES)), key=divergence)
+
+
+def difference(full: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, float]:
+    """Of the means over clips, other - full, with the 95 % bootstrap interval over clips."""
+    each = other - full
+    random = np.random.default_rng(0)
+    means = each[random.integers(len(each), size=(_RESAMPLES, len(each)))].mean(axis=1)
+    low, high = np.percentile(means, (2.5, 97.5))
+    return {"mean": round(float(each.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def table(found: Mapping[str, list[dict[str, Any]]], clips: list[GazeClip]) -> dict[str, Any]:
+    """Per variant the means over clips and seeds, each clip's, and the difference to the full network."""
+
+    def by_clip(name: str, score: str) -> NDArray[np.float64]:
+        return np.array([np.mean([seed[clip.name][score] for seed in found[name]]) for clip in clips])
+
+    return {
+        name: {
+            "mean": {score: round(float(by_clip(name, score).mean()), 4) for score in _KEPT},
+            "by_seed": [
+                {score: round(float(np.mean([one[score] for one in seed.values()])), 4) for score in _KEPT}
+                for seed in found[name]
+            ],
+            "minus_full": {score: difference(by_clip("full", score), by_clip(name, score)) for score in _KEPT},
+            "clips": {
+                clip.name: {score: round(float(by_clip(name, score)[index]), 4) for score in _KEPT}
+                for index, clip in enumerate(clips)
+            },
+        }
+        for name in found
+    }
+
+
+def write_maps(study: Study, seed: int, calibration: Calibration, clips: list[GazeClip], folder: Path) -> None:
+    """The maps of the source itself, with the weights of the fold that a clip was held out of."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, fold in enumerate(FOLDS):
+        net = study.network("full", seed, number)
+        weights = folder / f"fold-{number}.safetensors"
+        save_weights(net, weights, WeightsInfo(net.config, calibration, {"left out": " ".join(fold)}))
+        source = NeuralSource(NeuralOptions(device="torch"), weights)
+        for clip in (one for one in clips if one.name in fold):
+            seen = read_clip(clip.video, source.spec)
+            with MapWriter(
+                folder / f"{clip.name}.mkv", seen.video, {"SOURCE": f"neural, fold {number}, seed {seed}"}
+            ) as writer:
+                writer.write(source.attend(seen))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, required=True, help="folder with image-gaze, object-masks and video-gaze")
+    parser.add_argument("--stem", type=Path, required=True, help="ImageNet weights of EfficientNet-Lite0 (.pth)")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is computed once")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--maps", type=Path, help="folder for the held-out maps of the first seed")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    clips = read_clips(given.data / "video-gaze", "all")
+    study = Study(given.data, given.stem, given.work)
+    names = ["full", *(name for name in given.variants if name != "full")]
+    maps = {name: [held_out(study, name, seed, given.work) for seed in given.seeds] for name in names}
+    calibration = fitted(study, maps["full"], clips)
+    found = {name: [all_scores(study, name, one, calibration, clips) for one in maps[name]] for name in names}
+    result = {
+        "command": "python tools/cross_validate.py " + " ".join(sys.argv[1:]),
+        "versions": versions() | {"torch": torch.__version__},
+        "protocol": "192x256 cells, one instant a second, 8 or more observers; look ahead; mean over clips, then over seeds",
+        "seeds": given.seeds,
+        "folds": FOLDS,
+        "calibration": vars(calibration),
+        "variants": table(found, clips),
+    }
+    if given.maps is not None:
+        write_maps(study, given.seeds[0], calibration, clips, given.maps)
+    text = json.dumps(result, indent=1) + "\n"
+    if given.out is not None:
+        given.out.write_text(text)
+    print(
+        json.dumps(
+            {name: {key: one[key] for key in ("mean", "by_seed", "minus_full")} for name, one in result["variants"].items()},
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
