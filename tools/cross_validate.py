@@ -70,9 +70,9 @@ def held_out(study: Study, name: str, seed: int, work: Path) -> Foretold:
     if not path.exists():
         clips = study.material(name).clips
         nets = [study.network(name, seed, fold) for fold in range(len(FOLDS))]
-        np.savez(
-            path, **{clip: foretold(net, clips[clip][0]) for net, fold in zip(nets, FOLDS, strict=True) for clip in fold}
-        )
+        pairs = zip(nets, FOLDS, strict=True)
+        maps: dict[str, Any] = {clip: foretold(net, clips[clip][0]) for net, fold in pairs for clip in fold}
+        np.savez(path, **maps)
     with np.load(path) as stored:
         return {clip: stored[clip] for clip in stored.files}
 
