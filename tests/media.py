@@ -200,14 +200,16 @@ def make_rich_film(
 ) -> Path:
     """Two audio tracks, two subtitle tracks, chapters, tags and cover art, and in Matroska an attached font.
 
-    Audio: AAC stereo, eng, default; AAC mono, deu, comment. Subtitles: eng; deu, forced. Suffix .mkv or .mp4.
+    Audio: AAC stereo, eng, default; AAC mono, deu, comment. Cover: JPEG in Matroska, PNG in mp4. Subtitles: eng; deu, forced. Suffix .mkv or .mp4.
     ffmpeg knows the default type of the font; it does not know "font/ttf", and calls such a stream's codec "none".
     """
     matroska = path.suffix == ".mkv"
     folder = path.parent / f"parts_of_{path.name}"
     folder.mkdir()
     video = make_film(folder / "video.mkv", frames=round(25 * seconds), **options)
-    subtitles, chapters, cover, font = (folder / name for name in ("lines.srt", "chapters.txt", "cover.png", "a.ttf"))
+    subtitles, chapters, cover, font = (
+        folder / name for name in ("lines.srt", "chapters.txt", "cover.jpg" if matroska else "cover.png", "a.ttf")
+    )
     subtitles.write_text(SUBTITLES, encoding="utf-8")
     chapters.write_text(_chapter_file(), encoding="utf-8")
     cv2.imwrite(str(cover), _photograph("astronaut")[:96, 150:246, ::-1])
@@ -221,7 +223,7 @@ def make_rich_film(
     coding: list[str | Path] = ["-c:v:0", "copy", "-c:a", "aac", "-b:a", "64k"]
     if matroska:
         coding += ["-c:s:0", "srt", "-c:s:1", "ass", "-attach", font, "-metadata:s:5", f"mimetype={font_mimetype}"]
-        coding += ["-attach", cover, "-metadata:s:6", "mimetype=image/png", "-metadata:s:6", "filename=cover.png"]
+        coding += ["-attach", cover, "-metadata:s:6", "mimetype=image/jpeg", "-metadata:s:6", "filename=cover.jpg"]
     else:
         inputs += ["-i", cover]
         maps += ["-map", "6:v"]

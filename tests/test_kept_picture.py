@@ -176,6 +176,12 @@ def shown(path: Path) -> NDArray[np.uint8]:
     return np.asarray(cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
+def test_a_rotation_that_the_container_has_no_place_for_is_said(rotated_mp4: Path, tmp_path: Path) -> None:
+    report = encode(rotated_mp4, tmp_path / "out.ts", preset="ultrafast")
+    assert side_data(first_frame(tmp_path / "out.ts"), "DISPLAYMATRIX") is None
+    assert "the rotation by 90 degrees is lost: mpegts has no place for it; use .mp4" in report.messages
+
+
 @pytest.mark.parametrize("encoder", ["libx264", "libx265", "libvpx-vp9"])
 def test_odd_sizes_lose_no_pixel(odd_mp4: Path, tmp_path: Path, encoder: str) -> None:
     report = encode(odd_mp4, tmp_path / "out.mkv", encoder, crf=16, verify=True)

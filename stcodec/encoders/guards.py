@@ -35,8 +35,9 @@ def join_params(params: Mapping[str, str]) -> str:
 def _effective(options: Mapping[str, str], params_names: tuple[str, ...]) -> dict[str, str]:
     """Options of ffmpeg's wrapper and of the encoder's own list under one spelling; the own list wins, as in ffmpeg."""
     merged = {key.replace("_", "-"): value for key, value in options.items() if key not in params_names}
-    if merged.get("aq-mode", "").startswith("-"):
-        del merged["aq-mode"]  # the wrapper's word for "the encoder's default"
+    for key in ("aq-mode", "aq-strength"):
+        if merged.get(key, "").startswith("-"):
+            del merged[key]  # the wrapper's word for "the encoder's default"
     for name in params_names:
         for key, value in parse_params(options.get(name, "")).items():
             plain, meant = key.replace("_", "-"), value
@@ -48,14 +49,18 @@ def _effective(options: Mapping[str, str], params_names: tuple[str, ...]) -> dic
 
 
 def _is_off(options: Mapping[str, str], key: str) -> bool:
-    return options.get(key, "1").lower() in _FALSE
+    value = options.get(key, "1")
+    return value.lower() in _FALSE or _number(value) == 0
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+    """NaN if it is none; "0x0" is one to ffmpeg and to both encoders."""
+    for read in (float, float.fromhex):
+        try:
+            return read(text)
+        except (ValueError, OverflowError):
+            continue
+    return float("nan")
 
 
 def _refuse(encoder: str, setting: str, why: str, instead: str) -> OptionsError:
@@ -106,10 +111,10 @@ def _check_aq(encoder: str, seen: Mapping[str, str], tree: str) -> None:
     """Raise OptionsError if adaptive quantisation is off or has nothing to choose from."""
     if _is_off(seen, "aq-mode"):
         raise _refuse(encoder, "aq-mode=0", "offsets ride on adaptive quantisation", "leave aq-mode out")
-    if _number(seen.get("aq-strength", "1")) == 0:
+    if _number(seen.get("aq-strength", "1")) <= 0:
         # Presets, tunes, the lookahead and keyint=1 turn the tree off too, so that nobody can tell.
         why = f"it turns adaptive quantisation off wherever {tree} is off"
-        raise _refuse(encoder, "aq-strength=0", why, "use aq-strength=0.01")
+        raise _refuse(encoder, f"aq-strength={seen['aq-strength']}", why, "use aq-strength=0.01")
     if "qmin" in seen and seen["qmin"] == seen.get("qmax"):
         why = "it leaves a single QP to choose from"
         raise _refuse(encoder, f"qmin=qmax={seen['qmin']}", why, "leave room between the two")

@@ -16,10 +16,13 @@ from stcodec.options import EncodeOptions
 from stcodec.types import BlockGrid, VideoInfo
 
 _PARAMS = {"libx264": "x264-params", "libx265": "x265-params"}
+_PARAMETER_LISTS = (*_PARAMS.values(), "x264opts")
 _OWN = {
     "crf": "--crf", "b": "--bitrate", "preset": "--preset", "g": "--keyint", "pix_fmt": "--pix-fmt", "pass": "--two-pass",
-    "stats": "--two-pass", "passlogfile": "--two-pass",
+    "stats": "--two-pass", "passlogfile": "--two-pass", "pixel_format": "--pix-fmt",
 }  # fmt: skip
+_FROM_THE_SOURCE = ("video_size", "time_base")
+"""Options that would encode a corner of the picture, or at other times."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,13 @@ def _check_ranges(options: EncodeOptions, spec: EncoderSpec, video: VideoInfo) -
         raise OptionsError(
             f"keyint is 1: {spec.name} takes no offsets on key frames, so that all would be lost; use 2 or more"
         )
-    for key in options.extra:
+    for key, value in options.extra.items():
         if key in _OWN:
             raise OptionsError(f"--opt {key}=... is set by {_OWN[key]}: use that")
+        if key in _FROM_THE_SOURCE:
+            raise OptionsError(f"--opt {key}=...: the size and the clock are the source's; change the video first")
+        if key in _PARAMETER_LISTS and not {"pass", "stats"}.isdisjoint(parse_params(value)):
+            raise OptionsError(f"--opt {key}=...: pass and stats are set by --two-pass: use that")
 
 
 def _base_options(options: EncodeOptions, spec: EncoderSpec) -> dict[str, str]:

@@ -88,16 +88,17 @@ NO_WAY: dict[str, str] = {
     "av1_nvenc": f"{_NO_CODE}, though NVENC has maps of its own",
     "h264_amf": _NO_CODE,
     "hevc_amf": _NO_CODE,
+    "av1_amf": _NO_CODE,
 }
 """Encoders that ffmpeg gives no way to, with the reason. `stcodec doctor` tries those that run here."""
 
 NOT_DRIVEN: dict[str, str] = {
-    "libvpx": "VP8 takes 4 offset levels in real-time mode: libvpx-vp9 takes 8",
-    "libkvazaar": "takes offsets from a file and at constant QP only",
-    "h264_qsv": "takes offsets on Intel hardware, which nobody has tried with stcodec",
-    "hevc_qsv": "takes offsets on Intel hardware, which nobody has tried with stcodec",
-    "h264_vaapi": "takes as many offsets as the driver does, which nobody has tried with stcodec",
-    "hevc_vaapi": "takes as many offsets as the driver does, which nobody has tried with stcodec",
+    "libvpx": "VP8 takes 4 offset levels, libvpx-vp9 8",
+    "libkvazaar": "it takes offsets from a file and at constant QP only",
+    "h264_qsv": "it takes offsets on Intel hardware, which nobody has tried with stcodec",
+    "hevc_qsv": "it takes offsets on Intel hardware, which nobody has tried with stcodec",
+    "h264_vaapi": "it takes as many offsets as the driver does, which nobody has tried with stcodec",
+    "hevc_vaapi": "it takes as many offsets as the driver does, which nobody has tried with stcodec",
 }
 """Encoders that could take offsets but that this version does not drive, with the reason."""
 
@@ -110,9 +111,10 @@ def find_encoder(name: str) -> EncoderSpec:
     if name in ENCODERS:
         return ENCODERS[name]
     known = ", ".join(ENCODERS)
-    reason = NO_WAY.get(name) or NOT_DRIVEN.get(name)
-    if reason is not None:
-        instead = next((ours for part, ours in _INSTEAD.items() if part in name), "libx265")
-        raise OptionsError(f"{name} can't be given QP offsets: {reason}. Use {instead}; allowed are {known}")
+    instead = next((ours for part, ours in _INSTEAD.items() if part in name), "libx265")
+    if name in NO_WAY:
+        raise OptionsError(f"{name} can't be given QP offsets: {NO_WAY[name]}. Use {instead}; allowed are {known}")
+    if name in NOT_DRIVEN:
+        raise OptionsError(f"{name} is not driven by this version: {NOT_DRIVEN[name]}. Use {instead}; allowed are {known}")
     hint = f"; did you mean {_ALIASES[name.lower()]}?" if name.lower() in _ALIASES else ""
     raise OptionsError(f"unknown encoder {name!r}: allowed are {known}{hint}")

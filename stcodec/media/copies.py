@@ -11,7 +11,7 @@ import av
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Discard, Stream
+from av.stream import Discard, Disposition, Stream
 
 from stcodec.errors import OptionsError
 from stcodec.media.probe import is_cover, stream_codec
@@ -23,7 +23,6 @@ _STALE_TAGS = {
 }  # fmt: skip
 """Tags that describe the old bitstream or the old container, not the work; they would be false in the result."""
 _COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif", "webp": "image/webp"}
-_COVER_KEEPERS = ("mp4", "matroska")
 _TIMECODE_KEEPERS = ("mp4", "mov", "ipod")
 _PICTURE_SUBTITLES = {"dvbsub", "dvb_subtitle", "dvb_teletext", "libzvbi_teletextdec", "pgssub", "hdmv_pgs_subtitle"}
 """What mpegts has a place for; it takes text too, as private data that no player shows."""
@@ -35,6 +34,11 @@ _QUICKTIME_LANGUAGES = {
 """What ffmpeg's mov muxer calls languages (isom.c, mov_mdhd_language_map) that it drops under their usual code."""
 _TS_SOUND = {"aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "dca", "opus", "libopus", "s302m"}
 """Sound that MPEG-TS has a stream type for; its muxer takes any other as private data, without a word."""
+_MARKS = {
+    "mov": Disposition.default,
+    "mpegts": Disposition.default | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.descriptions,
+}
+"""The dispositions that containers keep which don't keep all."""
 _REFUSALS = (FFmpegError, ValueError, OSError, TypeError)
 
 
@@ -94,9 +98,11 @@ class StreamCopies:
             raise ValueError("its muxer takes the header and fails on the packets")
         if stream.type in ("audio", "data"):
             _try_header(container, stream)
+        if stream.type == "data" and container == "mpegts" and "timecode" in stream.metadata:
+            raise ValueError("a time code has no place in it")
         if stream.type == "attachment" and container != "matroska":
             raise ValueError("attachments have no place in it")
-        if is_cover(stream) and container not in _COVER_KEEPERS:
+        if is_cover(stream) and container != "mp4":  # Matroska would make a second film of it; it takes an attachment
             raise ValueError("cover art has no place in it")
         if stream.type == "subtitle" and container == "mpegts" and stream_codec(stream) not in _PICTURE_SUBTITLES:
             raise ValueError("text has no place in it")
@@ -129,10 +135,15 @@ class StreamCopies:
 
     def _described(self, copy: Stream, stream: Stream) -> Stream:
         copy.metadata.update(stream_tags(stream.metadata))
+        container = self._container.format.name
         language = stream.metadata.get("language", "")
-        if self._container.format.name == "mov" and language in _QUICKTIME_LANGUAGES:
+        if container == "mov" and language in _QUICKTIME_LANGUAGES:
             copy.metadata["language"] = _QUICKTIME_LANGUAGES[language]
         copy.disposition = stream.disposition
+        lost = stream.disposition & ~_MARKS.get(container, stream.disposition)
+        if lost:
+            marks = ", ".join(str(one.name) for one in Disposition if one & lost)
+            self.messages.append(f"{_called(stream)} loses its mark {marks}: {container} has no place for it")
         return copy
 
 

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError
 from stcodec.media.copies import StreamCopies, kept_tags, stream_tags
 from stcodec.media.decode import VideoReader
+from stcodec.media.losses import picture_losses
 from stcodec.media.paths import local_url
 
 
@@ -60,11 +61,7 @@ class Muxer:
         for stream in reader.other_streams():
             self._copies.declare(stream, reader.cover_pictures.get(stream.index))
         self.messages += self._copies.messages
-        if reader.info.sample_aspect_ratio not in (None, 1) and self._loses_pixel_aspect():
-            self.messages.append(
-                f"the pixels' aspect {reader.info.sample_aspect_ratio} is lost: VP9 in {self._container.format.name} has no "
-                "place for it that PyAV writes; write to .mp4 instead"
-            )
+        self.messages += picture_losses(reader, self._container.format.name, self.video)
         tags, chapters = kept_tags(reader.container.metadata), reader.container.chapters()
         if (tags or chapters) and self._container.format.name == "mpegts":
             self.messages.append("tags and chapters are dropped: mpegts can't hold them")
@@ -90,9 +87,6 @@ class Muxer:
                 raise self._write_error(error) from None
             assert self._copies is not None
             self.messages.append(self._copies.drop(packet.stream, str(error)))
-
-    def _loses_pixel_aspect(self) -> bool:
-        return self.video.codec_context.codec.canonical_name == "vp9" and "mp4" not in self._container.format.name
 
     def _mux(self, packet: Packet[Any]) -> None:
         try:
