@@ -200,7 +200,8 @@ def make_rich_film(
 ) -> Path:
     """Two audio tracks, two subtitle tracks, chapters, tags and cover art, and in Matroska an attached font.
 
-    Audio: AAC stereo, eng, default; AAC mono, deu, comment. Cover: JPEG in Matroska, PNG in mp4. Subtitles: eng; deu, forced. Suffix .mkv or .mp4.
+    Audio: AAC stereo, eng, default; AAC mono, deu, comment. Subtitles: eng; deu, forced. The cover is JPEG in Matroska, PNG
+    in mp4. Suffix .mkv or .mp4.
     ffmpeg knows the default type of the font; it does not know "font/ttf", and calls such a stream's codec "none".
     """
     matroska = path.suffix == ".mkv"
