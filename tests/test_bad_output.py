@@ -50,6 +50,19 @@ def test_output_is_input(capfd: Capture, folder: Path, name: str, flags: tuple[s
         assert_refused(capfd, folder, 1, words, name, output, "in.mp4", *flags)
 
 
+@pytest.mark.parametrize("name", ["encode", "maps"])
+def test_output_is_what_the_attention_is_read_from(capfd: Capture, folder: Path, name: str) -> None:
+    assert run(capfd, "maps", "in.mp4", "mask.mkv", "--attention", "center", "-q").status == 0
+    Path("link.mkv").symlink_to("mask.mkv")
+    words = r"(mask|link)\.mkv: is read for the attention too; give the output another name"
+    for attention in ("mask:mask.mkv", "0.5*center+0.5*map:link.mkv"):
+        for output in ("mask.mkv", "link.mkv"):
+            assert_refused(capfd, folder, 1, words, name, "in.mp4", output, "-y", "--attention", attention)
+    if name == "encode":
+        arguments = ("in.mp4", "out.mp4", "-y", "--attention", "map:mask.mkv", "--report", "mask.mkv")
+        assert_refused(capfd, folder, 1, words, name, *arguments)
+
+
 @pytest.mark.parametrize(("name", "output"), [("encode", "out.mp4"), ("maps", "out.mkv")])
 def test_output_exists(capfd: Capture, folder: Path, name: str, output: str) -> None:
     Path(output).write_bytes(OLD)

@@ -18,6 +18,7 @@ import command
 import media
 import pytest
 from command import ENVIRONMENT, program, run, run_apart
+from PIL import Image
 
 import stcodec
 from stcodec.options import DEFAULT_ATTENTION
@@ -161,15 +162,26 @@ def test_dry_run_writes_nothing(capfd: Capture, film: Path, tmp_path: Path, flag
         (plan,) = lines_of(done.out)
         assert (plan["event"], plan["frames"], plan["block_px"]) == ("plan", 30, 16)
         assert plan["encoder_options"]["preset"] == "ultrafast"
+        assert (plan["bitrate_kbps"], plan["two_pass"]) == (1000, True)
         assert any("adaptive quantisation" in message for message in plan["messages"])
     else:
         assert "video: h264 320x180 yuv420p\n" in done.out
+        assert "bitrate_kbps: 1000.0\ntwo_pass: True\nencoder_options: preset=ultrafast " in done.out
 
 
 def test_dry_run_refuses_what_encode_refuses(capfd: Capture, film: Path, tmp_path: Path) -> None:
     arguments = ("encode", film, tmp_path / "out.mp4", "--dry-run")
     command.assert_refused(capfd, tmp_path, 2, "unknown option no-such=1", *arguments, "--opt", "no-such=1")
     command.assert_refused(capfd, tmp_path, 1, "no such file", *arguments, "--attention", "map:missing.mkv")
+
+
+def test_maps_that_single_nothing_out_are_told(capfd: Capture, film: Path, tmp_path: Path) -> None:
+    Image.new("L", (160, 90), 255).save(tmp_path / "white.png")
+    attention = f"map:{tmp_path / 'white.png'}"
+    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--attention", attention, "--report", tmp_path / "report.json")
+    assert f"\noffsets: all 0: the maps of {attention} single nothing out\n" in done.err
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (report["mean_delta_qp"], report["spread_delta_qp"]) == (0, 0)
 
 
 def test_quiet(capfd: Capture, film: Path, tmp_path: Path) -> None:
@@ -245,7 +257,7 @@ def test_doctor_fails_where_an_encoder_is_missing(capfd: Capture, monkeypatch: p
 def test_progress_bar_on_a_terminal(bunny: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     words = program("encode", bunny, tmp_path / "out.mp4", "--attention", "center", "--opt", "rc-lookahead=5")
-    environment = {**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "140"}
+    environment = {**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "80"}
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
         os.close(theirs)
         drawn = _read_all(ours)
@@ -254,9 +266,9 @@ def test_progress_bar_on_a_terminal(bunny: Path, tmp_path: Path) -> None:
     assert process.returncode == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
     bars = [part for part in re.split(r"[\r\n]+", plain) if part.startswith("encode ")]
-    assert re.search(r"\d+% \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+% of the source\)", bars[-1])
-    assert any(re.search(r" 0:00:\d\d *$", bar) for bar in bars), "no ETA"
-    assert "out.mp4: 132 frames" in plain
+    assert re.search(r"\d+% \S+ \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+%\)", bars[-1])
+    assert any(re.search(r"% 0:00:\d\d ", bar) for bar in bars), "no ETA"
+    assert re.search(r"\x1b\[2K\S*out\.mp4: 132 frames", drawn), "the bar stays behind"
 
 
 def _read_all(terminal: int) -> str:

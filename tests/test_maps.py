@@ -168,11 +168,11 @@ def test_writer_refuses_what_it_cannot_write(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_error() -> None:
     def fill(path: str) -> None:
-        with MapWriter(path, make_video(), {}) as writer:
+        with MapWriter(path, make_video(), {}, "out.mkv") as writer:
             for index in range(20):
                 writer.add(index * 0.1, make_maps(1, (270, 480), index)[0])
 
-    with pytest.raises(MediaError, match=r"can't be written.*No space"):
+    with pytest.raises(MediaError, match=r"^out\.mkv: the maps can't be written.*No space"):
         fill("/dev/full")
 
 

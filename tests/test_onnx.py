@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -111,6 +112,8 @@ def test_onnx_models_that_break_the_contract(tmp_path: Path) -> None:
     for shape in shapes:
         with pytest.raises(AttentionError, match=r"the input is tensor\(float\).*must be float32"):
             OnnxSource(save_model(path, identity, shape=shape))
+    with pytest.raises(AttentionError, match="the input is 99999x8 px: at most 4096 a side"):
+        OnnxSource(save_model(path, identity, shape=(1, 3, 8, 99_999)))
     save_model(path, [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)], kind=TensorProto.UINT8)
     with pytest.raises(AttentionError, match=r"the input is tensor\(uint8\)"):
         OnnxSource(path)
@@ -122,6 +125,12 @@ def test_onnx_models_that_break_the_contract(tmp_path: Path) -> None:
         OnnxSource(save_model(path, identity)).attend(clip)
     with pytest.raises(AttentionError, match="needs thumbnails"):
         OnnxSource(save_model(path, identity)).attend(make_clip(make_video(), [0]))
+
+
+def test_onnx_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "m.onnx", mean_of_colours())
+    source = OnnxSource(path.rename(os.fsdecode(os.fsencode(tmp_path) + b"/m\xff.onnx")))
+    assert len(source.attend(make_clip(make_video(), [0], seed=7))) == 1
 
 
 def test_onnx_files_that_are_no_models(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from stcodec.attention.mask import MaskSource
 from stcodec.attention.registry import with_device
 from stcodec.errors import AttentionError, MediaError, OptionsError
 from stcodec.options import DEFAULT_ATTENTION
+from stcodec.pipeline.doctor import examine
 from stcodec.types import Clip, VideoInfo
 
 PLUGIN = """
@@ -49,6 +50,36 @@ class Flat(AttentionSource):
     def open(self, video):
         return Session(self.value, video)
 
+class Failing(Flat):
+    # At work: the argument says when, or with what.
+    def __init__(self, argument):
+        super().__init__()
+        self.argument = argument
+
+    def open(self, video):
+        if self.argument == "open":
+            raise KeyError("video")
+        return None if self.argument == "nothing" else FailingSession(self.argument, video)
+
+class FailingSession(Session):
+    def __init__(self, argument, video):
+        super().__init__(0.5, video)
+        self.argument = argument
+
+    def attend(self, clip):
+        if self.argument == "attend":
+            raise ValueError("two\\nlines")
+        return np.ones((len(clip), 2, 2)) if self.argument == "array" else super().attend(clip)
+
+    def finish(self):
+        if self.argument == "refuse":
+            raise OptionsError("flat: not this video")
+        return 7 if self.argument == "finish" else None
+
+class Nameless(Flat):
+    def __init__(self):
+        pass
+
 def wrong():
     return 42
 """
@@ -57,6 +88,8 @@ flat = flat_plugin:Flat
 wrong = flat_plugin:wrong
 absent = flat_plugin:NotThere
 gone = no_such_module:Source
+failing = flat_plugin:Failing
+nameless = flat_plugin:Nameless
 motion = flat_plugin:Flat
 """
 
@@ -221,6 +254,7 @@ def test_no_package_can_take_a_built_in_name() -> None:
         ("gone", r"the source gone of the package flat-saliency failed \(ModuleNotFoundError: "),
         ("wrong", "the source wrong of the package flat-saliency gave int, not an AttentionSource"),
         ("wrong:x", r"the source wrong of the package flat-saliency failed \(TypeError: "),
+        ("nameless", r"the source nameless of the package flat-saliency failed \(AttributeError: "),
     ],
 )
 def test_broken_source_of_another_package(text: str, message: str) -> None:
@@ -229,9 +263,38 @@ def test_broken_source_of_another_package(text: str, message: str) -> None:
 
 
 @pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("open", r"failed \(KeyError: 'video'\): report it there"),
+        ("nothing", "gave NoneType, not an AttentionSession"),
+        ("attend", r"failed \(ValueError: two lines\)"),
+        ("array", "gave ndarray, not a SaliencyTrack"),
+        ("finish", "gave int, not a SaliencyTrack"),
+    ],
+)
+def test_source_of_another_package_that_fails_at_work(how: str, message: str) -> None:
+    for text in (f"failing:{how}", f"0.5*failing:{how}+0.5*center"):
+        source = opened(text)
+        with pytest.raises(AttentionError, match=f"the source failing of the package flat-saliency {message}"):
+            source.attend(make_clip())
+
+
+@pytest.mark.usefixtures("plugin")
+def test_doctor_tries_the_sources_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for table in ("ENCODERS", "NO_WAY"):
+        monkeypatch.setattr(f"stcodec.pipeline.doctor.{table}", {})
+    found = examine()["attention"]
+    assert (found["flat"], found["center"], found["onnx:FILE.onnx"]) == ("ok", "ok", "ok")
+    assert found["gone"].startswith("failed: the source gone of the package flat-saliency failed (ModuleNotFoundError")
+
+
+@pytest.mark.usefixtures("plugin")
 def test_what_another_package_refuses_on_purpose_stays_as_it_is() -> None:
     with pytest.raises(OptionsError, match=r"^flat: no is no number$"):
         open_source("flat:no")
+    with pytest.raises(OptionsError, match=r"^flat: not this video$"):
+        opened("failing:refuse").attend(make_clip())
 
 
 # --- cost

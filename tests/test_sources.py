@@ -139,6 +139,14 @@ def test_map_of_another_duration_is_refused(tmp_path: Path, seconds: float | Non
             source.open(video)
 
 
+def test_map_of_another_duration_where_the_video_names_none(tmp_path: Path) -> None:
+    source = MapFileSource(write_maps(tmp_path / "m.mkv", make_video(), [0, 1], [flat(1.0)] * 2))
+    video = make_video(seconds=None, start=1.4)
+    assert len(source.attend(make_clip(video, [1.4, 3.4, 5.2]))) == 3
+    with pytest.raises(AttentionError, match=r"the maps last 4\.00 s, the video 8\.00 s"):
+        source.attend(make_clip(video, [1.4, 3.4, 9.4]))
+
+
 def test_long_videos_may_differ_by_five_percent(tmp_path: Path) -> None:
     source = MapFileSource(write_maps(tmp_path / "m.mkv", make_video(seconds=100.0), [0, 1], [flat(1.0)] * 2))
     source.open(make_video(seconds=96.0))
@@ -377,11 +385,25 @@ def test_gaze_files_that_are_no_files(tmp_path: Path) -> None:
 
 def test_gaze_for_another_video(tmp_path: Path) -> None:
     outside = GazeSource(write_gaze(tmp_path / "a.csv", [(1, 0, 900, 900, 40), (1, 950, 900, 1000, 700)]))
-    with pytest.raises(AttentionError, match=r"all 2 fixations lie outside.*320x180.*x 900 to 1000.*another video\?"):
+    with pytest.raises(AttentionError, match=r"2 of 2 fixations lie outside.*320x180.*x 900 to 1000.*another video"):
         outside.open(make_video())
     late = GazeSource(write_gaze(tmp_path / "b.csv", [(1, 5000, 900, 90, 40)]))
-    with pytest.raises(AttentionError, match=r"first fixation begins at 5\.000 s, the video ends at 4\.000 s"):
+    with pytest.raises(AttentionError, match="first fixation begins at 5 s, the video ends at 4 s"):
         late.open(make_video())
+
+
+def test_gaze_that_hardly_touches_the_video(tmp_path: Path) -> None:
+    """Recorded in the pixels of a larger screen, or at other times: what is left would guide the encode by chance."""
+    screen = [(1, 100 * number, 100, 700 + number, 500) for number in range(4)]
+    with pytest.raises(AttentionError, match=r"4 of 5 fixations lie outside of the frame.*another size"):
+        GazeSource(write_gaze(tmp_path / "a.csv", [*screen, (1, 400, 100, 90, 40)])).open(make_video())
+    for rows in ([(1, 0, 0, 90, 40), (1, 500, 0, 90, 40)], [(1, -900, 800, 90, 40)]):
+        with pytest.raises(AttentionError, match="every fixation lasts 0 ms, or ends before the video begins"):
+            GazeSource(write_gaze(tmp_path / "b.csv", rows)).open(make_video())
+    path = tmp_path / "c.csv"
+    path.write_text(HEADER + "1,1e308,1e308,90,40\n")
+    with pytest.raises(AttentionError, match=r"begins at 1e\+305 s"):
+        GazeSource(path).open(make_video())
 
 
 def test_gaze_files_from_spreadsheets(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, TimeArray, 
 COLUMNS = ("observer", "start_ms", "duration_ms", "x_px", "y_px")
 SIGMA_SHARE = 0.03
 """Sigma of a fixation's Gaussian as a share of the frame's width (Li, Qin and Itti 2011, as in EWPSNR)."""
+_LEAST_INSIDE = 0.25
+"""Share of the fixations that must lie in the frame: viewers look beside it now and then, not most of the time."""
 _LONGEST_SIDE = 160
 _MAPS_PER_SECOND = 12.5
 
@@ -70,24 +72,27 @@ class GazeSource(AttentionSource):
         """All that the file holds of those observers, inside of the frame or not."""
 
     def open(self, video: VideoInfo) -> AttentionSession:
-        """Begin on a video. Raises AttentionError if no fixation falls on its frames."""
+        """Begin on a video. Raises AttentionError if most fixations miss its frames, or none falls into its time."""
         gaze = self.fixations
         width, height = video.display_width_px, video.display_height_px
         inside = (gaze.x_px >= 0) & (gaze.x_px <= width) & (gaze.y_px >= 0) & (gaze.y_px <= height)
-        if not inside.any():
+        if inside.mean() < _LEAST_INSIDE:
             raise AttentionError(
-                f"{self.name}: all {len(inside)} fixations lie outside of the frame of {width}x{height} px "
+                f"{self.name}: {np.sum(~inside)} of {len(inside)} fixations lie outside of the frame of {width}x{height} px "
                 f"(x {gaze.x_px.min():g} to {gaze.x_px.max():g}, y {gaze.y_px.min():g} to {gaze.y_px.max():g}): is it "
-                "gaze for another video?"
+                "gaze for another video, or for another size of it?"
             )
-        first, duration = gaze.start_seconds[inside].min(), video.duration_seconds
+        seen = inside & (gaze.end_seconds > np.maximum(gaze.start_seconds, 0))
+        if not seen.any():
+            raise AttentionError(f"{self.name}: every fixation lasts 0 ms, or ends before the video begins")
+        first, duration = gaze.start_seconds[seen].min(), video.duration_seconds
         if duration is not None and first >= duration:
             raise AttentionError(
-                f"{self.name}: the first fixation begins at {first:.3f} s, the video ends at {duration:.3f} s: is it "
+                f"{self.name}: the first fixation begins at {first:.9g} s, the video ends at {duration:.9g} s: is it "
                 "gaze for another video?"
             )
         columns = (gaze.start_seconds, gaze.end_seconds, gaze.x_px, gaze.y_px, gaze.observer)
-        return _GazeSession(Fixations(*(column[inside] for column in columns)), video, self.name)
+        return _GazeSession(Fixations(*(column[seen] for column in columns)), video, self.name)
 
 
 class _GazeSession(AttentionSession):
@@ -144,7 +149,8 @@ def _read(path: Path, name: str, observers: frozenset[int] | None) -> Fixations:
             wanted, had = sorted(observers), ", ".join(f"{one:g}" for one in sorted(present))
             raise AttentionError(f"{name}: has none of the observers {wanted}; it has {had}")
     observer, start_ms, duration_ms, x_px, y_px = np.array(rows, np.float64).T
-    return Fixations(start_ms / 1000, (start_ms + duration_ms) / 1000, x_px, y_px, observer)
+    with np.errstate(over="ignore"):  # for ever is an end, too
+        return Fixations(start_ms / 1000, (start_ms + duration_ms) / 1000, x_px, y_px, observer)
 
 
 def _rows(file: TextIO, name: str) -> Iterator[tuple[float, ...]]:

@@ -45,21 +45,23 @@ class MapFileSource(AttentionSource):
 
     def open(self, video: VideoInfo) -> AttentionSession:
         """Begin on a video. Raises AttentionError if duration or aspect do not fit, or if every map is black."""
-        self._check_duration(video)
+        if video.duration_seconds is not None:
+            self.check_duration(video.duration_seconds)
         self._check_aspect(video)
         if not any(saliency.any() for _, saliency in self._reader.maps(video.duration_seconds or 1.0)):
             raise AttentionError(
                 f"{self.name}: every map in it is black, so nothing is singled out: white must mark what matters"
             )
-        return _MapFileSession(self._reader, video, self.name, self.prepare)
+        return _MapFileSession(self, self._reader, video)
 
     def prepare(self, saliency: FloatArray) -> FloatArray:
         """What becomes of a map [h, w] that was read before it is matched to instants."""
         return filled(shrink(saliency))
 
-    def _check_duration(self, video: VideoInfo) -> None:
-        maps, film = self._reader.duration_seconds, video.duration_seconds
-        if maps is None or film is None or abs(maps - film) <= max(0.5, 0.05 * film):
+    def check_duration(self, film: float) -> None:
+        """Raise AttentionError unless the maps last about as long as a film, in seconds."""
+        maps = self._reader.duration_seconds
+        if maps is None or abs(maps - film) <= max(0.5, 0.05 * film):
             return
         raise AttentionError(
             f"{self.name}: the maps last {maps:.2f} s, the video {film:.2f} s: they belong to another video or to "
@@ -91,10 +93,11 @@ class _TimedMap(NamedTuple):
 
 
 class _MapFileSession(AttentionSession):
-    def __init__(self, reader: MapReader, video: VideoInfo, name: str, prepare: Callable[[FloatArray], FloatArray]) -> None:
+    def __init__(self, source: MapFileSource, reader: MapReader, video: VideoInfo) -> None:
+        self._source = source
         self._video = video
-        self._name = name
-        self._maps = _timed_maps(reader, video, prepare)
+        self._last_seconds = video.start_seconds
+        self._maps = _timed_maps(reader, video, source.prepare)
         self._now = next(self._maps)
         self._next = next(self._maps, None)
 
@@ -104,7 +107,13 @@ class _MapFileSession(AttentionSession):
         for index, pts in enumerate(clip.pts_seconds):
             starts[index] |= self._advance(float(pts))
             maps[index] = self._at(float(pts))
-        return track(self._video, self._name, clip.pts_seconds, starts, maps)
+            self._last_seconds = float(pts)
+        return track(self._video, self._source.name, clip.pts_seconds, starts, maps)
+
+    def finish(self) -> SaliencyTrack | None:
+        if self._video.duration_seconds is None:  # only now it is known
+            self._source.check_duration(self._last_seconds - self._video.start_seconds)
+        return None
 
     def _advance(self, seconds: float) -> bool:
         """Read on until the next map lies ahead; True if a shot began on the way."""

@@ -23,6 +23,7 @@ from stcodec.media.paths import display_name
 from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
 
 _DEFAULT_SHAPE = (192, 320)
+_LARGEST_SIDE = 4096
 _MAPS_PER_SECOND = 6.0
 
 
@@ -74,6 +75,8 @@ class _Network:
             raise AttentionError(f"{name}: the input is {kind} {shape}: it must be float32 [1, 3, H, W], RGB in [0, 1]")
         self._input = inputs[0].name
         self.height, self.width = (_fixed(side, usual) for side, usual in zip(shape[2:], _DEFAULT_SHAPE, strict=True))
+        if max(self.height, self.width) > _LARGEST_SIDE:
+            raise AttentionError(f"{name}: the input is {self.width}x{self.height} px: at most {_LARGEST_SIDE} a side")
 
     def __call__(self, thumbnail: NDArray[np.uint8], seconds: float) -> FloatArray:
         """The map [h, w] of an RGB picture [h', w', 3]; its largest value is 1."""
@@ -110,7 +113,9 @@ def _load(path: Path, name: str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # It takes the bytes of a model where it can't take the name: one that is not UTF-8.
+        model = path.read_bytes() if display_name(path) != str(path) else str(path)
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes share no base
         raise AttentionError(f"{name}: not a model that onnxruntime can load ({_first_line(error)})") from None
 

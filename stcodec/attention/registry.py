@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from stcodec.attention.base import AttentionSource
-from stcodec.errors import AttentionError, OptionsError, StcodecError
+from stcodec.errors import OptionsError
 
 GROUP = "stcodec.attention_sources"
 """Entry points of other packages: a callable that takes the argument (none if none was written), and gives a source."""
@@ -36,7 +36,18 @@ _NEXT_PART = re.compile(rf"\s*\+(?=\s*{_NUMBER}\s*\*)")
 def source_names() -> tuple[str, ...]:
     """Every source there is, as the user writes it; those of other packages last."""
     files = (f"{name}:{argument}" for name, (_, _, argument) in _OF_FILES.items())
-    return ("neural", *_PLAIN, "none", *files, *sorted({point.name for point in entry_points(group=GROUP)} - _reserved()))
+    return ("neural", *_PLAIN, "none", *files, *sorted(foreign_sources()))
+
+
+def foreign_sources() -> dict[str, EntryPoint]:
+    """The sources of other packages, not loaded yet; none can take a name of ours."""
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in _reserved()}
+
+
+def source_files(text: str) -> tuple[str, ...]:
+    """The files that a text names, wherever it names some."""
+    parts = (part.partition(":") for _, part in source_parts(text))
+    return tuple(argument for name, _, argument in parts if name in _OF_FILES and argument)
 
 
 def open_source(text: str) -> AttentionSource | None:
@@ -106,31 +117,10 @@ def _open_one(name: str, argument: str | None, text: str) -> AttentionSource:
         if not argument:
             raise OptionsError(f"{text!r}: which file? Write {name}:{expected}")
         return _load(module, attribute)(argument)
-    points = list(entry_points(group=GROUP, name=name))
-    if not points:
+    point = foreign_sources().get(name)
+    if point is None:
         raise OptionsError(_unknown(text))
-    return _open_foreign(points[0], argument, text)
-
-
-def _open_foreign(point: EntryPoint, argument: str | None, text: str) -> AttentionSource:
-    """A source of another package, which may fail in any way."""
-    package = point.dist.name if point.dist is not None else "an unknown package"
-    try:
-        make = point.load()
-        source = make() if argument is None else make(argument)
-    except StcodecError:
-        raise
-    except Exception as error:
-        raise AttentionError(
-            f"{text!r}: the source {point.name} of the package {package} failed ({type(error).__name__}: {error}): "
-            "report it there, or remove the package"
-        ) from error
-    if not isinstance(source, AttentionSource):
-        raise AttentionError(
-            f"{text!r}: the source {point.name} of the package {package} gave {type(source).__name__}, not an "
-            "AttentionSource: report it there, or remove the package"
-        )
-    return source
+    return _load("foreign", "ForeignSource")(point, argument)
 
 
 def _load(module: str, attribute: str) -> Callable[..., AttentionSource]:

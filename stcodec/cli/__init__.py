@@ -24,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status: 0 done, 1 failed, 2 usage, 3 some failed, 130 interrupted."""
     # Encoders take all cores: a second set of threads, numpy's, makes small matrix products forty times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    parsed = parser().parse_args(arguments)
     with _Interrupts():
         try:
+            parsed = parser().parse_args(arguments)
             status: int = parsed.run(parsed)
             sys.stdout.flush()
             return status

@@ -163,5 +163,11 @@ def _dry_run(arguments: argparse.Namespace, options: EncodeOptions, running: Run
     if arguments.json:
         print(json.dumps({"event": "plan", **plan}), flush=True)
     else:
-        print("\n".join(f"{key}: {value}" for key, value in plan.items() if value not in ("", [])))
+        print("\n".join(f"{key}: {_words(value)}" for key, value in plan.items() if value not in (None, False, "", [], {})))
     return 0
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{key}={one}" for key, one in value.items())
+    return "; ".join(value) if isinstance(value, list) else str(value)

@@ -33,15 +33,18 @@ class ProgressBar:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+            # All of it fits 80 columns; it goes away when the summary comes.
             self._bar = Progress(
                 TextColumn("{task.description}"),
-                BarColumn(),
+                BarColumn(bar_width=10),
                 TextColumn("{task.percentage:3.0f}%"),
-                TextColumn("{task.fields[detail]}"),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[detail]}"),
                 console=Console(stderr=True),
+                transient=True,
             )
-            self._task = self._bar.add_task("starting", total=None, detail="")
+            self._stage = "starting"
+            self._task = self._bar.add_task(self._stage, total=None, detail="")
             self._bar.start()
         return self
 
@@ -51,14 +54,14 @@ class ProgressBar:
 
     def show(self, progress: Progress) -> None:
         """Draw the newest state."""
-        if self._enabled:
-            self._bar.update(
-                self._task,
-                description=progress.stage,
-                total=progress.frames_total,
-                completed=progress.frames_done,
-                detail=self._detail(progress),
-            )
+        if not self._enabled:
+            return
+        if progress.stage != self._stage:  # the time left is not to be told from the speed of another stage
+            self._stage = progress.stage
+            self._bar.reset(self._task, description=progress.stage)
+        self._bar.update(
+            self._task, total=progress.frames_total, completed=progress.frames_done, detail=self._detail(progress)
+        )
 
     def _detail(self, progress: Progress) -> str:
         parts = [f"{progress.frames_per_second:.1f} fps"] if progress.frames_done else []
@@ -67,7 +70,7 @@ class ProgressBar:
             share = progress.seconds_done / progress.seconds_total if progress.seconds_total else 0.0
             if share > 0.05:
                 heading = progress.video_bytes / min(1.0, share)
-                parts.append(f"heading for {size(heading)} ({heading / self._source.stat().st_size - 1:+.0%} of the source)")
+                parts.append(f"heading for {size(heading)} ({heading / self._source.stat().st_size - 1:+.0%})")
         return ", ".join(parts)
 
 
@@ -116,6 +119,8 @@ def _offsets(report: EncodeReport) -> str:
     applied = report.offsets_applied
     if report.mean_delta_qp is None:
         return "none asked for"
+    if report.mean_delta_qp == report.spread_delta_qp == 0:
+        return f"all 0: the maps of {display_name(report.attention)} single nothing out"
     asked = f"{display_name(report.attention)}, mean {report.mean_delta_qp:+.1f} QP, spread {report.spread_delta_qp:.1f} QP"
     return f"{asked}; {_found(applied)}"
 

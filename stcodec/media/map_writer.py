@@ -42,9 +42,14 @@ class MapWriter:
     Raises MediaError if the file can't be written. The caller sees to temporary names.
     """
 
-    def __init__(self, path: str | os.PathLike[str], video: VideoInfo, tags: Mapping[str, str]) -> None:
-        """tags: provenance for the container's metadata, e.g. STCODEC_SOURCE, STCODEC_VERSION."""
-        self.name = display_name(path)
+    def __init__(
+        self, path: str | os.PathLike[str], video: VideoInfo, tags: Mapping[str, str], name: str | None = None
+    ) -> None:
+        """tags: provenance for the container's metadata, e.g. STCODEC_SOURCE, STCODEC_VERSION.
+
+        name: what messages call the file, if the path is a temporary one.
+        """
+        self.name = name or display_name(path)
         self._url = local_url(path)
         self._video = video
         size = f"{video.display_width_px}x{video.display_height_px}"

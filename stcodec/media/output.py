@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stcodec.errors import MediaError
@@ -14,12 +14,24 @@ from stcodec.media.paths import display_name, local_url
 _LONGEST_ENDING = 16
 
 
-def check_output(path: str | os.PathLike[str], *, overwrite: bool, source: str | os.PathLike[str] | None = None) -> Path:
-    """Raise MediaError unless a file can be written there without losing anything that was not to be lost."""
+def check_output(
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    source: str | os.PathLike[str] | None = None,
+    also_read: Sequence[str | os.PathLike[str]] = (),
+) -> Path:
+    """Raise MediaError unless a file can be written there without losing anything that was not to be lost.
+
+    source, also_read: the input and the other files that are read; the output must be none of them.
+    """
     local_url(path)
     target = Path(path)
     try:
         _check_place(target, overwrite, source)
+        for other in also_read:
+            if target.exists() and Path(other).exists() and target.samefile(other):
+                raise MediaError(f"{display_name(target)}: is read for the attention too; give the output another name")
     except OSError as error:
         raise MediaError(f"{display_name(target)}: can't be written ({error.strerror})") from None
     return target

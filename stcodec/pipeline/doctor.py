@@ -6,7 +6,9 @@ import os
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
-from stcodec.attention import source_names
+from stcodec.attention import foreign_sources, open_source, source_names
+from stcodec.attention.foreign import load_entry
+from stcodec.attention.onnx_runtime import onnx_runtime
 from stcodec.encoders.guards import join_params
 from stcodec.encoders.table import ENCODERS, NO_WAY, NOT_DRIVEN
 from stcodec.encoders.trial import is_available, offsets_change_bits
@@ -29,7 +31,7 @@ def examine() -> dict[str, dict[str, str]]:
         "encoders": {name: _open_encoder(name) for name in ENCODERS},
         "encoders that ffmpeg gives no way to": {name: _closed_encoder(name) for name in NO_WAY},
         "encoders not driven by this version": dict(NOT_DRIVEN),
-        "attention": dict.fromkeys(source_names(), "ok"),
+        "attention": {name: _source(name) for name in source_names()},
         "ffmpeg": _ffmpeg(),
         "packages": {name: _package(name) for name in _PACKAGES},
     }
@@ -61,6 +63,21 @@ def _closed_encoder(name: str) -> str:
         True: "tried here: offsets DO change the bits; this build differs from ffmpeg as shipped",
     }
     return f"{NO_WAY[name]} ({tried[changes]})"
+
+
+def _source(name: str) -> str:
+    """Sources that need no file are opened; of the others, what they need is loaded."""
+    foreign = foreign_sources().get(name)
+    try:
+        if foreign is not None:
+            load_entry(foreign)
+        elif name.startswith("onnx:"):
+            onnx_runtime()
+        elif ":" not in name:
+            open_source(name)
+    except (StcodecError, ImportError) as error:
+        return f"failed: {error}"
+    return "ok"
 
 
 def _ffmpeg() -> dict[str, str]:

@@ -31,6 +31,8 @@ def dry_run(
         "frames": video.frames,
         "duration_seconds": video.duration_seconds,
         "encoder": job.plan.spec.name,
+        "bitrate_kbps": options.bitrate_kbps,
+        "two_pass": options.two_pass,
         "encoder_options": dict(job.plan.options),
         "pix_fmt": job.plan.pix_fmt,
         "attention": options.attention,

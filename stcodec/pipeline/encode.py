@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stcodec.attention import open_source
+from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
 from stcodec.encoders.hdr import hdr_metadata
@@ -90,9 +90,10 @@ def prepare(source: str | os.PathLike[str], output: str | os.PathLike[str], opti
     """Check everything that can be checked before the first frame. Raises what `encode` raises."""
     attention = open_source(options.attention)
     path = check_input(source)
-    target = check_output(output, overwrite=run.overwrite, source=path)
+    also_read = source_files(options.attention)
+    target = check_output(output, overwrite=run.overwrite, source=path, also_read=also_read)
     if run.report_path is not None:
-        report = check_output(run.report_path, overwrite=run.overwrite, source=path)
+        report = check_output(run.report_path, overwrite=run.overwrite, source=path, also_read=also_read)
         if report.resolve() == target.resolve():
             raise OptionsError(f"{display_name(report)}: is the output and the report too; give the report another name")
     export = export_for(attention.spec) if attention is not None else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import stcodec
-from stcodec.attention import open_source
+from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.smoothed import SmoothedSource
 from stcodec.errors import OptionsError
@@ -55,23 +55,23 @@ def maps(
         raise OptionsError("attention none has no maps: give a source")
     chosen = smoothed(chosen, smoothing_seconds)
     path = check_input(source)
-    target = check_output(output, overwrite=overwrite, source=path)
+    target = check_output(output, overwrite=overwrite, source=path, also_read=source_files(attention))
     if target.suffix.lower() != ".mkv":
-        raise OptionsError(f"{target.name}: maps are written as Matroska: give a name that ends in .mkv")
+        raise OptionsError(f"{display_name(target)}: maps are written as Matroska: give a name that ends in .mkv")
     with (
         VideoReader(path, export=export_for(chosen.spec), keep_partial=keep_partial) as reader,
         atomic_output(target) as temporary,
     ):
-        count, shots = write_maps(reader, chosen, temporary, Meter(progress, reader.info))
+        count, shots = write_maps(reader, chosen, temporary, Meter(progress, reader.info), display_name(target))
         return MapsReport(reader.name, display_name(target), attention, count, shots, reader.frames_read)
 
 
-def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter) -> tuple[int, int]:
-    """Attend to a whole video and write its maps; how many maps and shots there were."""
+def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter, name: str) -> tuple[int, int]:
+    """Attend to a whole video and write its maps; how many maps and shots there were. name: the file's, in messages."""
     meter.enter("maps")
     tags = {"STCODEC_SOURCE": source.name, "STCODEC_VERSION": stcodec.__version__}
     count = shots = 0
-    with MapWriter(path, reader.info, tags) as writer:
+    with MapWriter(path, reader.info, tags, name) as writer:
         for track in _tracks(reader, source, meter):
             count += len(track)
             shots += int(track.shot_starts.sum())

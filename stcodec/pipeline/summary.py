@@ -47,6 +47,8 @@ class Tally:
     """Times of all frames, in ticks of the source's time base."""
     samples: list[Requested] = field(default_factory=list)
     """Frames whose offsets can be read back, spread over the video."""
+    _guided: int = 0
+    """Frames that got offsets, if only zeros."""
     _sum_mean: float = 0.0
     _sum_spread: float = 0.0
     _pending: dict[int, tuple[float, FloatArray]] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Tally:
         self.frames += 1
         self.pts.append(frame.pts)
         if delta_qp is not None:
+            self._guided += 1
             self._sum_mean += float(delta_qp.mean())
             self._sum_spread += float(delta_qp.std())
             self._pending[frame.pts] = (frame.time, delta_qp)
@@ -85,11 +88,11 @@ class Tally:
 
     @property
     def mean_delta_qp(self) -> float | None:
-        return self._sum_mean / self.frames if self._sum_spread or self._sum_mean else None
+        return self._sum_mean / self._guided if self._guided else None
 
     @property
     def spread_delta_qp(self) -> float | None:
-        return self._sum_spread / self.frames if self._sum_spread or self._sum_mean else None
+        return self._sum_spread / self._guided if self._guided else None
 
 
 def build_report(
