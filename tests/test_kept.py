@@ -160,6 +160,21 @@ def test_a_font_with_a_modern_type_is_kept(films: Path, tmp_path: Path) -> None:
     assert report.messages == ()
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_second_film_is_copied_whole(film: Path, open_gop_mp4: Path, tmp_path: Path, suffix: str) -> None:
+    source, output = tmp_path / "two.mkv", tmp_path / f"out.{suffix}"
+    run_ffmpeg("-i", film, "-i", open_gop_mp4, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "0", source)
+    stcodec.encode(source, output, attention="none", preset="ultrafast")
+    packets = [[bytes(packet) for packet in packets_of(path, 1) if packet.size] for path in (source, output)]
+    assert len(packets[0]) == 48
+    assert packets[1] == packets[0]
+
+
+def packets_of(path: Path, index: int) -> list[media.AnyPacket]:
+    with av.open(str(path)) as container:
+        return list(container.demux(container.streams[index]))
+
+
 def test_a_transport_stream_keeps_sound_and_says_what_it_loses(rich_mkv: Path, tmp_path: Path) -> None:
     report = stcodec.encode(rich_mkv, tmp_path / "out.ts", attention="none", preset="ultrafast")
     assert [one["kind"] for one in streams_of(tmp_path / "out.ts")] == ["video", "audio", "audio"]

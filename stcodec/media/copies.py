@@ -50,6 +50,7 @@ class StreamCopies:
         self._container = container
         self._name = name
         self._copies: dict[int, Stream | SubtitleConverter] = {}
+        self._undated: dict[int, list[Packet[Any]]] = {}
         self.messages: list[str] = []
 
     def declare(self, stream: Stream, cover: bytes | None) -> None:
@@ -64,19 +65,33 @@ class StreamCopies:
         except _REFUSALS as error:
             self._replace(stream, cover, error)
 
-    def ready(self, packet: Packet[Any]) -> Packet[Any] | None:
-        """The packet, bound for its copy; None if there is none to write."""
+    def ready(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        """The packets that can be written now, bound for their copy: none, the packet, or earlier ones with it."""
         copy = self._copies.get(packet.stream.index)
         if copy is None:
-            return None
+            return []
         if packet.dts is None and is_cover(packet.stream):
             packet.pts = packet.dts = 0  # demuxers give pictures no time, muxers ask for one
-        if packet.dts is None:
-            return None
+        dated = self._dated(packet)
         if isinstance(copy, SubtitleConverter):
-            return copy.convert(packet)
-        packet.stream = copy
-        return packet
+            return [converted for one in dated if (converted := copy.convert(one)) is not None]
+        for one in dated:
+            one.stream = copy
+        return dated
+
+    def _dated(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        """Matroska's demuxer lacks the first dts of films with B-frames: they are counted back from the first it knows."""
+        if packet.dts is None:
+            if packet.stream.type == "video":
+                self._undated.setdefault(packet.stream.index, []).append(packet)
+                return []
+            packet.dts = packet.pts
+        if packet.dts is None:
+            return []
+        early = self._undated.pop(packet.stream.index, [])
+        for steps, one in enumerate(reversed(early), 1):
+            one.dts = packet.dts - steps * (packet.duration or 1)
+        return [*early, packet]
 
     def drop(self, stream: Stream, reason: str) -> str:
         """Stop copying a stream; the message that says so."""

@@ -77,15 +77,14 @@ class Muxer:
 
     def write_copy(self, packet: Packet[Any]) -> None:
         """Write a packet of another stream of the input; ignored if that stream is not copied."""
-        ready = self._copies.ready(packet) if self._copies is not None else None
-        if ready is None:
+        if self._copies is None:
             return
         try:
-            self._container.mux_one(ready)
+            for ready in self._copies.ready(packet):
+                self._container.mux_one(ready)
         except (FFmpegError, OSError) as error:
             if packet.stream.type != "data":
                 raise self._write_error(error) from None
-            assert self._copies is not None
             self.messages.append(self._copies.drop(packet.stream, str(error)))
 
     def _mux(self, packet: Packet[Any]) -> None:
