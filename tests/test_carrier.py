@@ -20,7 +20,9 @@ from hypothesis.extra import numpy as hnp
 
 from stcodec.encoders import carrier
 from stcodec.encoders.carrier import REGION, RegionTable, attach, read_regions
+from stcodec.encoders.trial import program_changes_bits
 from stcodec.errors import EncoderError
+from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.media.side_data import side_data
 from stcodec.types import BlockGrid
 
@@ -152,3 +154,10 @@ def test_only_pyavs_own_libavutil_is_loaded() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == "1"
+
+
+def test_the_program_tells_encoders_that_offsets_reach_from_others() -> None:
+    program = find_ffmpeg()
+    assert program_changes_bits(program, "libx264", {}) is True
+    assert program_changes_bits(program, "mpeg4", {}) is False
+    assert program_changes_bits(program, "no-such-encoder", {}) is None

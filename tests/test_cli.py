@@ -241,6 +241,9 @@ def test_doctor_json(capfd: Capture) -> None:
     assert (done.status, done.err) == (0, "")
     (found,) = lines_of(done.out)
     assert found["encoders"]["libx264"].startswith("ok: h264")
+    closed = found["encoders that ffmpeg gives no way to"]
+    for name in ("libsvtav1", "libaom-av1"):
+        assert closed[name].endswith("tried here: the same bits with and without)")
     assert "center" in found["attention"]
 
 

@@ -1,7 +1,8 @@
-"""Whether offsets change what an encoder writes: tried on a small picture, with the ffmpeg in hand."""
+"""Whether offsets change what an encoder writes: tried on small pictures, with the ffmpeg in hand."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -30,6 +31,24 @@ def offsets_change_bits(encoder: str, options: Mapping[str, str]) -> bool | None
         return _encode(encoder, options, with_offsets=False) != _encode(encoder, options, with_offsets=True)
     except (FFmpegError, OSError, ValueError):
         return None
+
+
+def program_changes_bits(program: str, encoder: str, options: Mapping[str, str]) -> bool | None:
+    """The same with the ffmpeg program, whose `addroi` filter puts offsets on frames; None if it can't run the encoder."""
+    plain, guided = (_encode_apart(program, encoder, options, filters) for filters in ("null", "addroi=0:0:iw/2:ih:-1/5"))
+    return None if plain is None or guided is None else plain != guided
+
+
+def _encode_apart(program: str, encoder: str, options: Mapping[str, str], filters: str) -> bytes | None:
+    """The checksums of the packets of three frames."""
+    source = ["-f", "lavfi", "-i", "testsrc2=size=128x128:rate=25", "-frames:v", "3", "-vf", f"format=yuv420p,{filters}"]
+    chosen = [word for key, value in options.items() for word in (f"-{key}", value)]
+    command = [program, "-v", "error", "-nostdin", *source, "-c:v", encoder, *chosen, "-f", "framemd5", "-"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _encode(encoder: str, options: Mapping[str, str], *, with_offsets: bool) -> bytes:

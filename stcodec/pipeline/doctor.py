@@ -11,7 +11,7 @@ from stcodec.attention.foreign import load_entry
 from stcodec.attention.onnx_runtime import onnx_runtime
 from stcodec.encoders.guards import join_params
 from stcodec.encoders.table import ENCODERS, NO_WAY, NOT_DRIVEN
-from stcodec.encoders.trial import is_available, offsets_change_bits
+from stcodec.encoders.trial import is_available, offsets_change_bits, program_changes_bits
 from stcodec.errors import StcodecError
 from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
 from stcodec.media.packets import library_versions
@@ -21,6 +21,14 @@ _TRIAL_OPTIONS = {
     "libx265": {"preset": "veryfast", "crf": "28", "x265-params": join_params({"log-level": "none", "qg-size": "16"})},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "aq-mode": "0", "crf": "36"},
     "libsvtav1": {"preset": "12", "crf": "40"},
+    "libaom-av1": {"cpu-used": "8"},
+    "librav1e": {"speed": "10"},
+    "libvvenc": {"preset": "faster"},
+}
+_TRIED = {
+    None: "it can't be run here",
+    False: "tried here: the same bits with and without",
+    True: "tried here: offsets DO change the bits; this build differs from ffmpeg as shipped",
 }
 _PACKAGES = ("av", "numpy", "opencv-python-headless", "imageio-ffmpeg", "onnxruntime")
 
@@ -53,16 +61,15 @@ def _open_encoder(name: str) -> str:
 
 
 def _closed_encoder(name: str) -> str:
-    if not is_available(name):
-        return f"{NO_WAY[name]} (not in this build of PyAV)"
-    os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to the terminal by itself
-    changes = offsets_change_bits(name, _TRIAL_OPTIONS.get(name, {}))
-    tried = {
-        None: "no hardware for it here",
-        False: "tried here: the same bits with and without",
-        True: "tried here: offsets DO change the bits; this build differs from ffmpeg as shipped",
-    }
-    return f"{NO_WAY[name]} ({tried[changes]})"
+    options = _TRIAL_OPTIONS.get(name, {})
+    if is_available(name):
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to the terminal by itself
+        return f"{NO_WAY[name]} ({_TRIED[offsets_change_bits(name, options)]})"
+    try:
+        changes = program_changes_bits(find_ffmpeg(), name, options)
+    except StcodecError:
+        changes = None
+    return f"{NO_WAY[name]} (not in PyAV; the ffmpeg program: {_TRIED[changes]})"
 
 
 def _source(name: str) -> str:
