@@ -220,8 +220,16 @@ def test_interlaced_films_are_refused_where_offsets_would_be_lost(interlaced_mkv
     with pytest.raises(EncoderError, match="is interlaced: libx264 drops the offsets"):
         encode(interlaced_mkv, tmp_path / "out.mkv")
     assert list(tmp_path.iterdir()) == []
-    assert encode(interlaced_mkv, tmp_path / "hevc.mkv", "libx265", verify=True).offsets_applied.verdict == "applied"
-    encode(interlaced_mkv, tmp_path / "plain.mkv", attention="none")
+    report = encode(interlaced_mkv, tmp_path / "hevc.mkv", "libx265", verify=True)
+    assert report.offsets_applied.verdict == "applied"
+    assert any("players will take them for progressive" in message for message in report.messages)
+
+
+def test_interlaced_films_are_marked_so_or_said_not_to_be(interlaced_mkv: Path, tmp_path: Path) -> None:
+    for name, extra, marked in (("plain", {}, False), ("fields", {"flags": "+ildct"}, True)):
+        report = encode(interlaced_mkv, tmp_path / f"{name}.mkv", attention="none", extra=extra)
+        assert first_frame(tmp_path / f"{name}.mkv").interlaced_frame == marked
+        assert any("--opt flags=+ildct marks them" in message for message in report.messages) == (not marked)
 
 
 # --- time

@@ -101,7 +101,7 @@ def prepare(source: str | os.PathLike[str], output: str | os.PathLike[str], opti
     try:
         plan = make_plan(options, reader.info, hdr_metadata(reader.first_frame))
         _check_container(target, plan)
-        _check_progressive(plan, reader)
+        plan = _interlacing_said(plan, reader)
         if attention is not None:
             attention = smoothed(attention, options.policy.smoothing_seconds)
             attention.open(reader.info)  # a source that does not fit says so now
@@ -120,12 +120,21 @@ def _check_container(target: Path, plan: EncoderPlan) -> None:
         )
 
 
-def _check_progressive(plan: EncoderPlan, reader: VideoReader) -> None:
-    if plan.has_offsets and plan.spec.name == "libx264" and reader.first_frame.interlaced_frame:
+def _interlacing_said(plan: EncoderPlan, reader: VideoReader) -> EncoderPlan:
+    """The plan, with a message if an interlaced video won't be marked so. Raises EncoderError if its offsets would be lost."""
+    if not reader.first_frame.interlaced_frame:
+        return plan
+    is_x264 = plan.spec.name == "libx264"
+    if plan.has_offsets and is_x264:
         raise EncoderError(
             f"{reader.name}: is interlaced: libx264 drops the offsets of such frames; deinterlace it first, "
             "use libx265, or encode with --attention none"
         )
+    if "ildct" in plan.options.get("flags", ""):
+        return plan
+    said = "the video is interlaced: its frames keep their two fields, but players will take them for progressive"
+    instead = "--opt flags=+ildct marks them" if is_x264 else "deinterlace it first if that shows"
+    return replace(plan, messages=(*plan.messages, f"{said}; {instead}"))
 
 
 def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
