@@ -121,7 +121,7 @@ def _check_container(target: Path, plan: EncoderPlan) -> None:
 
 
 def _interlacing_said(plan: EncoderPlan, reader: VideoReader) -> EncoderPlan:
-    """The plan, with a message if an interlaced video won't be marked so. Raises EncoderError if its offsets would be lost."""
+    """The plan, with a message if an interlaced video won't be marked so. Raises EncoderError if offsets would be lost."""
     if not reader.first_frame.interlaced_frame:
         return plan
     is_x264 = plan.spec.name == "libx264"
