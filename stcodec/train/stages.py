@@ -33,12 +33,13 @@ def train_images(
         random = np.random.default_rng((config.seed, _SEEDS["images"], step))
         with _precision(config):
             drawn = views.sample(config.images.batch, random).on(config.device)
-            low = drawn.low.float()
+            low = drawn.low.float().contiguous(memory_format=torch.channels_last)
             logits = net.features((low, *net.stem.high(low)), drawn.prior).logits
             return gaze_loss(logits, drawn.density, config.cc_weight)
 
     torch.manual_seed(config.seed)
     net.to(config.device)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
     fit(net, config.images, loss_of, checkpoint=checkpoint, report=lambda step, loss: report("images", step, loss))
     with torch.no_grad():
         net.prior[-1] = net.prior[:-1].mean(0)
