@@ -329,3 +329,16 @@ def test_hostile_name_of_a_missing_file(folder: Path) -> None:
 def test_name_that_is_none(capfd: Capture, folder: Path, arguments: tuple[Argument, Argument]) -> None:
     words = "(is not a file name|can't be read|no such file)"
     assert_refused(capfd, folder, 1, words, "encode", *arguments)
+
+
+def test_damage_that_hides_the_rest(capfd: Capture, folder: Path) -> None:
+    """A Matroska demuxer that finds no further packet ends as if the film did."""
+    media.make_film(folder / "in.mkv", frames=75, size=(160, 96))
+    content = bytearray((folder / "in.mkv").read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 1000] = b"\x55" * 1000
+    (folder / "in.mkv").write_bytes(content)
+    words = r"in\.mkv: damaged after \d+ frames: .*; --keep-partial keeps what"
+    assert_refused(capfd, folder, 1, words, "encode", "in.mkv", "out.mkv", "--attention", "center")
+    done = run(capfd, "encode", "in.mkv", "out.mkv", "--attention", "center", "--keep-partial")
+    assert done.status == 0
+    assert "note: the source is damaged" in done.err

@@ -264,6 +264,8 @@ def test_what_the_range_cuts_off_is_no_fault(plan: EncoderPlan) -> None:
     assert applied.share_clipped == pytest.approx(6 / 16)
     mirrored = _Reading(requested[:, ::-1], in_file - 47, in_file, (0.0, 51.0))
     assert judge(pool([mirrored]), "bitstream", 1, plan).verdict == "not-applied"
+    nothing_left = _Reading(requested, np.full_like(requested, 8), np.full_like(requested, 51), (0.0, 51.0))
+    assert judge(pool([nothing_left]), "bitstream", 1, plan).verdict == "not-measured"
 
 
 def test_the_effect_is_judged_by_another_scale(plan: EncoderPlan) -> None:

@@ -110,9 +110,11 @@ def pool(readings: Sequence[_Reading]) -> Blocks:
 def _comparable(reading: _Reading) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, BoolArray]:
     """The columns of `Blocks`. The rate control moves a frame's QP as a whole; what counts is how its blocks differ."""
     known = np.isfinite(reading.measured)
+    low, high = reading.qp_limits
+    if reading.in_file is not None and ((reading.in_file <= low) | (reading.in_file >= high)).all():
+        known[:] = False  # the rate control left no room: nobody knows how far beyond it would have gone
     requested, measured = reading.requested[known], reading.measured[known]
     qp = np.zeros_like(measured) if reading.in_file is None else reading.in_file[known]
-    low, high = reading.qp_limits
     at_limit = np.asarray((qp <= low) | (qp >= high))
     free = ~at_limit if not at_limit.all() else at_limit
     constant = np.median((measured - requested)[free]) if known.any() else 0

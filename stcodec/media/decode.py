@@ -24,6 +24,10 @@ from stcodec.media.truncation import missing_bytes
 from stcodec.types import VideoInfo
 
 PacketSink = Callable[["Packet[Any]"], None]
+_RESYNCING = ("matroska,webm",)
+"""Demuxers of containers whose header says how long they last, and that go on behind what they can't read."""
+_REORDERED = 8
+"""Frames: the one that is cut off comes this far before the last shown, at most."""
 _TEXT = ("tty", "bin", "xbin", "adf", "idf")
 """Demuxers that make a film of any file whose name ends like a text's."""
 
@@ -51,6 +55,7 @@ class VideoReader:
             self.stream.thread_type = "SLICE" if export else "AUTO"
             if export:
                 self.stream.codec_context.options = {"export_side_data": export}
+            self._end_seconds = 0.0
             self._held_packets: list[Packet[Any]] = []
             self._sink: PacketSink | None = self._held_packets.append
             self._decoded = self._decode()
@@ -69,7 +74,7 @@ class VideoReader:
         """Cover art, encoded, by stream index; containers give it before the first frame."""
         frame_ticks = round(1 / rate / self.info.time_base) if rate else 1
         self._pts = BestEffortPts(frame_ticks, prefer_dts=self.container.format.name == "avi")
-        self._last_was_corrupt = False
+        self._last_corrupt = -_REORDERED
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +167,12 @@ class VideoReader:
     def _demux(self) -> Iterator[Packet[Any]]:
         """All packets; the empty ones with which PyAV marks the end of each stream are left out."""
         try:
-            yield from (packet for packet in self.container.demux() if packet.size)
+            for packet in self.container.demux():
+                if packet.size:
+                    if packet.pts is not None and packet.time_base is not None:
+                        end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                        self._end_seconds = max(self._end_seconds, end)
+                    yield packet
         except (FFmpegError, OSError) as error:
             self._damage(f"reading stopped ({_reason(error)})")
 
@@ -186,13 +196,18 @@ class VideoReader:
         frame.pts = self._pts(frame.pts, frame.dts)
         frame.time_base = self.info.time_base
         self.frames_read += 1
-        self._last_was_corrupt = frame.is_corrupt
-        self.corrupt_frames += frame.is_corrupt
+        if frame.is_corrupt:
+            self.corrupt_frames += 1
+            self._last_corrupt = self.frames_read
         return frame
 
     def _check_end(self) -> None:
-        if self._last_was_corrupt:
+        if self.frames_read - self._last_corrupt < _REORDERED:
             self._damage("it ends in the middle of a frame")
+        # Behind damage that hides where the next packet begins the demuxer finds nothing, and says nothing.
+        promised = (self.container.duration or 0) / av.time_base if self.container.format.name in _RESYNCING else 0.0
+        if promised - self._end_seconds > max(1.0, 0.05 * promised):
+            self._damage(f"nothing can be read after {self._end_seconds:.2f} s of the {promised:.2f} s that it promises")
 
 
 def _reason(error: Exception) -> str:
