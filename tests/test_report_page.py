@@ -145,6 +145,15 @@ def test_curves_have_every_point_and_lie_in_order(opened: Page) -> None:
     assert left["human"] < left["neural"] < left["plain"]  # fewer bits stand further left
 
 
+def test_deltas_of_the_clip_s_curves_stand_below_them(opened: Page) -> None:
+    cells = opened.texts("#deltas-table tbody tr:first-child td")
+    center = round(ATTENDED_PERCENT["center"] - 3, 1)  # of the first of four clips
+    assert [float(cell.replace("\u2212", "-").split()[0]) for cell in cells[:2]] == [center, round(center + 0.1, 1)]
+    assert cells[2:] == ["+0.57 dB", "92 %"]
+    opened.choose("#curves-controls .control:nth-child(3) select", "attended PSNR, worst 5 % of frames")
+    assert not opened.texts("#deltas-table td")
+
+
 def test_switching_metric_axis_and_clip_redraws_the_curves(opened: Page) -> None:
     seen = [curve_points(opened)]
     opened.choose("#curves-controls .control:nth-child(3) select", "VMAF")
@@ -357,5 +366,5 @@ def test_comparison_shows_scores_of_files(page: Page, tmp_path: Path) -> None:
     assert page.count("#scores-table tbody tr:first-child td") == 2 + len(results.metrics)
     page.wait(lambda: page.count("#curves-chart .mark") == 2, "two marks are drawn")
     assert not page.visible("#clips") and not page.visible("#arms")
-    assert (page.text("#h-arms"), page.text("#h-clips")) == ("Files", "Reference")
+    assert (page.text("#h-arms-used"), page.text("#h-clips-used")) == ("Files", "Reference")
     assert not page.visible("#read [data-of]")

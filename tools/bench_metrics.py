@@ -21,6 +21,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+# As the command does: see stcodec.cli.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import av
 import numpy as np
 

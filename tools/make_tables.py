@@ -19,6 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
 _MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKERS = re.compile(r"<!--\s*table", re.IGNORECASE)
 
 
 def read(name: str) -> dict[str, Any]:
@@ -169,6 +170,21 @@ def match() -> str:
     return table(head, rows)
 
 
+def bench_metrics() -> str:
+    """How fast frames are scored."""
+    names = {"vmaf_neg": "vmaf-neg", "attended_vmaf": "vmaf-attended"}
+    rows = [
+        [
+            "**all of the default set**" if name.startswith("default") else names.get(name, name),
+            f"{row['frames_per_second']:.0f}",
+            f"{row['cpu_ms_per_frame']:.0f} ms",
+            f"{row['two_cores_at_most_frames_per_second']:.0f}",
+        ]
+        for name, row in read("bench_metrics")["metrics"].items()
+    ]
+    return table(["metric", "frames a second", "CPU time a frame", "two cores at most"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "offset_calibration": offset_calibration,
     "sources": sources,
@@ -178,11 +194,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "snapping": snapping,
     "headline": headline,
     "match": match,
+    "bench_metrics": bench_metrics,
 }
 
 
 def filled(text: str) -> str:
-    """A document with its tables as the results say."""
+    """A document with its tables as the results say. Raises ValueError for a marker that can't be understood."""
+    if len(_MARKED.findall(text)) != len(_MARKERS.findall(text)):
+        raise ValueError("a table stands between <!-- table NAME --> and <!-- end -->, each on a line of its own")
     return _MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
 
 

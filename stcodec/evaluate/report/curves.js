@@ -96,6 +96,31 @@ function drawCurves(holder, width, metric) {
   });
 }
 
+/** What follows from the curves, arm by arm; nothing for the worst frames, of which no BD-rate is made. */
+function deltasTable(metric) {
+  const found = guidedArms().flatMap((arm) => savings(arm, metric.score).filter((one) => one.clip === clipName()));
+  if (!found.length) return null;
+  const rows = found.map((one) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, armName(one.arm), one.refused ? h("span", { class: "note" }, one.refused) : null),
+      h("td", {}, percent(one.bd_rate_percent), selfStar(one)),
+      h("td", {}, percent(one.bd_rate_pchip_percent)),
+      h("td", {}, isNumber(one.bd_quality) ? signed(one.bd_quality, metric.decimals) + (metric.unit && ` ${metric.unit}`) : DASH),
+      h("td", {}, isNumber(one.overlap) ? number(one.overlap * 100, 0) + PERCENT : DASH),
+    ),
+  );
+  const heads = [
+    ["Arm"],
+    ["Bits at equal quality", "BD-rate, Akima"],
+    ["The same", "by PCHIP"],
+    ["Quality at equal bits", metric.unit === "dB" ? "BD-PSNR" : "Bjøntegaard"],
+    ["Overlap", "of the qualities"],
+  ].map(([text, note]) => columnHead(text, note));
+  return [scrollable("These curves against the plain one.", tableOf("deltas-table", heads, rows)), selfFootnote(found)];
+}
+
 function curvesTable(metric) {
   const rows = curves().flatMap((curve) =>
     curve.points.map((point) =>
@@ -148,6 +173,7 @@ function startCurves() {
       legend(curves().map((curve) => ({ arm: curve.arm, self: curve.self_weighted && metric().region === "attended" }))),
     );
     replace(byId("curves-note"), noteText(metric()));
+    replace(byId("curves-deltas"), deltasTable(metric()));
     replace(list, curvesTable(metric()));
     again();
   });

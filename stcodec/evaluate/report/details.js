@@ -72,8 +72,8 @@ function armItem(arm) {
 function startComparison() {
   replace(byId("scores-list"), scoresTable());
   for (const term of document.querySelectorAll('[data-of="evaluate"]')) term.hidden = true;
-  byId("h-arms").textContent = "Files";
-  byId("h-clips").textContent = "Reference";
+  byId("h-arms-used").textContent = "Files";
+  byId("h-clips-used").textContent = "Reference";
 }
 
 function startDetails() {
