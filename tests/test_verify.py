@@ -268,6 +268,12 @@ def test_what_the_range_cuts_off_is_no_fault(plan: EncoderPlan) -> None:
     assert judge(pool([nothing_left]), "bitstream", 1, plan).verdict == "not-measured"
 
 
+def test_a_handful_of_blocks_tells_nothing(plan: EncoderPlan) -> None:
+    requested = np.array([[3, -3], [3, -3]], np.float32)
+    applied = judge(pool([_Reading(requested, np.zeros_like(requested))]), "bitstream", 1, plan)
+    assert applied.verdict == "not-measured" and "4 blocks are too few" in applied.why
+
+
 def test_the_effect_is_judged_by_another_scale(plan: EncoderPlan) -> None:
     assert judge(blocks(0.35, 0.5), "effect", 1, plan).verdict == "applied"
     assert judge(blocks(0.35, 0.5), "bitstream", 1, plan).verdict == "weak"

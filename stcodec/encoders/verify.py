@@ -33,6 +33,8 @@ _LEAST_SPREAD = 0.5
 """QP steps: offsets that vary less within a frame can't be told from the encoder's own rounding."""
 _LEAST_KNOWN_SHARE = 0.1
 """Share of the blocks that must have something to tell for a verdict."""
+_LEAST_BLOCKS = 16
+"""Fewer, all frames together, tell nothing."""
 _LEAST_MEASURED = 1e-3
 """QP steps or dB: what varies less over the blocks is a constant, but for the rounding of floats."""
 
@@ -132,6 +134,8 @@ def _comparable(reading: _Reading) -> tuple[FloatArray, FloatArray, FloatArray, 
 def judge(blocks: Blocks, method: str, frames: int, plan: EncoderPlan) -> OffsetsApplied:
     """The verdict on all blocks together."""
     requested, measured = blocks.allowed, blocks.measured
+    if measured.size < _LEAST_BLOCKS:
+        return OffsetsApplied(method, "not-measured", f"{measured.size} blocks are too few to judge by", frames, measured.size)
     if blocks.known_share < _LEAST_KNOWN_SHARE or requested.std() < _LEAST_SPREAD:
         why = "the blocks are at the end of the encoder's QPs, where offsets have no room: use another crf or bitrate"
         return OffsetsApplied(method, "not-measured", why, frames, requested.size)

@@ -1,0 +1,146 @@
+"""Sweep the settings that turn attention into offsets: what viewers gain at each, and what the whole picture pays.
+
+    python tools/sweep_offsets.py --data ../shared/data/video-gaze --split train --arms human,neural=MAPS \
+        --work build/sweep --out data/results/offset_sweep.json
+
+Each setting is an evaluation of its own (`stcodec evaluate`: half of the observers guide the human arm, the others
+weight the scores), against a plain encode with the same encoder options. Settings: the default, each of its fields
+varied by itself (strength, floor, clip, anchor, smoothing), pairs of strength and floor, and encoder options beside the
+default. `on_front` marks what no other setting of the arm beats in both: attended saving, and cost by `--cost`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from headline import arm_text, clip_files, portable, show
+
+import stcodec.evaluate as ev
+from stcodec.evaluate.options import parse_arms, parse_crfs
+from stcodec.options import EncodeOptions, OffsetPolicy
+
+DEFAULT = OffsetPolicy()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way of making offsets."""
+
+    name: str
+    policy: OffsetPolicy
+    extra: Mapping[str, str]
+    """Options of the encoder, for the plain encode too."""
+
+
+def settings() -> Iterator[Setting]:
+    """All that is tried."""
+    yield Setting("default", DEFAULT, {})
+    for strength, floor in ((0.4, 0.15), (0.8, 0.15), (1.0, 0.15), (0.6, 0.05), (0.6, 0.3), (1.0, 0.3), (1.0, 0.5)):
+        yield Setting(f"strength {strength}, floor {floor}", replace(DEFAULT, strength=strength, floor=floor), {})
+    for low, high in ((-12.0, 12.0), (-8.0, 6.0), (-5.0, 10.0)):
+        yield Setting(f"clip {low:g} to {high:g}", replace(DEFAULT, min_delta_qp=low, max_delta_qp=high), {})
+    yield Setting("anchor mean", replace(DEFAULT, anchor="mean"), {})
+    for seconds in (0.0, 0.5, 1.0, 2.0):
+        yield Setting(f"smoothing {seconds:g} s", replace(DEFAULT, smoothing_seconds=seconds), {})
+    for name, extra in (
+        ("aq-mode 2", {"aq-mode": "2"}),
+        ("aq-mode 3", {"aq-mode": "3"}),
+        ("aq-strength 0.5", {"aq-strength": "0.5"}),
+        ("without mbtree", {"mbtree": "0"}),
+        ("without B-frames", {"bf": "0"}),
+        ("B-frames 2 QP coarser", {"b_qfactor": "1.6"}),
+    ):
+        yield Setting(name, DEFAULT, extra)
+
+
+def measured(setting: Setting, given: argparse.Namespace) -> dict[str, Any]:
+    """The mean BD-rates of one setting, %, by arm and metric."""
+    options = ev.EvaluateOptions(
+        presets={"": given.preset},
+        crfs=parse_crfs(given.crf),
+        arms=parse_arms([arm_text(text) for text in given.arms.split(",")]),
+        encode=EncodeOptions(policy=setting.policy, extra=setting.extra),
+        gaze=given.data / "fixations",
+        metrics=tuple(given.metrics.split(",")),
+        frames=given.frames,
+        halve=True,
+        instants=0,
+    )
+    running = ev.EvaluateRun(jobs=given.jobs, overwrite=True)
+    results = ev.run(
+        clip_files(given.data, given.split, given.clips), given.work, options=options, running=running, progress=show
+    )
+    found: dict[str, Any] = {}
+    for line in results.headlines:
+        if line.bd_rate_percent is not None:
+            arm = found.setdefault(line.arm, {})
+            arm[line.metric] = round(line.bd_rate_percent, 2)
+            arm[f"{line.metric}-interval"] = [
+                None if one is None else round(one, 2) for one in (line.low_percent, line.high_percent)
+            ]
+            arm["clips"] = line.clips
+    return found
+
+
+def on_front(found: Sequence[dict[str, Any]], arm: str, cost: str) -> list[str]:
+    """The names of the settings that no other beats in both."""
+    points = [(one["name"], one["arms"][arm]["psnr-attended"], one["arms"][arm][cost]) for one in found]
+    return [
+        name
+        for name, saving, paid in points
+        if not any(s <= saving and c <= paid and (s, c) != (saving, paid) for _, s, c in points)
+    ]
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser.add_argument("--split", default="train", help="of the manifest, or all")
+    parser.add_argument("--clips", nargs="*", default=[], help="only these")
+    parser.add_argument("--arms", default="human", help="sources, NAME=SOURCE or NAME=FOLDER")
+    parser.add_argument("--only", nargs="*", help="settings, by a part of their names")
+    parser.add_argument("--preset", default="medium")
+    parser.add_argument("--crf", default="24:36:4")
+    parser.add_argument("--frames", type=int, default=48)
+    parser.add_argument("--metrics", default="psnr")
+    parser.add_argument("--cost", default="psnr-whole", help="metric that the front is drawn over (psnr-whole, vmaf-whole)")
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--work", type=Path, required=True, help="folder for the cache")
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = parsed()
+    found: list[dict[str, Any]] = []
+    for setting in settings():
+        if given.only and not any(part in setting.name for part in given.only):
+            continue
+        arms = measured(setting, given)
+        found.append({"name": setting.name, "policy": vars(setting.policy), "extra": dict(setting.extra), "arms": arms})
+        for arm, scores in arms.items():
+            print(
+                f"{setting.name:28} {arm:8}",
+                {key: one for key, one in scores.items() if not key.endswith("interval")},
+                flush=True,
+            )
+    names = sorted({arm for one in found for arm in one["arms"]})
+    result = {
+        "command": portable(" ".join(["python tools/sweep_offsets.py", *sys.argv[1:]])),
+        "cost": given.cost,
+        "settings": found,
+        "on_front": {arm: on_front(found, arm, given.cost) for arm in names},
+    }
+    if given.out is not None:
+        given.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
