@@ -135,7 +135,9 @@ def judge(blocks: Blocks, method: str, frames: int, plan: EncoderPlan) -> Offset
     """The verdict on all blocks together."""
     requested, measured = blocks.allowed, blocks.measured
     if measured.size < _LEAST_BLOCKS:
-        return OffsetsApplied(method, "not-measured", f"{measured.size} blocks are too few to judge by", frames, measured.size)
+        return OffsetsApplied(
+            method, "not-measured", f"{measured.size} blocks are too few to judge by", frames, measured.size
+        )
     if blocks.known_share < _LEAST_KNOWN_SHARE or requested.std() < _LEAST_SPREAD:
         why = "the blocks are at the end of the encoder's QPs, where offsets have no room: use another crf or bitrate"
         return OffsetsApplied(method, "not-measured", why, frames, requested.size)
