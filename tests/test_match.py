@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -264,6 +265,7 @@ def test_command_and_its_progress(capfd: pytest.CaptureFixture[str], film: Path,
     assert lines[-1]["match"]["shots"][1]["start_seconds"] == pytest.approx(CUT / 25, abs=1e-3)
     done = run(capfd, *words, "-y", "--target", "attended-psnr=34")
     assert "matched attended-psnr=34: attended-psnr 3" in done.err
+    assert re.search(r"; farthest shot [+-]0\.\d+; 5th percentile of frames 3\d\.\d+ dB", done.err)
     assert "searched: 2 shots at crf" in done.err
 
 

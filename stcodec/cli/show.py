@@ -101,8 +101,12 @@ def _match(match: MatchReport) -> list[str]:
         f"matched {match.target}: {match.metric} {match.reached:.3f} {unit}, {match.difference:+.3f} from what was "
         f"wanted{verdict}, on {match.frames_compared} frames"
     ]
-    if match.percentile_5_difference is not None:
-        lines[0] += f"; 5th percentile of frames {match.percentile_5_difference:+.3f} {unit}"
+    apart = [shot.difference for shot in match.shots if shot.difference is not None]
+    if len(apart) > 1:
+        lines[0] += f"; farthest shot {max(apart, key=abs):+.3f}"
+    percentile_5 = match.percentile_5_difference
+    reached = f"{match.percentile_5:.3f}" if percentile_5 is None else f"{percentile_5:+.3f}"
+    lines[0] += f"; 5th percentile of frames {reached} {unit}"
     if match.saving_percent is not None and match.plain_bytes is not None:
         word = "smaller" if match.saving_percent >= 0 else "LARGER"
         lines.append(f"video {abs(match.saving_percent):.1f} % {word} than the plain encode's {size(match.plain_bytes)}")
