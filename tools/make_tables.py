@@ -146,7 +146,8 @@ def match() -> str:
     """How near searches for a quality came, and what they cost."""
 
     def signed(value: float | None, unit: str, digits: int = 2) -> str:
-        return "-" if value is None else f"{value:+.{digits}f} {unit}".rstrip()
+        # Adding 0 makes a minus zero a zero.
+        return "-" if value is None else f"{round(value, digits) + 0:+.{digits}f} {unit}".rstrip()
 
     rows = []
     for row in read("match")["rows"]:
