@@ -84,6 +84,16 @@ def test_other_programs_make_what_depends_on_them_anew(
     assert made() == {"encodes": 4, "scores": 18}
 
 
+def test_the_middle_point_is_read_back_also_where_it_was_made_before(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for crfs, verdicts in (("30,34", ["applied", ""]), ("26,30", ["applied", ""])):  # by rising rate
+        line = ("--crf", crfs, "--jobs", "1", "-y", "-q")
+        assert command.run(capfd, "evaluate", folder / "clip.mp4", "--report", folder / "out", *QUICK, *line).status == 0
+        (_, guided) = json.loads((folder / "out" / "results.json").read_text())["curves"]
+        assert [point["offsets_verdict"] for point in guided["points"]] == verdicts
+
+
 @dataclass(frozen=True)
 class Dying:
     """A task whose process ends in the middle."""

@@ -93,6 +93,7 @@ class EncodeTask:
             threads=self.threads,
             encoder=encoder_version(options.encoder),
             maps=None if maps is None else maps.content,
+            read_back=self.read_back and maps is not None,
             code=code_version(*(_PLAIN_CODE if maps is None else _GUIDED_CODE)),
         )
 
