@@ -111,7 +111,7 @@ def test_nothing_is_overwritten_unless_asked(folder: Path, capfd: pytest.Capture
 @pytest.mark.parametrize(
     ("places", "seconds", "words"),
     [
-        ([(1500.0, 800.0)], 1.0, "all 4 fixations lie outside of the frame of 96x64 px.*gaze for another video"),
+        ([(1500.0, 800.0)], 1.0, "4 of 4 fixations lie outside of the frame of 96x64 px.*gaze for another video"),
         ([(40.0, 40.0), (300.0, 40.0)], 1.0, "50% of the fixations lie outside.*gaze for another video"),
         ([(40.0, 40.0)], 0.1, "the last fixation ends at 0.10 s, the video at 0.40 s.*gaze for another video"),
         ([(40.0, 40.0)] * 10, 9.0, "90% of the fixations begin after the end.*gaze for another video"),

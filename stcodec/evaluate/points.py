@@ -46,12 +46,16 @@ class EncodeTask:
         path = self.cache.place("encodes", key, _ENDING)
         facts = self.cache.place("encodes", key, ".json")
         known = self.cache.read_json(facts)
-        if known is None or not path.exists():
+        if known is None or not path.exists() or (self._proves and not known["verdict"]):
             with self.cache.writing(path) as temporary:
                 known = self._encode(temporary)
             self.cache.write_json(facts, known)  # last: with it the entry counts
             return Encoded(path, key, False, **known)
         return Encoded(path, key, True, **known)
+
+    @property
+    def _proves(self) -> bool:
+        return self.read_back and self.maps is not None
 
     def _encode(self, path: Path) -> dict[str, Any]:
         options = self._options()
@@ -62,7 +66,7 @@ class EncodeTask:
             "frames": report.frames,
             "mean_delta_qp": report.mean_delta_qp,
             "seconds": report.wall_seconds,
-            "verdict": report.offsets_applied.verdict if self.maps is not None and self.read_back else "",
+            "verdict": report.offsets_applied.verdict if self._proves else "",
         }
 
     def _options(self) -> EncodeOptions:
@@ -93,7 +97,6 @@ class EncodeTask:
             threads=self.threads,
             encoder=encoder_version(options.encoder),
             maps=None if maps is None else maps.content,
-            read_back=self.read_back and maps is not None,
             code=code_version(*(_PLAIN_CODE if maps is None else _GUIDED_CODE)),
         )
 
