@@ -24,6 +24,7 @@ FLOORS = {
     "encoders": 2,
     "metrics": 2,
     "pipeline": 3,
+    "diagnose": 4,
     "evaluate": 4,
     "search": 4,
     "train": 4,

@@ -1,0 +1,131 @@
+"""What the film itself does from instant to instant: the camera, what moves, and what only flickers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stcodec.attention.center import map_shape
+from stcodec.attention.global_motion import GlobalMotion, fit_global_motion
+from stcodec.attention.motion_field import (
+    DenseFlow,
+    GrayImage,
+    gradient_size,
+    gray_thumbnail,
+    local_mean,
+    picture_change,
+    resized,
+)
+from stcodec.diagnose.measures import box_mean
+from stcodec.types import BoolArray, FloatArray, VideoInfo
+
+THUMBNAIL_SIDE_PX = 160
+_LEAST_STEP_SECONDS = 0.12
+"""Instants that follow faster share a step: motion is told best over about a sixth of a second."""
+_TEXTURE_LEVELS = 2.0
+_MEMORY_SECONDS = 0.5
+"""Time constant of what is remembered to tell flicker from motion."""
+_RECENT_SECONDS = 1.0
+_MOVING_SPEED = 0.02
+"""Frame widths a second beside the camera's motion: from here on a place moves."""
+_CHANGED_LEVELS = 4.0
+"""Grey levels a step beyond the picture's typical change: from here on a place changes."""
+_JUMP_LEVELS = 20.0
+_FLICKER_LEVELS = 5.0
+_INCOHERENT = 0.4
+"""Length of the mean velocity over the mean length: below it motion leads nowhere."""
+_SLOW = 0.01
+"""Frame widths a second that count as no motion in that ratio."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the film shows at an instant, on the grid of the maps [h, w]; speeds in frame widths a second."""
+
+    velocity: FloatArray
+    """[h, w, 2] of all that is seen, the camera's motion included."""
+    camera_speed: float
+    """Mean speed of the camera's motion over the frame."""
+    moves: BoolArray
+    """[h, w] True where something moves or changes by itself."""
+    recent: BoolArray
+    """[h, w] True where something did within the last second, or next to it."""
+    flickers: BoolArray
+    """[h, w] True where the picture keeps changing but nothing gets anywhere: water, leaves, screens, noise."""
+    jump_percent: float
+    """Share of the frame that changed strongly in this step."""
+
+
+class ContentWatch:
+    """Follows a film through thumbnails, one instant after another."""
+
+    def __init__(self, video: VideoInfo) -> None:
+        self.shape = map_shape(video)
+        self._flow = DenseFlow()
+        self._before: GrayImage | None = None
+        self._step_began = 0.0
+        self._camera: GlobalMotion | None = None
+        self._restart()
+
+    def see(self, seconds: float, starts_shot: bool, thumbnail: NDArray[np.uint8]) -> Content:
+        """Take the next instant; thumbnail: [h, w, 3] RGB."""
+        gray = gray_thumbnail(thumbnail)
+        if starts_shot or self._before is None:
+            self._restart()
+            self._begin(seconds, gray)
+        elif seconds - self._step_began >= _LEAST_STEP_SECONDS - 1e-6:
+            self._content = self._step(gray, self._before, seconds)
+            self._begin(seconds, gray)
+        return self._content
+
+    def _restart(self) -> None:
+        none = np.zeros(self.shape, np.bool_)
+        self._camera = None
+        self._content = Content(np.zeros((*self.shape, 2), np.float32), 0.0, none, none, none, 0.0)
+        self._mean_velocity = np.zeros((*self.shape, 2), np.float32)
+        self._mean_speed = np.zeros(self.shape, np.float32)
+        self._mean_change = np.zeros(self.shape, np.float32)
+        self._active_seconds = np.full(self.shape, -np.inf)
+
+    def _begin(self, seconds: float, gray: GrayImage) -> None:
+        self._before, self._step_began = gray, seconds
+
+    def _step(self, gray: GrayImage, before: GrayImage, seconds: float) -> Content:
+        step = seconds - self._step_began
+        velocity = self._flow.velocity(gray, before, step, self._camera, self.shape)
+        texture = resized(gradient_size(gray), self.shape)
+        camera = fit_global_motion(velocity, texture / (texture + np.float32(_TEXTURE_LEVELS)))
+        self._camera = camera
+        moving = camera.velocity(*self.shape)
+        pixel_change = picture_change(gray, before, step, camera)
+        change = np.maximum(local_mean(pixel_change, self.shape) - np.float32(np.median(pixel_change)), 0)
+        own = np.nan_to_num(velocity - moving)
+        moves = self._moves(own, change, texture)
+        self._active_seconds[box_mean(moves.astype(np.float32), 1) > 0] = seconds
+        return Content(
+            velocity=np.where(np.isfinite(velocity), velocity, moving),
+            camera_speed=float(_length(moving).mean()),
+            moves=moves,
+            recent=seconds - self._active_seconds <= _RECENT_SECONDS,
+            flickers=self._flickers(own, change, step),
+            jump_percent=100 * float((change > _JUMP_LEVELS).mean()),
+        )
+
+    def _moves(self, own: FloatArray, change: FloatArray, texture: FloatArray) -> BoolArray:
+        """Speed counts where there is something to tell it by, and where it made a difference."""
+        fast = (_length(own) > _MOVING_SPEED) & (texture > _TEXTURE_LEVELS / 2) & (change > _CHANGED_LEVELS / 4)
+        return np.asarray(fast | (change > _CHANGED_LEVELS), np.bool_)
+
+    def _flickers(self, own: FloatArray, change: FloatArray, step: float) -> BoolArray:
+        keep = np.float32(np.exp(-step / _MEMORY_SECONDS))
+        self._mean_velocity = keep * self._mean_velocity + (1 - keep) * box_mean(own, 2)
+        self._mean_speed = keep * self._mean_speed + (1 - keep) * box_mean(_length(own), 2)
+        self._mean_change = keep * self._mean_change + (1 - keep) * change
+        coherence = _length(self._mean_velocity) / (self._mean_speed + np.float32(_SLOW))
+        return np.asarray((self._mean_change > _FLICKER_LEVELS) & (coherence < _INCOHERENT), np.bool_)
+
+
+def _length(field: FloatArray) -> FloatArray:
+    return np.asarray(np.hypot(field[..., 0], field[..., 1]), np.float32)

@@ -1,0 +1,84 @@
+"""Lag: after a cut or a sudden change the map still shows what was before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from stcodec.diagnose.faults.base import Fault, Finding
+from stcodec.diagnose.measures import density_of, moved_percent
+from stcodec.diagnose.series import Series
+from stcodec.types import FloatArray, TimeArray
+
+_SETTLED_SECONDS = (1.5, 2.2)
+"""After the change: the mean map of this time is what the map was heading for."""
+_LEAST_SETTLED_SECONDS = 0.8
+"""A shot that ends earlier says nothing."""
+_TAIL_SECONDS = 0.5
+_LEAST_MOVE_PERCENT = 20.0
+"""Share of the mass that must end up elsewhere: else there is nothing to be late with."""
+_JUMP_PERCENT = 1.5
+"""Share of the frame that changes strongly in a sudden change."""
+_JUMP_RATIO = 3.0
+_QUIET_SECONDS = 0.6
+
+FAULT = Fault(
+    name="lag",
+    title="Lag after a sudden change",
+    definition="How long after a cut, or after a change of the picture that stands out from the time before, the map is "
+    "nearer (in total variation) to the one just before it than to the mean one 1.5 to 2.2 s after it. Counted where "
+    f"{_LEAST_MOVE_PERCENT:g} % of the mass moves for good.",
+    unit="s",
+    threshold=0.3,
+    least_seconds=0.0,
+    hint="smooth the maps less (--smoothing 0.1), or use a shorter window (neural:window=0.4)",
+)
+
+
+def lag_seconds(before: FloatArray, after: FloatArray, since: TimeArray) -> float | None:
+    """How long densities [T, h, w] after a change stay nearer to the density before it than to where they end up.
+
+    since: [T] seconds since the change. None if the maps end too soon, or end up where they were.
+    """
+    settled = (since >= _SETTLED_SECONDS[0]) & (since <= _SETTLED_SECONDS[1])
+    if not settled.any():
+        if not len(since) or since[-1] < _LEAST_SETTLED_SECONDS:
+            return None
+        settled = since >= since[-1] - _TAIL_SECONDS
+    goal = after[settled].mean(axis=0)
+    if moved_percent(before, goal) < _LEAST_MOVE_PERCENT:
+        return None
+    late = [moved_percent(one, before) < moved_percent(one, goal) for one in after]
+    arrived = next((index for index, is_late in enumerate(late) if not is_late), None)
+    return None if arrived is None else float(since[arrived])
+
+
+def sudden_changes(series: Series) -> list[int]:
+    """The instants at which a shot begins or the picture changes out of the blue; not the film's first."""
+    seconds, jump, starts = series.seconds, series["jump_percent"], series.starts
+    found = []
+    for now in range(1, len(series)):
+        first = int(np.searchsorted(seconds, seconds[now] - _QUIET_SECONDS))
+        since_cut = starts[first + 1 : now + 1].any()
+        usual = float(jump[first:now].max()) if first < now else 0.0
+        if starts[now] or (not since_cut and jump[now] >= max(_JUMP_PERCENT, _JUMP_RATIO * usual)):
+            found.append(now)
+    return found
+
+
+def find(series: Series, map_at: Callable[[int], FloatArray]) -> list[Finding]:
+    """The changes that the map followed too late. map_at: the map [h, w] of an instant."""
+    seconds, found = series.seconds, []
+    changes = sudden_changes(series)
+    for now, following in pairwise([*changes, len(series)]):
+        last = min(int(np.searchsorted(seconds, seconds[now] + _SETTLED_SECONDS[1] + 1e-3)), following)
+        after = np.stack([density_of(map_at(index)) for index in range(now, last)])
+        lag = lag_seconds(density_of(map_at(now - 1)), after, seconds[now:last] - seconds[now])
+        if lag is not None and lag >= FAULT.threshold - 1e-6:
+            what = "cut" if series.starts[now] else "sudden change"
+            start = float(seconds[now])
+            text = f"for {lag:.2f} s after a {what} the map was that of before"
+            found.append(Finding(FAULT.name, start, start + lag, start + lag / 2, lag, text))
+    return found

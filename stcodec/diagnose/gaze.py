@@ -1,0 +1,78 @@
+"""Maps scored by recorded gaze, over time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stcodec.attention.gaze import SIGMA_SHARE, Fixations, GazeSource
+from stcodec.diagnose.faults.base import Fault, Finding
+from stcodec.diagnose.grid_file import GridFile
+from stcodec.diagnose.measures import Place
+from stcodec.diagnose.rank import worst_moments
+from stcodec.diagnose.series import Series
+from stcodec.metrics.saliency import auc_judd, cc, fixation_cells, fixation_density, kl, nss, sim
+from stcodec.types import FloatArray, TimeArray, VideoInfo
+
+LEAD_SECONDS = 0.3
+"""First fixations are on the centre of the screen: so much is not scored."""
+_MOST_LISTED = 10
+SCORES = ("nss", "auc", "cc", "sim", "kl_nats")
+
+GAZE = Fault(
+    name="gaze",
+    title="Gaze elsewhere",
+    definition="Normalised scanpath saliency: the map's mean at the fixations of the moment, in standard deviations above "
+    "its mean over the frame. The worst moments, worst first; 0 is chance.",
+    unit="NSS",
+    threshold=1.0,
+    least_seconds=0.0,
+    hint="look at the frame: was it a face, a text, something new? Compare with center and motion: if they see it, blend",
+)
+
+
+def score_gaze(series: Series, maps: GridFile, gaze: GazeSource, video: VideoInfo) -> list[Finding]:
+    """Add the scores to the series, NaN where nobody looks at the frame; the worst moments, worst first.
+
+    Raises AttentionError if the recording does not fit the video.
+    """
+    gaze.open(video)
+    scores = np.full((len(SCORES), len(series)), np.nan, np.float32)
+    for index, seconds in enumerate(series.seconds):
+        since_start = float(seconds) - video.start_seconds
+        if since_start >= LEAD_SECONDS:
+            scores[:, index] = map_scores(maps[index], *_looking(gaze.fixations, since_start, video))
+    for name, values in zip(SCORES, scores, strict=True):
+        series.add(name, values)
+    return [_finding(series, gaze.fixations, video, index) for index in worst_moments(-scores[0], series.seconds, 10)]
+
+
+def map_scores(saliency: FloatArray, x: TimeArray, y: TimeArray) -> tuple[float, ...]:
+    """`SCORES` of a map [h, w] by fixations at x, y in shares of the frame; NaN if there is none."""
+    if not len(x):
+        return (float("nan"),) * len(SCORES)
+    rows, cols = fixation_cells((saliency.shape[0], saliency.shape[1]), x, y)
+    density = fixation_density((saliency.shape[0], saliency.shape[1]), x, y, SIGMA_SHARE * saliency.shape[1])
+    return (
+        nss(saliency, rows, cols),
+        auc_judd(saliency, rows, cols),
+        cc(saliency, density),
+        sim(saliency, density),
+        kl(saliency, density),
+    )
+
+
+def _looking(fixations: Fixations, seconds: float, video: VideoInfo) -> tuple[TimeArray, TimeArray]:
+    """Where viewers look at a time since the start, in shares of the frame; those who look beside it are left out."""
+    now = fixations.active(seconds)
+    x, y = fixations.x_px[now] / video.display_width_px, fixations.y_px[now] / video.display_height_px
+    inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
+    return x[inside], y[inside]
+
+
+def _finding(series: Series, fixations: Fixations, video: VideoInfo, index: int) -> Finding:
+    seconds, value = float(series.seconds[index]), float(series["nss"][index])
+    x, y = _looking(fixations, seconds - video.start_seconds, video)
+    aspect = video.display_height_px / video.display_width_px
+    place = Place(float(np.median(x)), float(np.median(y)) * aspect)
+    text = f"NSS {value:.2f} by {len(x)} fixations: they are elsewhere than the map"
+    return Finding(GAZE.name, seconds, seconds, seconds, value, text, place)

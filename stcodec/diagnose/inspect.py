@@ -1,0 +1,113 @@
+"""`inspect`: what a source of attention does over a video, where it fails, and pages and films that show it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stcodec.attention import source_files
+from stcodec.attention.base import AttentionSource
+from stcodec.attention.gaze import GazeSource
+from stcodec.diagnose.faults import FAULTS, Finding, find_faults
+from stcodec.diagnose.gaze import GAZE, score_gaze
+from stcodec.diagnose.grid_file import GridFile
+from stcodec.diagnose.measure import LEAST_RATE, Attended, attend
+from stcodec.diagnose.options import InspectOptions
+from stcodec.diagnose.results import InspectReport, subject_report
+from stcodec.diagnose.sources import open_inspected
+from stcodec.media.decode import VideoReader
+from stcodec.media.output import check_output, work_folder
+from stcodec.media.paths import check_input, display_name
+from stcodec.pipeline.progress import Meter, ProgressSink
+from stcodec.types import ClipSpec, VideoInfo
+
+
+@dataclass
+class Subject:
+    """One source's maps of the video and what was found in them."""
+
+    text: str
+    attended: Attended
+    findings: list[Finding] = field(default_factory=list)
+    ranked: list[Finding] = field(default_factory=list)
+
+
+@dataclass
+class Inspection:
+    """A video that is looked at."""
+
+    path: Path
+    video: VideoInfo
+    options: InspectOptions
+    subjects: list[Subject]
+    notes: list[str] = field(default_factory=list)
+
+
+def inspect(
+    video: str | os.PathLike[str], options: InspectOptions | None = None, *, progress: ProgressSink | None = None
+) -> InspectReport:
+    """Look at the attention of a video. Raises OptionsError, MediaError or AttentionError; then nothing is left behind."""
+    options = options or InspectOptions()
+    path = check_input(video)
+    targets = _check_outputs(path, options)
+    gaze = None if options.gaze is None else GazeSource(options.gaze)
+    texts = [options.attention] if options.against is None else [options.attention, options.against]
+    sources = [open_inspected(text, options.smoothing_seconds) for text in texts]
+    with VideoReader(path, keep_partial=options.keep_partial) as reader:
+        info = reader.info
+    if gaze is not None:
+        gaze.open(info)
+    meter = Meter(progress, info)
+    with work_folder() as folder, ExitStack() as files:
+        subjects = []
+        for index, (text, source) in enumerate(zip(texts, sources, strict=True)):
+            meter.enter("attention" if len(sources) == 1 else f"attention {'AB'[index]}")
+            maps = files.enter_context(GridFile(folder / f"maps-{index}"))
+            attended = attend(path, source, _common_spec(sources), maps, meter, options.keep_partial)
+            subjects.append(Subject(text, attended, find_faults(attended.series, maps.__getitem__)))
+        inspection = Inspection(path, info, options, subjects)
+        for subject in subjects if gaze is not None else ():
+            assert gaze is not None
+            subject.ranked += score_gaze(subject.attended.series, subject.attended.maps, gaze, info)
+        return _report(inspection, targets)
+
+
+def _common_spec(sources: list[AttentionSource]) -> ClipSpec:
+    """What all sources and the measures need, so that all see the same instants."""
+    spec = LEAST_RATE
+    for source in sources:
+        spec = spec.merge(source.spec)
+    return spec
+
+
+def _check_outputs(path: Path, options: InspectOptions) -> list[Path]:
+    read = [*source_files(options.attention), *(source_files(options.against) if options.against else ())]
+    read += [os.fspath(one) for one in (options.gaze, options.encode) if one is not None]
+    if options.encode is not None:
+        check_input(options.encode)
+    return [
+        check_output(one, overwrite=options.overwrite, source=path, also_read=read)
+        for one in (options.report, options.film)
+        if one is not None
+    ]
+
+
+def _report(inspection: Inspection, targets: list[Path]) -> InspectReport:
+    first = inspection.subjects[0].attended
+    faults = [*FAULTS, *([GAZE] if inspection.options.gaze is not None else [])]
+    return InspectReport(
+        video=display_name(inspection.path),
+        width_px=inspection.video.display_width_px,
+        height_px=inspection.video.display_height_px,
+        frames=first.frames,
+        instants=len(first.series),
+        shots=len(list(first.series.shots())),
+        subjects=tuple(
+            subject_report(one.text, one.attended.series, one.findings, one.ranked) for one in inspection.subjects
+        ),
+        faults=tuple(faults),
+        outputs=tuple(display_name(one) for one in targets),
+        notes=tuple(inspection.notes),
+    )

@@ -1,0 +1,85 @@
+"""One pass over a video: its source of attention at work, and every map measured beside the film."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stcodec.attention.base import AttentionSource
+from stcodec.diagnose.content import THUMBNAIL_SIDE_PX, Content, ContentWatch
+from stcodec.diagnose.grid_file import GridFile
+from stcodec.diagnose.series import Series
+from stcodec.diagnose.watch import MapWatch
+from stcodec.errors import AttentionError
+from stcodec.media.clips import ClipMaker, export_for
+from stcodec.media.decode import VideoReader
+from stcodec.media.shots import mark_shots
+from stcodec.pipeline.progress import Meter
+from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
+
+LEAST_RATE = ClipSpec(maps_per_second=6.0, thumbnail_side_px=THUMBNAIL_SIDE_PX)
+"""What the measures themselves need to see, whatever the source needs."""
+
+
+@dataclass
+class Attended:
+    """A video's maps and their measures."""
+
+    source: str
+    video: VideoInfo
+    series: Series
+    maps: GridFile
+    """Each instant's map as the source gave it, on the grid of the measures."""
+    frames: int = 0
+
+
+def attend(
+    path: Path, source: AttentionSource, spec: ClipSpec, maps: GridFile, meter: Meter, keep_partial: bool
+) -> Attended:
+    """Run a source over a video and measure its maps. spec: at least the source's and `LEAST_RATE`.
+
+    Memory grows by some hundred bytes an instant; the maps go to the file. Raises MediaError and AttentionError.
+    """
+    with VideoReader(path, export=export_for(source.spec), keep_partial=keep_partial) as reader:
+        run = _Run(source, reader.info, maps)
+        maker = ClipMaker(reader.info, spec)
+        session = source.open(reader.info)
+        for frame, starts in mark_shots(reader.frames(), reader.info):
+            meter.frame(frame.time, 0)
+            clip = maker.push(frame, starts)
+            if clip is not None:
+                assert clip.thumbnails is not None
+                run.expect(float(clip.pts_seconds[0]), starts, clip.thumbnails[0])
+                run.take(session.attend(clip))
+        run.take(session.finish())
+        return run.done(reader.frames_read)
+
+
+class _Run:
+    """Brings maps, which may come late, together with what the film did at their time."""
+
+    def __init__(self, source: AttentionSource, video: VideoInfo, maps: GridFile) -> None:
+        self._content = ContentWatch(video)
+        self._watch = MapWatch(self._content.shape)
+        self._waiting: deque[tuple[float, bool, Content]] = deque()
+        self._attended = Attended(source.name, video, self._watch.series, maps)
+
+    def expect(self, seconds: float, starts_shot: bool, thumbnail: np.ndarray) -> None:
+        content = self._content.see(seconds, starts_shot, thumbnail)
+        self._waiting.append((seconds, starts_shot, content))
+
+    def take(self, track: SaliencyTrack | None) -> None:
+        for saliency in () if track is None else track.saliency:
+            if not self._waiting:
+                raise AttentionError(f"{self._attended.source} gave more maps than it was asked for")
+            seconds, starts, content = self._waiting.popleft()
+            self._attended.maps.append(self._watch.see(seconds, starts, saliency, content))
+
+    def done(self, frames: int) -> Attended:
+        if self._waiting:
+            raise AttentionError(f"{self._attended.source} gave no map for the instant at {self._waiting[0][0]:.3f} s")
+        self._attended.frames = frames
+        return self._attended

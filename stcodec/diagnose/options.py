@@ -1,0 +1,52 @@
+"""What the user of `inspect` chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stcodec.errors import OptionsError
+from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
+
+STYLES = ("overlay", "contour", "side-by-side")
+FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """How a video's attention is looked at, and what is written."""
+
+    attention: str = DEFAULT_ATTENTION
+    """The source, as `stcodec.attention.open_source` reads it, or a checkpoint of the network (FILE.safetensors)."""
+    against: str | None = None
+    """A second source, to compare the first with."""
+    report: Path | None = None
+    """The page to write."""
+    film: Path | None = None
+    """The video with the maps in it to write."""
+    style: str = STYLES[0]
+    """Of that video."""
+    encode: Path | None = None
+    """An encode of the video: its QP is shown, and whether attention moved."""
+    gaze: Path | None = None
+    """Recorded fixations, to score the maps by."""
+    smoothing_seconds: float = 0.0
+    """Time constant of the smoothing of the maps before they are measured; 0 = as the source gives them."""
+    overwrite: bool = False
+    keep_partial: bool = False
+
+    def __post_init__(self) -> None:
+        OffsetPolicy(smoothing_seconds=self.smoothing_seconds)  # its range
+        if self.style not in STYLES:
+            raise OptionsError(f"style is {self.style!r}: allowed are {', '.join(STYLES)}")
+        for name in (self.attention, self.against):
+            if name == "none":
+                raise OptionsError("attention none has no maps to look at: give a source")
+        if self.against is not None and self.encode is not None:
+            raise OptionsError("--compare and --encode exclude each other: look at the encode with one source at a time")
+        if self.report is not None and self.report.suffix.lower() not in (".html", ".htm"):
+            raise OptionsError(f"{self.report.name}: the report is a page: give a name that ends in .html")
+        if self.film is not None and self.film.suffix.lower() not in FILM_SUFFIXES:
+            raise OptionsError(f"{self.film.name}: give a name that ends in {', '.join(FILM_SUFFIXES)}")
+        if self.report is not None and self.report == self.film:
+            raise OptionsError(f"{self.report.name}: the report and the video need names of their own")

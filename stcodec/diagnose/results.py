@@ -1,0 +1,94 @@
+"""What `inspect` found, as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stcodec.diagnose.faults.base import Fault, Finding
+from stcodec.diagnose.series import Series
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class SubjectReport:
+    """What was found of one source's maps."""
+
+    attention: str
+    findings: tuple[Finding, ...]
+    """Faults in the order of time."""
+    ranked: tuple[Finding, ...]
+    """Moments that are listed worst first: gaze elsewhere, attention moved, sources that differ."""
+    measures: Mapping[str, Mapping[str, float | None]]
+    """Mean, lowest and highest value of each measure, by name."""
+    series: Mapping[str, Any] = field(repr=False)
+    """Every measure at each instant, with `seconds` and `starts_shot`; null = not known."""
+
+
+@dataclass(frozen=True)
+class InspectReport:
+    """What `inspect` did and found."""
+
+    video: str
+    width_px: int
+    height_px: int
+    frames: int
+    instants: int
+    shots: int
+    subjects: tuple[SubjectReport, ...]
+    """One, or the two that were compared."""
+    faults: tuple[Fault, ...]
+    """The rules by which findings were found."""
+    outputs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What could not be shown, and why."""
+    schema: int = SCHEMA
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; numbers that JSON has no word for are None."""
+        plain: dict[str, Any] = finite(dataclasses.asdict(self))
+        return plain
+
+
+def subject_report(attention: str, series: Series, findings: list[Finding], ranked: list[Finding]) -> SubjectReport:
+    """The report on one source."""
+    values = {name: series[name] for name in series.names}
+    return SubjectReport(
+        attention,
+        tuple(findings),
+        tuple(ranked),
+        {name: _summary(column) for name, column in values.items()},
+        {
+            "seconds": [round(float(one), 4) for one in series.seconds],
+            "starts_shot": [bool(one) for one in series.starts],
+            **{name: [round(float(one), 4) for one in column] for name, column in values.items()},
+        },
+    )
+
+
+def _summary(values: np.ndarray) -> dict[str, float | None]:
+    known = values[np.isfinite(values)].astype(np.float64)
+    if not len(known):
+        return {"mean": None, "lowest": None, "highest": None}
+    return {name: round(float(one), 4) for name, one in zip(("mean", "lowest", "highest"), _three(known), strict=True)}
+
+
+def _three(values: np.ndarray) -> tuple[float, float, float]:
+    return float(values.mean()), float(values.min()), float(values.max())
+
+
+def finite(value: Any) -> Any:
+    """The same with None for numbers that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return value

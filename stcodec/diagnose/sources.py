@@ -1,0 +1,42 @@
+"""Sources of attention that are looked at, with their inner workings where they show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stcodec.attention import AttentionSource, open_source
+from stcodec.attention.neural import DetailSink, NeuralSource
+from stcodec.attention.smoothed import SmoothedSource
+from stcodec.errors import OptionsError
+from stcodec.media.paths import check_input
+
+CHECKPOINT_SUFFIX = ".safetensors"
+
+
+def open_inspected(text: str, smoothing_seconds: float, on_detail: DetailSink | None = None) -> AttentionSource:
+    """The source that a text names, or the network with the weights of a file.
+
+    on_detail: takes the inner workings of the network's maps; other sources have none. Raises what `open_source` raises.
+    """
+    source = _open(text, on_detail)
+    if smoothing_seconds > 0 and source.spec.maps_per_second > 0:
+        return SmoothedSource(source, smoothing_seconds)
+    return source
+
+
+def has_details(text: str) -> bool:
+    """Whether a source shows its inner workings."""
+    return text.partition(":")[0] == "neural" or text.endswith(CHECKPOINT_SUFFIX)
+
+
+def _open(text: str, on_detail: DetailSink | None) -> AttentionSource:
+    if text.endswith(CHECKPOINT_SUFFIX) and ":" not in text:
+        source = NeuralSource(weights=check_input(Path(text)), on_detail=on_detail)
+        source.name = text
+        return source
+    found = open_source(text)
+    if found is None:
+        raise OptionsError("attention none has no maps to look at: give a source")
+    if isinstance(found, NeuralSource):
+        return NeuralSource(found.options, on_detail=on_detail)
+    return found
