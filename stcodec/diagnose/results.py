@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from stcodec.diagnose.faults.base import Fault, Finding
 from stcodec.diagnose.series import Series
+from stcodec.offline_page import finite
 
 SCHEMA = 1
 
@@ -81,14 +81,3 @@ def _summary(values: np.ndarray) -> dict[str, float | None]:
 
 def _three(values: np.ndarray) -> tuple[float, float, float]:
     return float(values.mean()), float(values.min()), float(values.max())
-
-
-def finite(value: Any) -> Any:
-    """The same with None for numbers that JSON has no word for."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    return value

@@ -1,16 +1,11 @@
 """Puts the page together: template, style and scripts of this folder, and the results as JSON inside it.
 
-The page needs no network and can't reach one: its Content-Security-Policy allows pictures from within the page, and of
-scripts and styles only these very ones, by their hashes. Names of clips and files are hostile: they stand in the page
-only as JSON, which the scripts show as text.
+What keeps it apart from the network is in `stcodec.offline_page`.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
-import json
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -21,6 +16,7 @@ from stcodec.evaluate.report.series import series_blocks
 from stcodec.evaluate.report.view import page_data
 from stcodec.evaluate.results import Evaluation
 from stcodec.media.output import atomic_output, check_output
+from stcodec.offline_page import json_block, page_policy
 
 REPORT_NAME = "report.html"
 _SCRIPTS = (
@@ -51,13 +47,13 @@ def render(results: Evaluation, folder: Path) -> str:
     style = _text("style.css")
     script = '(() => {\n"use strict";\n' + "\n".join(_text(f"{name}.js") for name in _SCRIPTS) + "})();\n"
     return Template(_text("template.html")).substitute(
-        policy=_policy(style, script),
+        policy=page_policy(style, script),
         title=html.escape(_title(results)),
         kind=html.escape(results.kind),
         heading=html.escape(_HEADINGS[results.kind]),
         style=style,
         script=script,
-        data="\n".join(_json_block(name, value) for name, value in blocks.items()),
+        data="\n".join(json_block(name, value) for name, value in blocks.items()),
     )
 
 
@@ -69,28 +65,3 @@ def _title(results: Evaluation) -> str:
 
 def _text(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    allowed = {
-        "default-src": "'none'",
-        "img-src": "data:",
-        "style-src": _hash(style),
-        "script-src": _hash(script),
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    return "; ".join(f"{name} {value}" for name, value in allowed.items())
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _json_block(name: str, value: Any) -> str:
-    """A block of data that no browser runs; nothing in it can end the block or open a comment."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for mark in "<>&":
-        text = text.replace(mark, f"\\u{ord(mark):04x}")
-    return f'<script type="application/json" id="{name}">{text}</script>'

@@ -5,13 +5,12 @@ Keys are the fields' names of `stcodec.evaluate.results`, so that the page's scr
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from stcodec.evaluate.results import ClipInfo, Evaluation, Headline, Saving
 from stcodec.evaluate.summary import leading_arm
+from stcodec.offline_page import finite
 
 
 def page_data(results: Evaluation) -> dict[str, Any]:
@@ -46,17 +45,6 @@ def page_data(results: Evaluation) -> dict[str, Any]:
         "has_series": any(point.series for curve in results.curves for point in curve.points),
     }
     return {key: finite(value) for key, value in data.items()}
-
-
-def finite(value: Any) -> Any:
-    """The same with None for numbers that JSON has no word for."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    return value
 
 
 def _comparisons(results: Evaluation) -> tuple[Headline | Saving, ...]:
