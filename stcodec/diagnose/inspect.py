@@ -7,21 +7,25 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from stcodec.attention import source_files
-from stcodec.attention.base import AttentionSource
+from stcodec.attention.center import map_shape
 from stcodec.attention.gaze import GazeSource
-from stcodec.diagnose.faults import FAULTS, Finding, find_faults
+from stcodec.diagnose.details import DetailFile
+from stcodec.diagnose.faults import FAULTS, Fault, Finding, find_faults
 from stcodec.diagnose.gaze import GAZE, score_gaze
 from stcodec.diagnose.grid_file import GridFile
 from stcodec.diagnose.measure import LEAST_RATE, Attended, attend
 from stcodec.diagnose.options import InspectOptions
 from stcodec.diagnose.results import InspectReport, subject_report
-from stcodec.diagnose.sources import open_inspected
+from stcodec.diagnose.show import write_page
+from stcodec.diagnose.sources import has_details, open_inspected
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import check_output, work_folder
 from stcodec.media.paths import check_input, display_name
 from stcodec.pipeline.progress import Meter, ProgressSink
-from stcodec.types import ClipSpec, VideoInfo
+from stcodec.types import VideoInfo
 
 
 @dataclass
@@ -32,6 +36,8 @@ class Subject:
     attended: Attended
     findings: list[Finding] = field(default_factory=list)
     ranked: list[Finding] = field(default_factory=list)
+    details: DetailFile | None = None
+    """The inner workings of each map, if the source shows them."""
 
 
 @dataclass
@@ -42,6 +48,8 @@ class Inspection:
     video: VideoInfo
     options: InspectOptions
     subjects: list[Subject]
+    faults: list[Fault]
+    """What findings may be of."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -54,32 +62,50 @@ def inspect(
     targets = _check_outputs(path, options)
     gaze = None if options.gaze is None else GazeSource(options.gaze)
     texts = [options.attention] if options.against is None else [options.attention, options.against]
-    sources = [open_inspected(text, options.smoothing_seconds) for text in texts]
     with VideoReader(path, keep_partial=options.keep_partial) as reader:
         info = reader.info
     if gaze is not None:
         gaze.open(info)
     meter = Meter(progress, info)
     with work_folder() as folder, ExitStack() as files:
-        subjects = []
-        for index, (text, source) in enumerate(zip(texts, sources, strict=True)):
-            meter.enter("attention" if len(sources) == 1 else f"attention {'AB'[index]}")
-            maps = files.enter_context(GridFile(folder / f"maps-{index}"))
-            attended = attend(path, source, _common_spec(sources), maps, meter, options.keep_partial)
-            subjects.append(Subject(text, attended, find_faults(attended.series, maps.__getitem__)))
-        inspection = Inspection(path, info, options, subjects)
-        for subject in subjects if gaze is not None else ():
-            assert gaze is not None
-            subject.ranked += score_gaze(subject.attended.series, subject.attended.maps, gaze, info)
+        inspection = Inspection(
+            path, info, options, _attend_all(path, texts, options, info, folder, files, meter), [*FAULTS]
+        )
+        if gaze is not None:
+            inspection.faults.append(GAZE)
+            for subject in inspection.subjects:
+                subject.ranked += score_gaze(subject.attended.series, subject.attended.maps, gaze, info)
+        if options.report is not None:
+            write_page(inspection, options.report, folder, meter)
         return _report(inspection, targets)
 
 
-def _common_spec(sources: list[AttentionSource]) -> ClipSpec:
-    """What all sources and the measures need, so that all see the same instants."""
+def _attend_all(
+    path: Path, texts: list[str], options: InspectOptions, info: VideoInfo, folder: Path, files: ExitStack, meter: Meter
+) -> list[Subject]:
+    """Each source over the whole video, all at the same instants; its maps and details stay in files."""
+    shape = map_shape(info)
+    aspect = info.display_height_px / info.display_width_px
+    details = [
+        files.enter_context(DetailFile(folder / f"details-{index}", shape, aspect)) if has_details(text) else None
+        for index, text in enumerate(texts)
+    ]
+    sources = [
+        open_inspected(text, options.smoothing_seconds, None if sink is None else sink.append)
+        for text, sink in zip(texts, details, strict=True)
+    ]
     spec = LEAST_RATE
     for source in sources:
         spec = spec.merge(source.spec)
-    return spec
+    subjects = []
+    for index, (text, source, inner) in enumerate(zip(texts, sources, details, strict=True)):
+        meter.enter("attention" if len(sources) == 1 else f"attention {'AB'[index]}")
+        maps = files.enter_context(GridFile(folder / f"maps-{index}"))
+        attended = attend(path, source, spec, maps, meter, options.keep_partial)
+        if inner is not None:
+            attended.series.add("temporal_percent", np.array(inner.temporal_percent, np.float32))
+        subjects.append(Subject(text, attended, find_faults(attended.series, maps.__getitem__), details=inner))
+    return subjects
 
 
 def _check_outputs(path: Path, options: InspectOptions) -> list[Path]:
@@ -96,7 +122,6 @@ def _check_outputs(path: Path, options: InspectOptions) -> list[Path]:
 
 def _report(inspection: Inspection, targets: list[Path]) -> InspectReport:
     first = inspection.subjects[0].attended
-    faults = [*FAULTS, *([GAZE] if inspection.options.gaze is not None else [])]
     return InspectReport(
         video=display_name(inspection.path),
         width_px=inspection.video.display_width_px,
@@ -107,7 +132,7 @@ def _report(inspection: Inspection, targets: list[Path]) -> InspectReport:
         subjects=tuple(
             subject_report(one.text, one.attended.series, one.findings, one.ranked) for one in inspection.subjects
         ),
-        faults=tuple(faults),
+        faults=tuple(inspection.faults),
         outputs=tuple(display_name(one) for one in targets),
         notes=tuple(inspection.notes),
     )

@@ -20,7 +20,7 @@ from stcodec.media.shots import mark_shots
 from stcodec.pipeline.progress import Meter
 from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
 
-LEAST_RATE = ClipSpec(maps_per_second=6.0, thumbnail_side_px=THUMBNAIL_SIDE_PX)
+LEAST_RATE = ClipSpec(maps_per_second=5.0, thumbnail_side_px=THUMBNAIL_SIDE_PX)
 """What the measures themselves need to see, whatever the source needs."""
 
 

@@ -14,7 +14,7 @@ from stcodec.types import FloatArray, TimeArray
 
 _SETTLED_SECONDS = (1.5, 2.2)
 """After the change: the mean map of this time is what the map was heading for."""
-_LEAST_SETTLED_SECONDS = 0.8
+_LEAST_SETTLED_SECONDS = 0.7
 """A shot that ends earlier says nothing."""
 _TAIL_SECONDS = 0.5
 _LEAST_MOVE_PERCENT = 20.0

@@ -1,0 +1,137 @@
+"""An inspection as a page: which stills, which layers over them, and the rest of what the page shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stcodec.attention.grids import resize
+from stcodec.diagnose.peaks import PeakTrails
+from stcodec.diagnose.report import write_report
+from stcodec.diagnose.report.view import (
+    Layer,
+    fault_view,
+    finding_view,
+    lane_seconds,
+    lanes,
+    layer_block,
+    ramps,
+    tokens_view,
+    trails_view,
+)
+from stcodec.diagnose.stills import chosen_instants, make_stills
+from stcodec.media.paths import display_name
+from stcodec.offline_page import finite
+from stcodec.options import OffsetPolicy
+from stcodec.pipeline.progress import Meter
+from stcodec.qp import QpLaw
+from stcodec.types import BlockGrid, FloatArray, VideoInfo
+
+if TYPE_CHECKING:
+    from stcodec.diagnose.inspect import Inspection, Subject
+
+_BLOCK_PX = 16
+_OFFSET_LIMIT = 10.0
+_EXTRA_LANES = (
+    ("moved_percent", "Attention moved by the encode", "% of the map's mass"),
+    ("differs_percent", "Difference between the sources", "% of the map's mass"),
+    ("nss", "Gaze: NSS", ""),
+    ("temporal_percent", "Share of the temporal branch", "%"),
+    ("camera_speed", "Camera", "frame widths a second"),
+    ("moving_percent", "Content that moves", "% of the frame"),
+)
+
+
+def write_page(inspection: Inspection, target: Path, folder: Path, meter: Meter) -> None:
+    """Write the page of an inspection. folder: for pictures on the way. Raises MediaError."""
+    first = inspection.subjects[0].attended
+    found = [one.worst_seconds for subject in inspection.subjects for one in (*subject.ranked, *subject.findings)]
+    chosen = chosen_instants(first.series.seconds, found)
+    seconds = [float(first.series.seconds[index]) for index in chosen]
+    meter.enter("pictures")
+    pictures = make_stills(inspection.path, seconds, folder, meter, inspection.options.keep_partial)
+    layers = [layer for number in range(len(inspection.subjects)) for layer in subject_layers(inspection, number, chosen)]
+    blocks: dict[str, Any] = {
+        "data": finite(_data(inspection, chosen, seconds)),
+        "ramps": ramps(),
+        "layers": [layer_block(layer) for layer in layers],
+        "stills": pictures,
+    }
+    name = display_name(inspection.path.name)
+    write_report(f"Attention over {name}", blocks, target)
+
+
+def _data(inspection: Inspection, chosen: list[int], seconds: list[float]) -> dict[str, Any]:
+    video, first = inspection.video, inspection.subjects[0].attended
+    return {
+        "video": display_name(inspection.path.name),
+        "width_px": video.display_width_px,
+        "height_px": video.display_height_px,
+        "frames": first.frames,
+        "instants": len(first.series),
+        "start_seconds": float(first.series.seconds[0]),
+        "end_seconds": float(first.series.seconds[-1]),
+        "cuts": [round(float(one), 3) for one in first.series.seconds[first.series.starts]],
+        "stills": [round(one, 3) for one in seconds],
+        "faults": [fault_view(one) for one in inspection.faults],
+        "seconds": lane_seconds(first.series),
+        "subjects": [_subject(one, chosen, seconds) for one in inspection.subjects],
+        "notes": inspection.notes,
+    }
+
+
+def _subject(subject: Subject, chosen: list[int], seconds: list[float]) -> dict[str, Any]:
+    return {
+        "attention": subject.text,
+        "findings": [finding_view(one, seconds) for one in subject.findings],
+        "ranked": [finding_view(one, seconds) for one in subject.ranked],
+        "lanes": lanes(subject.attended.series, _EXTRA_LANES),
+        "trails": _trails(subject, set(chosen)),
+        "tokens": _tokens(subject, chosen, seconds),
+    }
+
+
+def _trails(subject: Subject, chosen: set[int]) -> list[Any]:
+    """For each chosen instant; the ways are followed through all."""
+    peaks, found = PeakTrails(), []
+    series = subject.attended.series
+    for index, (seconds, starts) in enumerate(zip(series.seconds, series.starts, strict=True)):
+        trails = peaks.see(float(seconds), bool(starts), subject.attended.maps[index])
+        if index in chosen:
+            found.append(trails_view(trails))
+    return found
+
+
+def _tokens(subject: Subject, chosen: list[int], seconds: list[float]) -> list[Any]:
+    if subject.details is None:
+        return []
+    return [tokens_view(subject.details[index], now) for index, now in zip(chosen, seconds, strict=True)]
+
+
+def subject_layers(inspection: Inspection, number: int, chosen: list[int]) -> list[Layer]:
+    """What can be laid over the stills of one source."""
+    subject = inspection.subjects[number]
+    maps = [subject.attended.maps[index] for index in chosen]
+    found = [Layer("map", "Attention map", maps, 0, 1, subject=number)]
+    if subject.details is not None:
+        details = [subject.details[index] for index in chosen]
+        spatial = [one.spatial / max(float(one.spatial.max()), 1e-9) for one in details]
+        found.append(Layer("spatial", "Spatial branch alone", spatial, 0, 1, subject=number))
+        gains = [one.gain for one in details]
+        limit = max(0.5, float(np.percentile(np.abs(gains), 99)))
+        label = "What the temporal branch adds"
+        found.append(Layer("temporal", label, gains, -limit, limit, "nats", signed=True, subject=number))
+    offsets = [offsets_of(one, inspection.video) for one in maps]
+    label = "QP offsets (default policy)"
+    found.append(Layer("offsets", label, offsets, -_OFFSET_LIMIT, _OFFSET_LIMIT, "QP", signed=True, subject=number))
+    return found
+
+
+def offsets_of(saliency: FloatArray, video: VideoInfo) -> FloatArray:
+    """The QP offsets that a map asks for with the default policy, in display orientation on the map's grid."""
+    turns = video.rotation_degrees // 90
+    law = QpLaw(BlockGrid(video.width_px, video.height_px, _BLOCK_PX), OffsetPolicy())
+    offsets = law(np.ascontiguousarray(np.rot90(saliency, turns)))
+    return resize(np.ascontiguousarray(np.rot90(offsets, -turns)), (saliency.shape[0], saliency.shape[1]))
