@@ -21,6 +21,7 @@ import stcodec.evaluate as ev
 from stcodec.evaluate.options import parse_arms
 from stcodec.evaluate.results import HUMAN, PLAIN, Curve, Evaluation, Headline, Point
 from stcodec.options import EncodeOptions, OffsetPolicy
+from stcodec.work.progress import StageProgress
 
 SIZE = (192, 128)
 LOOKED_AT = (40.0, 44.0)
@@ -44,9 +45,9 @@ class Watch:
     """Counts encodes by what is told of progress."""
 
     def __init__(self) -> None:
-        self.last: dict[str, ev.EvaluateProgress] = {}
+        self.last: dict[str, StageProgress] = {}
 
-    def __call__(self, progress: ev.EvaluateProgress) -> None:
+    def __call__(self, progress: StageProgress) -> None:
         self.last[progress.stage] = progress
 
     @property

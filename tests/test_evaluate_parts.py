@@ -19,7 +19,6 @@ import stcodec
 from stcodec.attention.gaze import GazeSource
 from stcodec.cli import parser
 from stcodec.errors import AttentionError, MediaError, OptionsError
-from stcodec.evaluate.cache import Cache, code_version, content_hash, key_of, open_cache
 from stcodec.evaluate.catalogue import CATALOGUE, DEFAULT_METRICS, choose_metrics, frame_scores, pooled
 from stcodec.evaluate.clips import find_clips
 from stcodec.evaluate.colours import coloured, enlarged
@@ -37,6 +36,7 @@ from stcodec.media.lossless import scaled_size, write_lossless
 from stcodec.media.maps import read_maps
 from stcodec.media.planes import PlaneReader
 from stcodec.media.still import write_still
+from stcodec.work.cache import Cache, code_version, content_hash, key_of, open_cache
 
 # --- scores ---------------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ import viewers
 from command import ENVIRONMENT, program
 
 from stcodec.evaluate import points
-from stcodec.evaluate.cache import open_cache
-from stcodec.evaluate.workers import Workers
+from stcodec.work.cache import open_cache
+from stcodec.work.workers import Workers
 
 QUICK = ("--preset", "ultrafast", "--metrics", "psnr", "--instants", "0", "--arms", "center")
 

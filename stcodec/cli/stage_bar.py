@@ -1,4 +1,4 @@
-"""Progress of `evaluate` and `compare`."""
+"""Progress of commands that do many things one after another."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from stcodec.evaluate import EvaluateProgress
+    from stcodec.work.progress import StageProgress
 
 
-def json_stages(progress: EvaluateProgress) -> None:
+def json_stages(progress: StageProgress) -> None:
     """A line of JSON on stdout."""
     print(json.dumps({"event": "progress", **dataclasses.asdict(progress)}), flush=True)
 
@@ -44,7 +44,7 @@ class StageBar:
         if self._enabled:
             self._bar.stop()
 
-    def show(self, progress: EvaluateProgress) -> None:
+    def show(self, progress: StageProgress) -> None:
         """Draw the newest state."""
         if not self._enabled:
             return

@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from stcodec.evaluate.evaluation import run as run
     from stcodec.evaluate.options import ArmChoice as ArmChoice
     from stcodec.evaluate.options import EvaluateOptions as EvaluateOptions
-    from stcodec.evaluate.progress import EvaluateProgress as EvaluateProgress
     from stcodec.evaluate.results import Evaluation as Evaluation
 
 _HOMES = {
     "ArmChoice": "options",
     "CompareOptions": "comparison",
     "EvaluateOptions": "options",
-    "EvaluateProgress": "progress",
     "EvaluateRun": "evaluation",
     "Evaluation": "results",
     "compare": "comparison",

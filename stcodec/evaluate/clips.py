@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcodec.errors import MediaError, OptionsError
-from stcodec.media.paths import check_input, display_name
+from stcodec.media.paths import VIDEO_ENDINGS, check_input, display_name
 
-_ENDINGS = frozenset(
-    {".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".y4m", ".nut", ".ogv"}
-)
-"""What is taken for a video in a folder."""
 _MASK = ".mask"
 
 
@@ -63,7 +59,7 @@ def _expand(text: str) -> list[Path]:
 
 def _in_folder(folder: Path) -> list[Path]:
     try:
-        files = sorted(one for one in folder.iterdir() if one.suffix.lower() in _ENDINGS and one.is_file())
+        files = sorted(one for one in folder.iterdir() if one.suffix.lower() in VIDEO_ENDINGS and one.is_file())
     except OSError as error:
         raise MediaError(f"{display_name(folder)}: the folder can't be read ({error.strerror})") from None
     names = {one.stem for one in files}

@@ -16,17 +16,17 @@ from stcodec.evaluate.gaze import LEAD_SECONDS
 from stcodec.evaluate.guidance import Guide, write_weights
 from stcodec.evaluate.output import check_folder, make_folder, write_all
 from stcodec.evaluate.pairs import check_alike, frame_times, time_shift
-from stcodec.evaluate.progress import EvaluateSink, StageMeter
 from stcodec.evaluate.provenance import all_versions, encoder_signature, machine
 from stcodec.evaluate.results import Arm, ClipInfo, Curve, Evaluation, Failure, Metric, Point
 from stcodec.evaluate.score import Comparison, Measured, measure
 from stcodec.evaluate.summary import scores_of, series_of
-from stcodec.evaluate.workers import Workers, cores, threads_each
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import work_folder
 from stcodec.media.packets import video_bytes
 from stcodec.media.paths import check_input, display_name
 from stcodec.types import TimeArray, VideoInfo
+from stcodec.work.progress import StageMeter, StageSink
+from stcodec.work.workers import Workers, cores, threads_each
 
 _SLACK_SECONDS = 1e-6
 
@@ -102,7 +102,7 @@ def compare(
     report: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     command: str = "",
-    progress: EvaluateSink | None = None,
+    progress: StageSink | None = None,
 ) -> Evaluation:
     """Score files against a reference of the same size, all of whose frames they hold, found by their times.
 

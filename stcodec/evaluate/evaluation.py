@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcodec.errors import MediaError, OptionsError
-from stcodec.evaluate.cache import open_cache
 from stcodec.evaluate.gather import curves_of
 from stcodec.evaluate.options import EvaluateOptions
 from stcodec.evaluate.output import check_folder, make_folder, write_all
 from stcodec.evaluate.plan import EvaluationPlan, make_plan
-from stcodec.evaluate.progress import EvaluateSink
 from stcodec.evaluate.provenance import all_versions, machine
 from stcodec.evaluate.results import Curve, Evaluation
 from stcodec.evaluate.stages import Stages
 from stcodec.evaluate.summary import headlines, leading_arm, savings
-from stcodec.evaluate.workers import Workers, cores, threads_each
 from stcodec.media.paths import display_name
+from stcodec.work.cache import open_cache
+from stcodec.work.progress import StageSink
+from stcodec.work.workers import Workers, cores, threads_each
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def run(
     *,
     options: EvaluateOptions | None = None,
     running: EvaluateRun | None = None,
-    progress: EvaluateSink | None = None,
+    progress: StageSink | None = None,
 ) -> Evaluation:
     """Evaluate clips; write results.json, results.csv, report.html and its pictures into the folder `report`.
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +20,7 @@ from stcodec.attention import AttentionSession, AttentionSource, open_source, so
 from stcodec.attention.cached import SOURCE_TAG
 from stcodec.attention.gaze import GazeSource
 from stcodec.attention.grids import filled, shrink
-from stcodec.attention.registry import GROUP
 from stcodec.errors import AttentionError, OptionsError
-from stcodec.evaluate.cache import Cache, code_version, content_hash, key_of
 from stcodec.evaluate.gaze import check_gaze
 from stcodec.evaluate.reference import Reference
 from stcodec.media.clips import ClipMaker, export_for
@@ -33,6 +29,8 @@ from stcodec.media.map_writer import MapWriter
 from stcodec.media.maps import MapReader
 from stcodec.pipeline.feed import FeedCounts, attended, with_shots
 from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
+from stcodec.work.cache import Cache, code_version, content_hash, key_of
+from stcodec.work.sources import source_identity
 
 _CODE = ("attention", "media", "model", "types.py", "evaluate/guidance.py", "evaluate/gaze.py")
 _GAZE = "gaze:"
@@ -60,10 +58,6 @@ class Guide:
         if source is None:
             raise OptionsError(f"{self.text!r} has no maps: name another source")
         return source
-
-    def identity(self) -> tuple[tuple[str, Any], ...]:
-        """What the maps depend on, part by part: names, the contents of files, versions of foreign packages."""
-        return tuple((_part_identity(text), weight) for weight, text in source_parts(self.text))
 
     def shares_with(self, other: Guide) -> bool:
         """Whether (a part of) this is (a part of) the other: the same source, the same file, the same observers.
@@ -185,15 +179,8 @@ def _tracks(reader: VideoReader, source: AttentionSource, frames: int) -> Iterat
 
 
 def _key(reference: Reference, guide: Guide) -> str:
-    return key_of(reference=reference.key, guide=guide.identity(), observers=guide.observers, code=code_version(*_CODE))
-
-
-def _part_identity(text: str) -> str:
-    name, _, argument = text.partition(":")
-    if argument and Path(argument).exists():
-        return content_hash(Path(argument))
-    versions = [str(point.dist.version) for point in entry_points(group=GROUP, name=name) if point.dist is not None]
-    return " ".join([text, *versions])
+    identity, code = source_identity(guide.text), code_version(*_CODE)
+    return key_of(reference=reference.key, guide=identity, observers=guide.observers, code=code)
 
 
 def _origins(text: str) -> set[str]:

@@ -11,7 +11,6 @@ from stcodec.encoders.guards import join_params, parse_params
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import make_plan
 from stcodec.errors import MediaError
-from stcodec.evaluate.cache import Cache, code_version, key_of
 from stcodec.evaluate.guidance import Maps
 from stcodec.evaluate.provenance import encoder_version, program_version
 from stcodec.evaluate.reference import Reference
@@ -19,6 +18,7 @@ from stcodec.evaluate.score import OF_FFMPEG, Comparison, Measured, measure
 from stcodec.media.decode import VideoReader
 from stcodec.options import EncodeOptions, OffsetPolicy
 from stcodec.pipeline.encode import encode
+from stcodec.work.cache import Cache, code_version, key_of
 
 _PLAIN_CODE = ("encoders", "media", "pipeline", "options.py", "types.py", "evaluate/points.py")
 _GUIDED_CODE = (*_PLAIN_CODE, "attention", "qp")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import StcodecError
-from stcodec.evaluate.workers import cores
 from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
 from stcodec.media.output import work_folder
 from stcodec.pipeline.encode import encode
 from stcodec.pipeline.summary import versions
+from stcodec.work.workers import cores
 
 _PACKAGES = ("bjontegaard", "opencv-python-headless")
 _SIGNATURES = {

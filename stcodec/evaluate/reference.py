@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stcodec.evaluate.cache import Cache, code_version, content_hash, key_of
 from stcodec.evaluate.clips import ClipFile
 from stcodec.evaluate.options import EvaluateOptions
 from stcodec.media.decode import VideoReader
 from stcodec.media.lossless import SUFFIX, write_lossless
 from stcodec.media.shots import mark_shots
 from stcodec.types import VideoInfo
+from stcodec.work.cache import Cache, code_version, content_hash, key_of
 
 
 @dataclass(frozen=True)

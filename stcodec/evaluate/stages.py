@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from stcodec.errors import StcodecError
-from stcodec.evaluate.cache import Cache
 from stcodec.evaluate.clips import ClipFile
 from stcodec.evaluate.gather import ClipWork, Place
 from stcodec.evaluate.guidance import MapsTask, WeightsTask
 from stcodec.evaluate.pictures import PicturesTask, matching_crf
 from stcodec.evaluate.plan import EvaluationPlan, Judging
 from stcodec.evaluate.points import EncodeTask, PointTask, Scored
-from stcodec.evaluate.progress import EvaluateSink, StageMeter
 from stcodec.evaluate.reference import Reference, ReferenceTask
 from stcodec.evaluate.results import PLAIN, Curve, Failure, Viewer
-from stcodec.evaluate.workers import Task, Workers
 from stcodec.media.paths import display_name
+from stcodec.work.cache import Cache
+from stcodec.work.progress import StageMeter, StageSink
+from stcodec.work.workers import Task, Workers
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Stages:
     """The stages of one evaluation; each takes what the one before made."""
 
     def __init__(
-        self, plan: EvaluationPlan, cache: Cache, workers: Workers, threads: int, progress: EvaluateSink | None
+        self, plan: EvaluationPlan, cache: Cache, workers: Workers, threads: int, progress: StageSink | None
     ) -> None:
         self._plan = plan
         self._cache = cache

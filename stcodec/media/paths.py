@@ -7,6 +7,11 @@ from pathlib import Path
 
 from stcodec.errors import MediaError
 
+VIDEO_ENDINGS = frozenset(
+    {".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".y4m", ".nut", ".ogv"}
+)
+"""What is taken for a video in a folder."""
+
 
 def local_url(path: str | os.PathLike[str]) -> str:
     """The file as a libav URL. "http:x", "concat:a|b" or "-y" as a name mean the file of that name, nothing else."""

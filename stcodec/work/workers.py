@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
-from collections import deque
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from stcodec.errors import StcodecError
 
+_ASK_AGAIN_SECONDS = 0.5
+_END = object()
+_PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+@runtime_checkable
 class Task(Protocol):
     """Something to do; it is sent to a process and its result comes back."""
 
@@ -40,9 +48,13 @@ class Outcome:
 class Workers:
     """Some processes that do tasks. With one job all is done here, in the calling process."""
 
-    def __init__(self, jobs: int, work: Path) -> None:
-        """work: folder for their temporary files. Each process has its own equal share of the cores."""
+    def __init__(self, jobs: int, work: Path, *, apart: bool = False) -> None:
+        """work: folder for their temporary files. Each process has its own equal share of the cores.
+
+        apart: one job has a process of its own, too.
+        """
         self._jobs = jobs
+        self._here = jobs == 1 and not apart
         self._work = work
         self._shares = [_share(jobs, number) for number in range(jobs)]
         """Of those that are not running."""
@@ -58,24 +70,39 @@ class Workers:
         self._idle.clear()
         self._busy.clear()
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """The outcomes, as they come."""
-        if self._jobs == 1:
-            yield from (_outcome(place, task) for place, task in enumerate(tasks))
+    def run(self, tasks: Iterable[Task | None]) -> Iterator[Outcome]:
+        """The outcomes, as they come. A task is asked for when there is room for it.
+
+        None in place of a task means that there is none now: after the next outcome, or soon, is asked again.
+        """
+        if self._here:
+            yield from (_outcome(place, task) for place, task in enumerate(filter(None, tasks)))
             return
-        waiting = deque(enumerate(tasks))
-        while waiting or self._busy:
-            while waiting and len(self._busy) < self._jobs:
-                worker = self._idle.pop() if self._idle else _Worker(self._work, self._shares.pop())
-                try:
-                    worker.link.send(waiting[0])
-                except ConnectionError:  # it died while it had nothing to do
-                    self._bury(worker)
-                    continue
-                self._busy[worker.link] = worker, waiting.popleft()[0]
-            for link in wait(list(self._busy)):
+        supply, places = iter(tasks), count()
+        has_ended = False
+        while not has_ended or self._busy:
+            is_starved = False
+            while not has_ended and not is_starved and len(self._busy) < self._jobs:
+                task = next(supply, _END)
+                has_ended, is_starved = task is _END, task is None
+                if isinstance(task, Task):
+                    self._start(next(places), task)
+            if is_starved and not self._busy:
+                time.sleep(_ASK_AGAIN_SECONDS)
+            for link in wait(list(self._busy), _ASK_AGAIN_SECONDS if is_starved else None) if self._busy else []:
                 assert isinstance(link, Connection)
                 yield self._take(link)
+
+    def _start(self, place: int, task: Task) -> None:
+        while True:
+            worker = self._idle.pop() if self._idle else _Worker(self._work, self._shares.pop())
+            try:
+                worker.link.send((place, task))
+            except ConnectionError:  # it died while it had nothing to do
+                self._bury(worker)
+                continue
+            self._busy[worker.link] = worker, place
+            return
 
     def _take(self, link: Connection) -> Outcome:
         worker, place = self._busy.pop(link)
@@ -112,6 +139,7 @@ class _Worker:
 
 def _serve(link: Connection, work: str, cores: frozenset[int]) -> None:
     """Do tasks until there is nobody to send more."""
+    _die_with_parent()
     # libav, libvmaf and OpenCV start as many threads as they may use cores, each of them: so many that memory runs out.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
@@ -126,6 +154,12 @@ def _serve(link: Connection, work: str, cores: frozenset[int]) -> None:
             link.send(_outcome(place, task))
         except (EOFError, ConnectionError):
             return
+
+
+def _die_with_parent() -> None:
+    """A parent that is killed can't end what it started, and an encode would go on for hours for nobody."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _outcome(place: int, task: Task) -> Outcome:

@@ -1,4 +1,4 @@
-"""How far an evaluation is, for whoever watches."""
+"""How far a set of tasks is, for whoever watches."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class EvaluateProgress:
-    """How far an evaluation is."""
+class StageProgress:
+    """How far a set of tasks is."""
 
     stage: str
-    """clips, maps, points or pictures."""
+    """Of an evaluation: clips, maps, points or pictures; of a batch: files."""
     done: int
     """Of this stage."""
     total: int
     from_cache: int
-    """Of those done, encodes that were found in the cache."""
+    """Of those done, what was found made."""
     seconds_left: float | None
     """Of this stage, as far as can be told."""
     what: str
     """What was done last: "crowd libx264 motion crf 26"."""
 
 
-EvaluateSink = Callable[[EvaluateProgress], None]
+StageSink = Callable[[StageProgress], None]
 
 
 class StageMeter:
     """Tells a sink how far one stage is."""
 
-    def __init__(self, sink: EvaluateSink | None, stage: str, total: int) -> None:
+    def __init__(self, sink: StageSink | None, stage: str, total: int) -> None:
         self._sink = sink
         self._stage = stage
         self._total = total
@@ -46,7 +46,7 @@ class StageMeter:
 
     def _tell(self, what: str) -> None:
         if self._sink is not None:
-            self._sink(EvaluateProgress(self._stage, self._done, self._total, self._cached, self._seconds_left(), what))
+            self._sink(StageProgress(self._stage, self._done, self._total, self._cached, self._seconds_left(), what))
 
     def _seconds_left(self) -> float | None:
         made = self._done - self._cached
