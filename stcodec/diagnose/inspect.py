@@ -14,6 +14,7 @@ from stcodec.attention.center import map_shape
 from stcodec.attention.gaze import GazeSource
 from stcodec.diagnose.details import DetailFile
 from stcodec.diagnose.faults import FAULTS, Fault, Finding, find_faults
+from stcodec.diagnose.film import write_film
 from stcodec.diagnose.gaze import GAZE, score_gaze
 from stcodec.diagnose.grid_file import GridFile
 from stcodec.diagnose.measure import LEAST_RATE, Attended, attend
@@ -77,6 +78,8 @@ def inspect(
                 subject.ranked += score_gaze(subject.attended.series, subject.attended.maps, gaze, info)
         if options.report is not None:
             write_page(inspection, options.report, folder, meter)
+        if options.film is not None:
+            inspection.notes += write_film(inspection, options.film, meter)
         return _report(inspection, targets)
 
 

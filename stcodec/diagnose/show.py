@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stcodec.attention.grids import resize
+from stcodec.diagnose.offsets import OFFSET_LIMIT, offsets_of
 from stcodec.diagnose.peaks import PeakTrails
 from stcodec.diagnose.report import write_report
 from stcodec.diagnose.report.view import (
@@ -24,16 +24,11 @@ from stcodec.diagnose.report.view import (
 from stcodec.diagnose.stills import chosen_instants, make_stills
 from stcodec.media.paths import display_name
 from stcodec.offline_page import finite
-from stcodec.options import OffsetPolicy
 from stcodec.pipeline.progress import Meter
-from stcodec.qp import QpLaw
-from stcodec.types import BlockGrid, FloatArray, VideoInfo
 
 if TYPE_CHECKING:
     from stcodec.diagnose.inspect import Inspection, Subject
 
-_BLOCK_PX = 16
-_OFFSET_LIMIT = 10.0
 _EXTRA_LANES = (
     ("moved_percent", "Attention moved by the encode", "% of the map's mass"),
     ("differs_percent", "Difference between the sources", "% of the map's mass"),
@@ -125,13 +120,5 @@ def subject_layers(inspection: Inspection, number: int, chosen: list[int]) -> li
         found.append(Layer("temporal", label, gains, -limit, limit, "nats", signed=True, subject=number))
     offsets = [offsets_of(one, inspection.video) for one in maps]
     label = "QP offsets (default policy)"
-    found.append(Layer("offsets", label, offsets, -_OFFSET_LIMIT, _OFFSET_LIMIT, "QP", signed=True, subject=number))
+    found.append(Layer("offsets", label, offsets, -OFFSET_LIMIT, OFFSET_LIMIT, "QP", signed=True, subject=number))
     return found
-
-
-def offsets_of(saliency: FloatArray, video: VideoInfo) -> FloatArray:
-    """The QP offsets that a map asks for with the default policy, in display orientation on the map's grid."""
-    turns = video.rotation_degrees // 90
-    law = QpLaw(BlockGrid(video.width_px, video.height_px, _BLOCK_PX), OffsetPolicy())
-    offsets = law(np.ascontiguousarray(np.rot90(saliency, turns)))
-    return resize(np.ascontiguousarray(np.rot90(offsets, -turns)), (saliency.shape[0], saliency.shape[1]))

@@ -1,0 +1,84 @@
+"""Pictures as a film, with the sound and everything else of the film that they were made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, VideoReformatter
+from numpy.typing import NDArray
+
+from stcodec.errors import MediaError
+from stcodec.media.decode import VideoReader
+from stcodec.media.mux import Muxer
+
+_OPTIONS = {"crf": "20", "preset": "veryfast"}
+_BT709 = 1
+_LIMITED_RANGE = 1
+
+
+class FilmWriter:
+    """Writes RGB pictures as H.264, at the times of the frames they were made of; other streams are copied.
+
+    Pictures come in display orientation and are shown so: the film keeps the input's rotation. Raises MediaError.
+    """
+
+    def __init__(self, path: Path, name: str, reader: VideoReader, width_px: int, height_px: int) -> None:
+        """width_px, height_px: of the pictures, even; name: the file's, in messages."""
+        self._reader = reader
+        self._name = name
+        self._quarter_turns = reader.info.rotation_degrees // 90
+        self._scaler = VideoReformatter()
+        self._muxer = Muxer(path, name, "libx264", reader.info.frame_rate)
+        context = self._muxer.video.codec_context
+        turned = self._quarter_turns % 2 == 1
+        context.width, context.height = (height_px, width_px) if turned else (width_px, height_px)
+        context.pix_fmt = "yuv420p"
+        context.time_base = reader.info.time_base
+        context.color_range = _LIMITED_RANGE
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        if reader.info.sample_aspect_ratio:
+            context.sample_aspect_ratio = reader.info.sample_aspect_ratio
+        context.options = dict(_OPTIONS)
+        self._muxer.copy_from(reader)
+
+    @property
+    def messages(self) -> list[str]:
+        """What of the input is not in the film."""
+        return self._muxer.messages
+
+    def __enter__(self) -> Self:
+        self._muxer.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._encode(None)
+        finally:
+            self._muxer.__exit__(kind, error, trace)
+
+    def write(self, frame: VideoFrame, picture: NDArray[np.uint8]) -> None:
+        """Add a picture [h, w, 3] at the time of a frame."""
+        turned = np.ascontiguousarray(np.rot90(picture, self._quarter_turns))
+        coded = self._scaler.reformat(
+            VideoFrame.from_ndarray(turned, format="rgb24"), format="yuv420p", dst_colorspace=Colorspace.ITU709
+        )
+        coded.pts, coded.time_base = frame.pts, self._reader.info.time_base
+        self._encode(coded)
+
+    def copy(self, packet: Packet[Any]) -> None:
+        """Add a packet of another stream of the input."""
+        self._muxer.write_copy(packet)
+
+    def _encode(self, frame: VideoFrame | None) -> None:
+        try:
+            packets = self._muxer.video.encode(frame)
+        except (FFmpegError, OSError) as error:
+            raise MediaError(f"{self._name}: the film can't be encoded ({error.strerror or error})") from None
+        self._muxer.write_video(packets)
