@@ -8,18 +8,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from stcodec.cli.options import (
-    ATTENTION_HELP,
-    add_device_flag,
+    add_attention_flags,
     add_output_flags,
-    add_policy_flags,
-    bitrate_kbps,
-    key_values,
-    on_device,
-    policy_of,
+    add_verify_flag,
+    add_video_flags,
+    encode_options,
     say_device,
 )
 from stcodec.cli.show import ProgressBar, json_progress, summary
-from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, RunOptions
+from stcodec.options import EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -39,36 +36,14 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("source", metavar="IN")
     command.add_argument("output", metavar="OUT", help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts")
-    video = command.add_argument_group("video, in ffmpeg's words")
-    video.add_argument("--encoder", default="libx264", help="libx264 (default), libx265 or libvpx-vp9")
-    quality = video.add_mutually_exclusive_group()
-    quality.add_argument("--crf", type=float, help="constant quality; the encoder's default if neither this nor --bitrate")
-    quality.add_argument("--bitrate", type=bitrate_kbps, metavar="RATE", help="average bitrate: 2500k, 2.5M")
-    video.add_argument("--two-pass", action="store_true", help="two passes, with the same map in both")
-    video.add_argument("--preset", help="the encoder's preset; for VP9 its speed, 5 to 8")
-    video.add_argument("--keyint", type=int, metavar="FRAMES", help="longest distance of key frames")
-    video.add_argument("--pix-fmt", help="pixel format to encode in; default: the input's")
-    video.add_argument(
-        "--opt", action="append", default=[], metavar="KEY=VALUE", help="any other option of the encoder; repeatable"
-    )
-    _add_attention(command)
+    add_video_flags(command)
+    add_attention_flags(command)
     _add_search(command)
     add_output_flags(command)
     command.add_argument("--report", metavar="FILE.json", help="also write the report to a file")
     command.add_argument("--dry-run", action="store_true", help="check everything, say what would be done, write nothing")
-    command.add_argument(
-        "--verify",
-        action=argparse.BooleanOptionalAction,
-        help="read the result back; default: always frames and times, the offsets where the bitstream shows them",
-    )
+    add_verify_flag(command)
     command.set_defaults(run=run)
-
-
-def _add_attention(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("attention")
-    group.add_argument("--attention", default=DEFAULT_ATTENTION, metavar="SOURCE", help=ATTENTION_HELP)
-    add_device_flag(group)
-    add_policy_flags(group)
 
 
 def _add_search(command: argparse.ArgumentParser) -> None:
@@ -95,19 +70,7 @@ def _add_search(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     say_device(arguments.device)
-    options = EncodeOptions(
-        encoder=arguments.encoder,
-        crf=arguments.crf,
-        bitrate_kbps=arguments.bitrate,
-        two_pass=arguments.two_pass,
-        preset=arguments.preset,
-        keyint=arguments.keyint,
-        pix_fmt=arguments.pix_fmt,
-        extra=key_values(arguments.opt),
-        attention=on_device(arguments.attention, arguments.device),
-        policy=policy_of(arguments),
-        levels=arguments.levels,
-    )
+    options = encode_options(arguments)
     running = RunOptions(
         overwrite=arguments.overwrite,
         verify=arguments.verify,

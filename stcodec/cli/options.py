@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from stcodec.errors import OptionsError
-from stcodec.options import OffsetPolicy
+from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy
 
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
@@ -41,6 +41,56 @@ def key_values(pairs: list[str]) -> dict[str, str]:
         if "=" not in pair or pair.startswith("="):
             raise OptionsError(f"--opt {pair!r}: write key=value, for instance --opt tune=film")
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def add_video_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say how the video is encoded."""
+    video = command.add_argument_group("video, in ffmpeg's words")
+    video.add_argument("--encoder", default="libx264", help="libx264 (default), libx265 or libvpx-vp9")
+    quality = video.add_mutually_exclusive_group()
+    quality.add_argument("--crf", type=float, help="constant quality; the encoder's default if neither this nor --bitrate")
+    quality.add_argument("--bitrate", type=bitrate_kbps, metavar="RATE", help="average bitrate: 2500k, 2.5M")
+    video.add_argument("--two-pass", action="store_true", help="two passes, with the same map in both")
+    video.add_argument("--preset", help="the encoder's preset; for VP9 its speed, 5 to 8")
+    video.add_argument("--keyint", type=int, metavar="FRAMES", help="longest distance of key frames")
+    video.add_argument("--pix-fmt", help="pixel format to encode in; default: the input's")
+    video.add_argument(
+        "--opt", action="append", default=[], metavar="KEY=VALUE", help="any other option of the encoder; repeatable"
+    )
+
+
+def add_attention_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say where viewers look, and what comes of it."""
+    group = command.add_argument_group("attention")
+    group.add_argument("--attention", default=DEFAULT_ATTENTION, metavar="SOURCE", help=ATTENTION_HELP)
+    add_device_flag(group)
+    add_policy_flags(group)
+
+
+def add_verify_flag(command: argparse.ArgumentParser) -> None:
+    """The flag that says how a finished file is checked."""
+    command.add_argument(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="read the result back; default: always frames and times, the offsets where the bitstream shows them",
+    )
+
+
+def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
+    """What the flags of `add_video_flags` and `add_attention_flags` say. Raises OptionsError."""
+    return EncodeOptions(
+        encoder=arguments.encoder,
+        crf=arguments.crf,
+        bitrate_kbps=arguments.bitrate,
+        two_pass=arguments.two_pass,
+        preset=arguments.preset,
+        keyint=arguments.keyint,
+        pix_fmt=arguments.pix_fmt,
+        extra=key_values(arguments.opt),
+        attention=on_device(arguments.attention, arguments.device),
+        policy=policy_of(arguments),
+        levels=arguments.levels,
+    )
 
 
 def add_policy_flags(group: argparse._ActionsContainer) -> None:

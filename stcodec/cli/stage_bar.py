@@ -49,7 +49,7 @@ class StageBar:
         if not self._enabled:
             return
         cached = f", {progress.from_cache} cached" if progress.from_cache else ""
-        left = "" if progress.seconds_left is None else f"{_duration(progress.seconds_left)} left"
+        left = "" if progress.seconds_left is None else f"{duration(progress.seconds_left)} left"
         self._bar.update(
             self._task,
             description=progress.stage,
@@ -60,7 +60,8 @@ class StageBar:
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds for people."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

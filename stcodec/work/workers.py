@@ -43,6 +43,8 @@ class Outcome:
     """None if it failed."""
     error: str | None = None
     """Why it failed, one line."""
+    has_died: bool = False
+    """Whether it failed because its process ended."""
 
 
 class Workers:
@@ -111,7 +113,7 @@ class Workers:
         except (EOFError, ConnectionError):
             worker.process.join()
             self._bury(worker)
-            return Outcome(place, None, f"its process ended ({_ending(worker.process.exitcode)})")
+            return Outcome(place, None, f"its process ended ({_ending(worker.process.exitcode)})", has_died=True)
         self._idle.append(worker)
         assert isinstance(outcome, Outcome)
         return outcome

@@ -1,0 +1,36 @@
+"""What outputs are called: `{stem}-small.{ext}`; the folders are those of the source."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+from stcodec.encoders.table import EncoderSpec
+from stcodec.errors import OptionsError
+
+DEFAULT_TEMPLATE = "{stem}.{ext}"
+_FIELDS = ("stem", "ext", "encoder")
+_ANY_CODEC = ".mkv"
+
+
+def check_template(template: str) -> None:
+    """Raise OptionsError unless a template names files."""
+    allowed = "{" + "}, {".join(_FIELDS) + "}"
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise OptionsError(f"--template {template!r}: {error}; allowed in braces are {allowed}") from None
+    for text, name, spec, conversion in parts:
+        if name is not None and (name not in _FIELDS or spec or conversion):
+            raise OptionsError(f"--template {template!r}: {{{name}}} is not known: allowed are {allowed}")
+        if "/" in text or "\0" in text:
+            raise OptionsError(f"--template {template!r}: gives the file's name; folders stay those of the source")
+    if not any(name == "stem" for _, name, _, _ in parts):
+        raise OptionsError(f"--template {template!r}: all files would have one name: {{stem}} must be in it")
+
+
+def output_name(template: str | None, source: Path, spec: EncoderSpec) -> str:
+    """The name of a source's output; {ext} is the source's own ending if such files take the codec, else mkv."""
+    ending = source.suffix.lower()
+    ext = ending if ending in spec.containers else _ANY_CODEC
+    return (template or DEFAULT_TEMPLATE).format(stem=source.stem, ext=ext[1:], encoder=spec.name)

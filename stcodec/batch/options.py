@@ -1,0 +1,68 @@
+"""What a user chooses for a batch: what is made of every file, and how the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from stcodec.batch.names import check_template
+from stcodec.encoders.table import find_encoder
+from stcodec.errors import OptionsError
+from stcodec.options import EncodeOptions, OffsetPolicy
+from stcodec.work.cache import key_of
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What is made of every file."""
+
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    template: str | None = None
+    """The outputs' names, see `stcodec.batch.names`; None = the source's name, in a container that takes the codec."""
+    include: tuple[str, ...] = ()
+    """Patterns of files to take; empty = every file whose name ends like a video's."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and folders to leave out."""
+    keep_partial: bool = False
+    verify: bool | None = None
+    """As in `RunOptions`."""
+
+    def __post_init__(self) -> None:
+        find_encoder(self.encode.encoder)
+        if self.template is not None:
+            check_template(self.template)
+
+    @property
+    def key(self) -> str:
+        """The hash of all that changes the files that are made."""
+        return key_of(**{name: value for name, value in self.as_mapping().items() if name not in ("include", "exclude")})
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The options as JSON knows them."""
+        return asdict(replace(self, encode=replace(self.encode, extra=dict(self.encode.extra))))
+
+
+def options_from(mapping: Mapping[str, Any]) -> BatchOptions:
+    """The options that `BatchOptions.as_mapping` wrote down."""
+    encode = dict(mapping["encode"])
+    given = {**mapping, "encode": EncodeOptions(**{**encode, "policy": OffsetPolicy(**encode["policy"])})}
+    return BatchOptions(**{**given, "include": tuple(mapping["include"]), "exclude": tuple(mapping["exclude"])})
+
+
+@dataclass(frozen=True)
+class BatchRun:
+    """How the work is done; none of it changes a file."""
+
+    jobs: int | None = None
+    """Files encoded side by side; None = one for every four cores."""
+    overwrite: bool = False
+    """Make files again that were made with other options or changed since, and replace what others put there."""
+    attempts: int = 2
+    """How often a file is tried whose process dies in the middle."""
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and not 1 <= self.jobs <= 1024:
+            raise OptionsError(f"--jobs is {self.jobs}: allowed is 1 to 1024")
+        if not 1 <= self.attempts <= 100:
+            raise OptionsError(f"--attempts is {self.attempts}: allowed is 1 to 100")

@@ -1,0 +1,71 @@
+"""Finished files and the names they take."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from stcodec.batch.table import JobRow
+from stcodec.errors import MediaError
+from stcodec.media.output import atomic_output, check_output
+from stcodec.media.paths import display_name
+from stcodec.work.cache import content_hash
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
+"""What file systems say that know no hard links."""
+
+
+def is_unchanged(target: Path, job: JobRow) -> bool:
+    """Whether the output is there as it was made: by size and time of change, and if only the time differs by its bytes."""
+    try:
+        status = target.stat()
+        if status.st_size != job.output_bytes:
+            return False
+        return status.st_mtime_ns == job.output_mtime_ns or content_hash(target) == job.output_hash
+    except (OSError, MediaError):
+        return False
+
+
+def put(made: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name, whole or not at all; folders are made. Raises MediaError.
+
+    Without overwrite a file that appeared there meanwhile stays, too.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        check_output(target, overwrite=overwrite)
+        _move(made, target, overwrite)
+        _sync_folder(target.parent)
+    except FileExistsError as error:
+        what = "exists already; -y replaces it" if error.filename2 else "a file is in the place of one of its folders"
+        raise MediaError(f"{display_name(target)}: {what}") from None
+    except OSError as error:
+        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror}); nothing was left behind") from None
+
+
+def _move(made: Path, target: Path, overwrite: bool) -> None:
+    try:
+        if overwrite:
+            made.replace(target)
+        else:
+            os.link(made, target)  # unlike a rename it never replaces
+            made.unlink()
+    except OSError as error:
+        if error.errno == errno.EXDEV:  # a folder of the output lies on another disk
+            with atomic_output(target) as temporary:
+                shutil.copy2(made, temporary)
+        elif error.errno in _NO_LINKS and not os.path.lexists(target):
+            made.rename(target)
+        else:
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name is on the disk, too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

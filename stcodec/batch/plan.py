@@ -1,0 +1,162 @@
+"""What is to be done: the walk over the sources, set against what the job table says was done before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stcodec.batch.names import output_name
+from stcodec.batch.options import BatchOptions
+from stcodec.batch.outputs import is_unchanged
+from stcodec.batch.session import Session
+from stcodec.batch.table import JobRow, as_bytes
+from stcodec.batch.walk import Found, Skipped, Walk
+from stcodec.encoders.table import find_encoder
+from stcodec.errors import MediaError, OptionsError
+from stcodec.media.paths import display_name
+
+_AT_ONCE = 500
+"""Files in one transaction."""
+
+
+class Planner:
+    """Brings the job table up to date with the sources; may be asked to do so again and again."""
+
+    def __init__(
+        self, root: Path, options: BatchOptions, session: Session, *, overwrite: bool, say: Callable[[str], None]
+    ) -> None:
+        """say: takes a line for people about each file that is passed over or made again.
+
+        Raises OptionsError for folders that can't go together, MediaError if there is no source.
+        """
+        self._root = root.resolve()
+        self._base = self._root if self._root.is_dir() else self._root.parent
+        self._output = session.output.resolve()
+        if self._output == self._root:
+            raise OptionsError(f"{display_name(root)}: is the input and the output too: give another output folder")
+        self._is_inside = self._output.is_relative_to(self._base)
+        self._options = options
+        self._session = session
+        self._table = session.table
+        self._overwrite = overwrite
+        self._say = say
+        self._spec = find_encoder(options.encode.encoder)
+        self.skipped = 0
+        """Files that are no videos."""
+        self.with_other_options = 0
+        """Files that were made before in another way, and stay so."""
+
+    def walk(self) -> None:
+        """Look at all sources. Raises MediaError if there are none any more."""
+        self.skipped = self.with_other_options = 0
+        found = iter(Walk(self._root, self._options.include, self._options.exclude, [self._output]))
+        while some := list(islice(found, _AT_ONCE)):
+            with self._table.changing():
+                for one in some:
+                    self._skip(one) if isinstance(one, Skipped) else self._merge(one)
+
+    def _skip(self, skipped: Skipped) -> None:
+        if not skipped.is_fault:
+            self.skipped += 1
+            self._say(f"skipped: {display_name(self._below(skipped.path))}: {skipped.why}")
+            return
+        row = self._table.row("source = ?", as_bytes(skipped.path))
+        values = {"state": "blocked", "error": skipped.why, "plan": self._session.plan}
+        if row is not None:
+            self._table.update(row.id, **values)
+        else:
+            name = as_bytes(self._below(skipped.path))
+            self._table.add(source=as_bytes(skipped.path), output=name, source_bytes=0, source_mtime_ns=0, **values)
+
+    def _merge(self, found: Found) -> None:
+        below = self._below(found.path)
+        output = below.parent / output_name(self._options.template, found.path, self._spec)
+        facts = {"plan": self._session.plan, "source_bytes": found.size_bytes, "source_mtime_ns": found.mtime_ns}
+        row = self._table.row("source = ?", as_bytes(found.path)) or self._moved(found, output)
+        if row is None:
+            values = self._fresh(found.path, output, None)
+            self._table.add(source=as_bytes(found.path), output=as_bytes(output), **facts, **values)
+            return
+        if row.state in ("running", "placing"):  # in the hands of a run that is alive
+            return
+        has_changed = (row.source_bytes, row.source_mtime_ns) != (found.size_bytes, found.mtime_ns)
+        values = self._again(row, output, has_changed)
+        self._table.update(row.id, **facts, **values)
+
+    def _moved(self, found: Found, output: Path) -> JobRow | None:
+        """The job of the same file in a folder that has another name now."""
+        row = self._table.row(
+            "output = ? AND source_bytes = ? AND source_mtime_ns = ?", as_bytes(output), found.size_bytes, found.mtime_ns
+        )
+        if row is None or os.path.lexists(row.source):
+            return None
+        self._table.update(row.id, source=as_bytes(found.path))
+        return row
+
+    def _again(self, row: JobRow, output: Path, has_changed: bool) -> dict[str, Any]:
+        """What becomes of a job that is in the table."""
+        name = display_name(output)
+        is_other = row.key is not None and row.key != self._options.key
+        made = row.output_hash is not None and row.state in ("done", "blocked")
+        if made and not has_changed:
+            there = self._output / row.output
+            if not os.path.lexists(there):
+                self._say(f"again: {name}: the finished file was removed")
+            elif not is_unchanged(there, row):
+                if not self._overwrite:
+                    return _blocked("the finished file was changed since it was made; -y makes it again")
+                self._say(f"again: {name}: the finished file was changed")
+            elif not (is_other and self._overwrite):
+                self.with_other_options += is_other
+                return {"state": "done", "error": None}
+        elif row.state == "failed" and not (has_changed or is_other or self._overwrite):
+            return {}
+        elif made:
+            self._say(f"again: {name}: the source has changed")
+        return {"output": as_bytes(output), "attempts": 0, **self._fresh(row.source, output, row)}
+
+    def _fresh(self, source: Path, output: Path, row: JobRow | None) -> dict[str, Any]:
+        """The state of a job that has nothing to show: waiting, or what is in its way."""
+        target = self._output / output
+        with suppress(OSError):
+            if target.exists() and target.samefile(source):
+                return _blocked("the output would be the source itself; give another output folder, or --template")
+        if not self._is_inside and target.is_relative_to(self._base):
+            return _blocked(f"the output {display_name(target)} would lie among the sources; give another output folder")
+        other = self._rival(source, output)
+        if other is not None:
+            return _blocked(
+                f"{display_name(other)} has the same output {display_name(output)}: rename one of them, or give a "
+                "--template and leave one out with --exclude"
+            )
+        is_ours = row is not None and row.output == output and is_unchanged(target, row)
+        if os.path.lexists(target) and not (is_ours or self._overwrite):
+            return _blocked(f"{display_name(target)} exists already, and this batch did not make it; -y replaces it")
+        return {"state": "waiting", "error": None}
+
+    def _rival(self, source: Path, output: Path) -> Path | None:
+        """Another source that has an output first."""
+        rows = self._table.rows(
+            "output = ? AND source != ? AND (state IN ('done', 'running', 'placing') OR (state = 'waiting' AND plan = ?))",
+            as_bytes(output),
+            as_bytes(source),
+            self._session.plan,
+        )
+        return next((row.source for row in list(rows) if os.path.lexists(row.source)), None)
+
+    def _below(self, path: Path) -> Path:
+        return path.relative_to(self._base)
+
+
+def _blocked(why: str) -> dict[str, Any]:
+    return {"state": "blocked", "error": why}
+
+
+def check_source(path: Path) -> None:
+    """Raise MediaError unless there is something to walk over."""
+    if not path.exists():
+        raise MediaError(f"{display_name(path)}: no such file or folder")

@@ -1,0 +1,246 @@
+"""A batch from end to end: plan, make, sum up."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stcodec.attention import open_source
+from stcodec.batch.estimate import Estimate, estimate
+from stcodec.batch.listener import Listener
+from stcodec.batch.options import BatchOptions, BatchRun, options_from
+from stcodec.batch.outputs import is_unchanged, put
+from stcodec.batch.plan import Planner, check_source
+from stcodec.batch.session import Session, existing_table, last_options, planned, session
+from stcodec.batch.summary import BatchSummary, summarise
+from stcodec.batch.table import JobRow, Table
+from stcodec.batch.task import Made, MakeTask
+from stcodec.errors import BatchError, MediaError
+from stcodec.media.paths import display_name, local_url
+from stcodec.work.progress import StageProgress
+from stcodec.work.workers import Outcome, Workers, cores
+
+_CORES_A_JOB = 4
+"""As many as an encoder makes good use of."""
+_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def run(
+    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+) -> BatchSummary:
+    """Make what is not made yet of every video in a folder, and sum up.
+
+    What fails is noted, and the rest goes on. Raises OptionsError, MediaError if there is no source, and BatchError if no
+    more can be made: the disk is full, the output folder has gone, another run does other things there.
+    """
+    listener = listener or Listener()
+    _check(source, output, options)
+    with session(output, source, options) as mine:
+        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
+        planner.walk()
+        _Scheduler(mine, options, running, listener).work()
+        return summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
+
+
+def plan(
+    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+) -> tuple[BatchSummary, Estimate]:
+    """What `run` would do, and about how long it would take; nothing is written. Each file goes to `listener.finished`.
+
+    Raises what `run` raises.
+    """
+    listener = listener or Listener()
+    _check(source, output, options)
+    with planned(output, source, options) as mine:
+        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
+        planner.walk()
+        for job in mine.table.rows("plan = ? AND state = 'waiting' ORDER BY source", mine.plan):
+            listener.finished(job)
+        summary = summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
+        return summary, estimate(mine, options.encode, options.key, _jobs(running))
+
+
+def _check(source: Path, output: Path, options: BatchOptions) -> None:
+    local_url(output)
+    check_source(source)
+    open_source(options.encode.attention)  # said once, and not for every file
+
+
+def _jobs(running: BatchRun) -> int:
+    return running.jobs or max(1, cores() // _CORES_A_JOB)
+
+
+def retry(output: Path, running: BatchRun, listener: Listener | None = None) -> BatchSummary:
+    """Try again what failed, with the options of the last run, and go on with what it left. Raises what `run` raises."""
+    table = Table(existing_table(output))
+    try:
+        root, options = last_options(table)
+        with table.changing():
+            table.change("jobs", "state = 'failed'", state="waiting", attempts=0, error=None)
+    finally:
+        table.close()
+    return run(root, output, options_from(options), running, listener)
+
+
+def status(output: Path) -> BatchSummary:
+    """How the last run into a folder stands, also while it is at work. Raises BatchError if there was none."""
+    table = Table(None, copy_of=existing_table(output))
+    try:
+        plans = table.ask("SELECT plan FROM runs ORDER BY id DESC LIMIT 1")
+        return summarise(table, plans[0][0] if plans else 0)
+    finally:
+        table.close()
+
+
+class _Scheduler:
+    """Gives the files that wait to the workers, and finished files their names."""
+
+    def __init__(self, mine: Session, options: BatchOptions, running: BatchRun, listener: Listener) -> None:
+        self._session = mine
+        self._table = mine.table
+        self._options = options
+        self._running = running
+        self._listener = listener
+        self._number = mine.options
+        self._flying: dict[int, JobRow] = {}
+        """By the place of the task."""
+        self._given = 0
+        self._progress = _Progress(mine.table, mine.plan, listener)
+
+    def work(self) -> None:
+        """Until nothing waits any more."""
+        with Workers(_jobs(self._running), self._session.work, apart=True) as workers:
+            self._progress.tell("")
+            for outcome in workers.run(self._tasks()):
+                self._take(outcome)
+
+    def _tasks(self) -> Iterator[MakeTask | None]:
+        while True:
+            self._session.check_there()
+            job = self._table.claim(self._session.plan, self._session.run)
+            if job is not None:
+                self._flying[self._given] = job
+                self._given += 1
+                target = self._session.output / job.output
+                yield MakeTask(job.source, self._made(job), target, self._options, self._session.cache)
+            elif self._flying:  # one of them may have to be tried again
+                yield None
+            else:
+                return
+
+    def _take(self, outcome: Outcome) -> None:
+        self._session.check_there()
+        job = self._flying.pop(outcome.place)
+        if outcome.error is None:
+            assert isinstance(outcome.result, Made)
+            error = self._finish(job, outcome.result)
+        else:
+            error = outcome.error
+        if error is not None and any(reason in error for reason in _FULL):
+            raise BatchError(
+                f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
+                "on; what was finished is kept"
+            )
+        shutil.rmtree(self._made(job).parent, ignore_errors=True)
+        if error is not None:
+            self._fail(job, error, may_repeat=outcome.has_died)
+        told = self._table.row("id = ?", job.id)
+        assert told is not None
+        if told.state != "waiting":
+            self._progress.step(told)
+
+    def _finish(self, job: JobRow, made: Made) -> str | None:
+        """Give a file its name; why it can't have it, if it can't.
+
+        The table first: whenever the process dies, the next run can tell whether the file under that name is ours.
+        """
+        target = self._session.output / job.output
+        is_ours = job.output_hash is not None and is_unchanged(target, job)
+        with self._table.changing(durable=True):
+            self._table.update(
+                job.id,
+                state="placing",
+                key=self._options.key,
+                options=self._number,
+                versions=self._table.text(made.versions),
+                source_bytes=made.source_bytes,
+                source_mtime_ns=made.source_mtime_ns,
+                output_bytes=made.size_bytes,
+                output_mtime_ns=made.mtime_ns,
+                output_hash=made.content,
+                old_hash=job.output_hash if is_ours else None,
+                frames=made.frames,
+                video_seconds=made.video_seconds,
+                wall_seconds=made.wall_seconds,
+                notes="\n".join(made.messages),
+                finished=_now(),
+            )
+        try:
+            put(self._made(job), target, overwrite=self._running.overwrite or is_ours)
+        except MediaError as error:
+            return str(error)
+        self._table.update(job.id, state="done", old_hash=None)
+        return None
+
+    def _fail(self, job: JobRow, error: str, *, may_repeat: bool) -> None:
+        error = error.removeprefix(f"{display_name(job.source)}: ")
+        again = may_repeat and job.attempts < self._running.attempts
+        if again:
+            self._listener.note(f"again: {display_name(job.source)}: {error}")
+        self._table.update(
+            job.id,
+            state="waiting" if again else "failed",
+            error=error,
+            key=self._options.key,
+            options=self._number,
+            finished=_now(),
+            output_bytes=job.output_bytes,
+            output_mtime_ns=job.output_mtime_ns,
+            output_hash=job.output_hash,
+        )
+
+    def _made(self, job: JobRow) -> Path:
+        return self._session.work / str(job.id) / job.output.name
+
+
+class _Progress:
+    """How far the run is: by files, and the time left by their size."""
+
+    def __init__(self, table: Table, plan: int, listener: Listener) -> None:
+        self._table = table
+        self._plan = plan
+        self._listener = listener
+        self._started = time.monotonic()
+        self._bytes = self._steps = 0
+        self._ahead, self._bytes_ahead = self._waiting()
+
+    def step(self, job: JobRow) -> None:
+        """Another file is done with."""
+        self._listener.finished(job)
+        self._steps += 1
+        self._bytes += job.source_bytes
+        self.tell(display_name(job.output))
+
+    def tell(self, what: str) -> None:
+        """Say how far it is."""
+        left = max(0, self._bytes_ahead - self._bytes)
+        elapsed = time.monotonic() - self._started
+        seconds = elapsed / self._bytes * left if self._bytes else None
+        self._listener.progress(StageProgress("files", self._steps, self._ahead, 0, seconds, what))
+
+    def _waiting(self) -> tuple[int, int]:
+        asked = "SELECT COUNT(*), COALESCE(SUM(source_bytes), 0) FROM jobs WHERE plan = ? AND state = 'waiting'"
+        count, size = self._table.ask(asked, self._plan)[0]
+        return int(count), int(size)
+
+
+def _now() -> str:
+    with suppress(OverflowError, OSError):  # whatever the clock says
+        return datetime.now(UTC).isoformat(timespec="seconds")
+    return ""

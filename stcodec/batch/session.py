@@ -1,0 +1,230 @@
+"""One run at work on an output folder: its lock, its place for unfinished files, and what dead runs left behind.
+
+A run is alive as long as it holds the lock on its file; the system drops the lock of a process that dies in any way. No
+clock is asked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from stcodec.batch.options import BatchOptions
+from stcodec.batch.outputs import is_unchanged
+from stcodec.batch.table import JobRow, Table, as_bytes
+from stcodec.errors import BatchError
+from stcodec.media.paths import display_name
+from stcodec.work.cache import Cache, content_hash
+
+STATE_FOLDER = ".stcodec-batch"
+_TABLE = "jobs.sqlite"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run, and all it needs to know of its surroundings."""
+
+    output: Path
+    table: Table
+    run: int
+    plan: int
+    """The number of the run that began this set of jobs; runs that help each other share it."""
+    options: int
+    """Number of the options in the table."""
+    work: Path
+    """For unfinished files; on the output's disk."""
+    _identity: tuple[int, int]
+
+    @property
+    def cache(self) -> Cache:
+        return Cache(self.work.parents[1], self.work)
+
+    def check_there(self) -> None:
+        """Raise BatchError if the output folder has gone, or is another one now."""
+        try:
+            status = self.work.stat()
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != self._identity:
+            raise BatchError(
+                f"{display_name(self.output)}: the output folder has vanished while files were made: bring it back (is its "
+                "disk still there?), and the same command goes on"
+            )
+
+
+def state_folder(output: Path) -> Path:
+    """Where the job table of an output folder is."""
+    return output / STATE_FOLDER
+
+
+def existing_table(output: Path) -> Path:
+    """The file of an output folder's job table. Raises BatchError if there is none."""
+    path = state_folder(output) / _TABLE
+    if not path.is_file():
+        raise BatchError(f"{display_name(output)}: no batch was run into this folder: there is no {STATE_FOLDER} in it")
+    return path
+
+
+@contextmanager
+def planned(output: Path, root: Path, options: BatchOptions) -> Iterator[Session]:
+    """A session that writes nothing: the table is a copy in memory."""
+    table = Table(None, copy_of=state_folder(output) / _TABLE)
+    try:
+        _retire_dead(table, output)
+        with table.changing():
+            number = table.text(options.as_mapping())
+            run = _register(table, root, options, number)
+        yield Session(output, table, run, run, number, output, (0, 0))
+    finally:
+        table.close()
+
+
+@contextmanager
+def session(output: Path, root: Path, options: BatchOptions) -> Iterator[Session]:
+    """Begin a run. Raises BatchError if another one is at work there with other options, or the folder can't be used."""
+    folder = state_folder(output)
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        (folder / "work").mkdir(exist_ok=True)
+    except OSError as error:
+        raise BatchError(f"{display_name(output)}: can't be used as the output folder ({error.strerror})") from None
+    with (folder / "runs" / "begin.lock").open("wb") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)  # one at a time
+        table = Table(folder / _TABLE)
+        try:
+            _retire_dead(table, output)
+            run, plan, number, lock = _begin(table, folder, root, options)
+        except BaseException:
+            table.close()
+            raise
+    try:
+        work = folder / "work" / str(run)
+        try:
+            yield Session(output, table, run, plan, number, work, _made_folder(work))
+        finally:
+            _end(table, folder, run, work)
+            lock.close()
+    finally:
+        table.close()
+
+
+def _begin(table: Table, folder: Path, root: Path, options: BatchOptions) -> tuple[int, int, int, IO[bytes]]:
+    """A new run's number, that of its plan, that of its options, and its lock."""
+    with table.changing():
+        plan = _helped_plan(table, folder, root, options)
+        number = table.text(options.as_mapping())
+        run = _register(table, root, options, number, plan)
+        lock = _lock_file(folder, run).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)  # nobody else sees the run before this block ends
+        return run, plan or run, number, lock
+
+
+def _helped_plan(table: Table, folder: Path, root: Path, options: BatchOptions) -> int | None:
+    """The plan of a living run that does the same, None without one. Raises BatchError if it does other things."""
+    for run, plan, key, folder_there in table.ask("SELECT id, plan, key, root FROM runs WHERE has_ended = 0"):
+        if not _is_alive(folder, run):
+            continue
+        if key != options.key or folder_there != as_bytes(root.resolve()):
+            raise BatchError(
+                f"{display_name(folder.parent)}: another run is at work on this folder with other options: wait for it, or "
+                "give another output folder"
+            )
+        return int(plan)
+    return None
+
+
+def _register(table: Table, root: Path, options: BatchOptions, number: int, plan: int | None = None) -> int:
+    run = table.insert(
+        "runs",
+        plan=plan or 0,
+        key=options.key,
+        root=as_bytes(root.resolve()),
+        options=number,
+        process=os.getpid(),
+        host=platform.node(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    if plan is None:
+        table.change("runs", "id = ?", run, plan=run)
+    return run
+
+
+def _end(table: Table, folder: Path, run: int, work: Path) -> None:
+    """What this run still has in hand waits for the next one."""
+    shutil.rmtree(work, ignore_errors=True)
+    with suppress(BatchError):  # the folder may be gone; the next run finds out
+        _release(table, run)
+    _lock_file(folder, run).unlink(missing_ok=True)
+
+
+def _retire_dead(table: Table, output: Path) -> None:
+    """Take the jobs of runs that are no more out of their hands."""
+    folder = state_folder(output)
+    for (run,) in table.ask("SELECT id FROM runs WHERE has_ended = 0"):
+        if _is_alive(folder, run):
+            continue
+        for job in list(table.rows("state = 'placing' AND run = ?", run)):
+            _settle(table, output, job)
+        _release(table, run)
+        shutil.rmtree(folder / "work" / str(run), ignore_errors=True)
+        _lock_file(folder, run).unlink(missing_ok=True)
+
+
+def _release(table: Table, run: int) -> None:
+    with table.changing():
+        table.change("jobs", "run = ? AND state IN ('running', 'placing')", run, state="waiting")
+        table.change("runs", "id = ?", run, has_ended=1)
+
+
+def _settle(table: Table, output: Path, job: JobRow) -> None:
+    """A run died while a finished file was about to take its name: did it?"""
+    target = output / job.output
+    if is_unchanged(target, job):
+        table.update(job.id, state="done")
+    elif job.old_hash is not None and target.is_file() and content_hash(target) == job.old_hash:
+        status = target.stat()
+        table.update(
+            job.id, output_bytes=status.st_size, output_mtime_ns=status.st_mtime_ns, output_hash=job.old_hash, old_hash=None
+        )
+
+
+def _is_alive(folder: Path, run: int) -> bool:
+    try:
+        with _lock_file(folder, run).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _lock_file(folder: Path, run: int) -> Path:
+    return folder / "runs" / f"{run}.lock"
+
+
+def _made_folder(work: Path) -> tuple[int, int]:
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir()
+        status = work.stat()
+    except OSError as error:
+        raise BatchError(f"{display_name(work)}: can't be made ({error.strerror})") from None
+    return status.st_dev, status.st_ino
+
+
+def last_options(table: Table) -> tuple[Path, dict[str, object]]:
+    """The folder and the options of the last run. Raises BatchError if there was none."""
+    found = table.ask("SELECT root, text FROM runs JOIN texts ON texts.id = runs.options ORDER BY runs.id DESC LIMIT 1")
+    if not found:
+        raise BatchError("no run has begun in this folder: there is nothing to try again")
+    return Path(os.fsdecode(found[0]["root"])), json.loads(found[0]["text"])

@@ -1,0 +1,119 @@
+"""The files of a folder and of all folders in it, one at a time: videos, and what was passed over and why."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from stcodec.errors import MediaError
+from stcodec.media.paths import VIDEO_ENDINGS, display_name, local_url
+
+_TRANSPORT = frozenset({".ts", ".mts", ".m2ts"})
+"""Endings that other kinds of files have, too."""
+_SYNC_BYTE = 0x47
+
+
+@dataclass(frozen=True)
+class Found:
+    """A video, by its name."""
+
+    path: Path
+    """Begins with the folder that is walked."""
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What was passed over."""
+
+    path: Path
+    why: str
+    is_fault: bool = False
+    """Whether videos may have been missed."""
+
+
+class Walk:
+    """One walk over a folder; a file in its place stands for itself."""
+
+    def __init__(self, root: Path, include: Sequence[str], exclude: Sequence[str], avoid: Sequence[Path]) -> None:
+        """include, exclude: shell patterns, held against the path below root and against the name alone.
+
+        avoid: folders that are not walked. Raises MediaError if there is nothing at root.
+        """
+        local_url(root)
+        if not root.exists():
+            raise MediaError(f"{display_name(root)}: no such file or folder")
+        self._root = root
+        self._include, self._exclude = include, exclude
+        self._seen = {_identity(folder.stat()) for folder in avoid if folder.is_dir()}
+        """Folders that are not to be walked (again): links may lead in circles."""
+
+    def __iter__(self) -> Iterator[Found | Skipped]:
+        if not self._root.is_dir():
+            yield self._file(self._root)
+            return
+        waiting = [self._root]
+        while waiting:
+            found = yield from self._folder(waiting.pop())
+            waiting += reversed(found)
+
+    def _folder(self, folder: Path) -> Generator[Found | Skipped, None, list[Path]]:
+        """What is in one folder; returns the folders in it."""
+        deeper: list[Path] = []
+        try:
+            identity = _identity(folder.stat())
+            names = sorted(os.listdir(folder))  # noqa: PTH208 (names, not paths: a folder may hold very many)
+        except OSError as error:
+            yield Skipped(folder, f"the folder can't be read ({error.strerror})", is_fault=True)
+            return deeper
+        if identity in self._seen:
+            if folder.is_symlink():
+                yield Skipped(folder, "leads to a folder that is seen to elsewhere")
+            return deeper
+        self._seen.add(identity)
+        for name in names:
+            path = folder / name
+            if name.startswith(".") or self._matches(path, self._exclude):
+                continue
+            if path.is_dir():
+                deeper.append(path)
+            elif not self._include or self._matches(path, self._include):
+                yield self._file(path)
+        return deeper
+
+    def _file(self, path: Path) -> Found | Skipped:
+        if not self._include and path.suffix.lower() not in VIDEO_ENDINGS:
+            return Skipped(path, "not a video, by its name")
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return Skipped(path, "no regular file")
+            if path.suffix.lower() in _TRANSPORT and os.access(path, os.R_OK) and not _is_transport(path):
+                return Skipped(path, f"not a video: no {path.suffix.lower()} stream begins like that")
+        except OSError as error:
+            broken = path.is_symlink() and not path.exists()
+            why = "a link that leads nowhere" if broken else f"can't be read ({error.strerror})"
+            return Skipped(path, why, is_fault=not broken)
+        return Found(path, status.st_size, status.st_mtime_ns)
+
+    def _matches(self, path: Path, patterns: Sequence[str]) -> bool:
+        if not patterns:
+            return False
+        below = str(path.relative_to(self._root))
+        return any(fnmatchcase(below, pattern) or fnmatchcase(path.name, pattern) for pattern in patterns)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _is_transport(path: Path) -> bool:
+    """MPEG transport streams begin with a sync byte, behind four bytes of time in those of cameras."""
+    with path.open("rb") as file:
+        start = file.read(5)
+    return not start or _SYNC_BYTE in (start[0], start[-1])

@@ -1,0 +1,183 @@
+"""`stcodec batch IN OUT`, `stcodec batch status OUT`, `stcodec batch retry OUT`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stcodec.cli.options import (
+    add_attention_flags,
+    add_output_flags,
+    add_verify_flag,
+    add_video_flags,
+    encode_options,
+    say_device,
+)
+from stcodec.cli.show import size
+from stcodec.cli.stage_bar import StageBar, duration, json_stages
+from stcodec.media.paths import display_name
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from stcodec.batch import BatchOptions, BatchRun, BatchSummary, Listener
+    from stcodec.work.progress import StageProgress
+
+EXIT_SOME_FAILED, EXIT_INTERRUPTED = 3, 130
+_MOST_LINES = 20
+
+
+def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "batch",
+        help="encode all videos of a folder; goes on where it was broken off",
+        description="Encode all videos of a folder and of the folders in it. What is finished is not made again, however "
+        "the run before ended. `batch status OUT` tells how a run stands; `batch retry OUT` tries again what failed, with "
+        "the options of the last run. (A folder of that name is written ./status.)",
+        allow_abbrev=False,
+    )
+    command.add_argument("source", metavar="IN", help="folder (or one file); or the word status or retry")
+    command.add_argument("output", metavar="OUT", help="folder; its tree becomes that of IN")
+    files = command.add_argument_group("which files, and their names")
+    files.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only such files: '*.mov', 'a/*'")
+    files.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave files or folders out")
+    files.add_argument("--template", metavar="NAME", help="names of outputs: '{stem}-{encoder}.{ext}'; default {stem}.{ext}")
+    add_video_flags(command)
+    add_attention_flags(command)
+    running = command.add_argument_group("the run")
+    running.add_argument("--jobs", type=int, metavar="N", help="files side by side; default: one for every four cores")
+    running.add_argument(
+        "--attempts", type=int, default=2, metavar="N", help="tries of a file whose process dies (%(default)s)"
+    )
+    running.add_argument("--report", metavar="FILE.html", help="also write the summary as a page")
+    running.add_argument("--dry-run", action="store_true", help="say what would be done and about how long, write nothing")
+    add_output_flags(command)
+    add_verify_flag(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status: 3 if some files failed."""
+    from stcodec import batch
+
+    output = Path(arguments.output)
+    running = batch.BatchRun(arguments.jobs, arguments.overwrite, arguments.attempts)
+    if arguments.source == "status":
+        return _show(batch.status(output), arguments)
+    if arguments.source == "retry":
+        return _watched(arguments, lambda listener: batch.retry(output, running, listener))
+    say_device(arguments.device)
+    if arguments.dry_run:
+        return _dry_run(arguments, running)
+    options = _options(arguments)
+    return _watched(arguments, lambda listener: batch.run(Path(arguments.source), output, options, running, listener))
+
+
+def _watched(arguments: argparse.Namespace, do: Callable[[Listener], BatchSummary]) -> int:
+    try:
+        with StageBar(enabled=not (arguments.quiet or arguments.json)) as bar:
+            summary = do(_listener(arguments, bar))
+    except KeyboardInterrupt:
+        print("stcodec: interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return _show(summary, arguments)
+
+
+def _dry_run(arguments: argparse.Namespace, running: BatchRun) -> int:
+    from stcodec import batch
+
+    class Lister(batch.Listener):
+        def note(self, text: str) -> None:
+            if not arguments.quiet:
+                print(text, file=sys.stderr)
+
+        def finished(self, job: batch.JobRow) -> None:
+            if arguments.json:
+                print(json.dumps({"event": "planned", **job.as_mapping()}))
+            else:
+                print(f"{display_name(job.source)} -> {display_name(job.output)}")
+
+    source, output = Path(arguments.source), Path(arguments.output)
+    summary, estimate = batch.plan(source, output, _options(arguments), running, Lister())
+    if arguments.json:
+        print(json.dumps({"event": "estimate", **dataclasses.asdict(estimate)}))
+        return _show(summary, arguments)
+    status = _show(summary, arguments)
+    if not arguments.quiet and estimate.seconds is not None and estimate.bytes_after is not None:
+        print(
+            f"to be made: {estimate.files} files of {size(estimate.bytes_before)}; about {duration(estimate.seconds)} with "
+            f"{estimate.jobs} jobs, about {size(estimate.bytes_after)} after ({estimate.basis})"
+        )
+    return status
+
+
+def _options(arguments: argparse.Namespace) -> BatchOptions:
+    from stcodec.batch import BatchOptions
+
+    return BatchOptions(
+        encode=encode_options(arguments),
+        template=arguments.template,
+        include=tuple(arguments.include),
+        exclude=tuple(arguments.exclude),
+        keep_partial=arguments.keep_partial,
+        verify=arguments.verify,
+    )
+
+
+def _listener(arguments: argparse.Namespace, bar: StageBar) -> Listener:
+    from stcodec import batch
+
+    class Watcher(batch.Listener):
+        def note(self, text: str) -> None:
+            if not arguments.quiet:
+                print(text, file=sys.stderr)
+
+        def progress(self, progress: StageProgress) -> None:
+            json_stages(progress) if arguments.json else bar.show(progress)
+
+        def finished(self, job: batch.JobRow) -> None:
+            if arguments.json:
+                print(json.dumps({"event": "file", **job.as_mapping()}), flush=True)
+            elif job.error is not None and not arguments.quiet:
+                print(f"failed: {display_name(job.source)}: {job.error}", file=sys.stderr)
+
+    return Watcher()
+
+
+def _show(summary: BatchSummary, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print(json.dumps({"event": "summary", **summary.as_mapping()}), flush=True)
+    elif not arguments.quiet:
+        print(_text(summary))
+    return EXIT_SOME_FAILED if summary.failed else 0
+
+
+def _text(summary: BatchSummary) -> str:
+    counts = {
+        "done": summary.done,
+        "failed": summary.failed,
+        "waiting": summary.waiting,
+        "being made": summary.running,
+    }
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count or word == "done")
+    lines = [f"{summary.files} videos: {said}; {summary.skipped} other files passed over"]
+    if summary.saving_percent is not None:
+        word = "smaller" if summary.saving_percent >= 0 else "LARGER"
+        lines.append(
+            f"{summary.video_hours:.2f} hours of video, {size(summary.bytes_before)} before, {size(summary.bytes_after)} "
+            f"after: {abs(summary.saving_percent):.1f} % {word}"
+        )
+    if summary.with_other_options:
+        lines.append(f"{summary.with_other_options} were made before with other options and are kept; -y makes them again")
+    lines += [f"failed: {one.source}: {one.error}" for one in summary.failures[:_MOST_LINES]]
+    if len(summary.failures) > _MOST_LINES:
+        lines.append(f"failed: {len(summary.failures) - _MOST_LINES} more; --json or --report has them all")
+    if summary.failed:
+        lines.append("`stcodec batch retry OUT` tries again what failed")
+    return "\n".join(lines)
