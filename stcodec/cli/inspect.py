@@ -82,7 +82,7 @@ def _show(report: InspectReport) -> None:
     several = len(report.subjects) > 1
     for subject in report.subjects:
         source = f"{subject.attention}\t" if several else ""
-        for one in (*subject.findings, *subject.ranked):
+        for one in (*subject.ranked, *subject.findings):
             print(f"{source}{one.start_seconds:.2f}-{one.end_seconds:.2f} s\t{titles[one.fault]}\t{one.text}")
     found = ", ".join(f"{len(one.findings)} findings with {one.attention}" for one in report.subjects)
     summary = f"{report.instants} maps of {report.frames} frames in {report.shots} shots: {found}"

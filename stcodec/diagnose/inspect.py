@@ -13,6 +13,7 @@ from stcodec.attention import source_files
 from stcodec.attention.center import map_shape
 from stcodec.attention.gaze import GazeSource
 from stcodec.diagnose.details import DetailFile
+from stcodec.diagnose.encoded import MOVED, Encoded, find_moved, look_at_encode, open_encode
 from stcodec.diagnose.faults import FAULTS, Fault, Finding, find_faults
 from stcodec.diagnose.film import write_film
 from stcodec.diagnose.gaze import GAZE, score_gaze
@@ -22,6 +23,7 @@ from stcodec.diagnose.options import InspectOptions
 from stcodec.diagnose.results import InspectReport, subject_report
 from stcodec.diagnose.show import write_page
 from stcodec.diagnose.sources import has_details, open_inspected
+from stcodec.diagnose.versus import DIFFERENCE, find_differences
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import check_output, work_folder
 from stcodec.media.paths import check_input, display_name
@@ -51,6 +53,7 @@ class Inspection:
     subjects: list[Subject]
     faults: list[Fault]
     """What findings may be of."""
+    encoded: Encoded | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -67,11 +70,19 @@ def inspect(
         info = reader.info
     if gaze is not None:
         gaze.open(info)
+    if options.encode is not None:
+        open_encode(options.encode, info)
     meter = Meter(progress, info)
     with work_folder() as folder, ExitStack() as files:
         inspection = Inspection(
             path, info, options, _attend_all(path, texts, options, info, folder, files, meter), [*FAULTS]
         )
+        if options.encode is not None:
+            _look_at_encode(inspection, options.encode, folder, files, meter)
+        if len(inspection.subjects) == 2:
+            first, second = inspection.subjects
+            inspection.faults.append(DIFFERENCE)
+            first.ranked += find_differences(first.attended, second.attended)
         if gaze is not None:
             inspection.faults.append(GAZE)
             for subject in inspection.subjects:
@@ -109,6 +120,19 @@ def _attend_all(
             attended.series.add("temporal_percent", np.array(inner.temporal_percent, np.float32))
         subjects.append(Subject(text, attended, find_faults(attended.series, maps.__getitem__), details=inner))
     return subjects
+
+
+def _look_at_encode(inspection: Inspection, path: Path, folder: Path, files: ExitStack, meter: Meter) -> None:
+    subject = inspection.subjects[0]
+    source = open_inspected(subject.text, inspection.options.smoothing_seconds)
+    maps, qp = (files.enter_context(GridFile(folder / name)) for name in ("encode-maps", "encode-qp"))
+    inspection.encoded = look_at_encode(path, source, source.spec.merge(LEAST_RATE), subject.attended, maps, qp, meter)
+    inspection.faults.append(MOVED)
+    subject.findings += find_moved(subject.attended, inspection.encoded)
+    if not np.isfinite(subject.attended.series["qp_follows"]).any():
+        inspection.notes.append(f"{display_name(path)}: its decoder tells no QP of blocks (H.264 and VP9 do)")
+    if not source.spec.thumbnail_side_px and not source.spec.motion_vectors:
+        inspection.notes.append(f"{subject.text} does not look at pictures: on the encode its maps are the same")
 
 
 def _check_outputs(path: Path, options: InspectOptions) -> list[Path]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +21,9 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.shots import mark_shots
 from stcodec.pipeline.progress import Meter
 from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 LEAST_RATE = ClipSpec(maps_per_second=5.0, thumbnail_side_px=THUMBNAIL_SIDE_PX)
 """What the measures themselves need to see, whatever the source needs."""
@@ -36,10 +41,21 @@ class Attended:
     frames: int = 0
 
 
+ShotMarker = Callable[["Iterable[VideoFrame]", VideoInfo], "Iterator[tuple[VideoFrame, bool]]"]
+
+
 def attend(
-    path: Path, source: AttentionSource, spec: ClipSpec, maps: GridFile, meter: Meter, keep_partial: bool
+    path: Path,
+    source: AttentionSource,
+    spec: ClipSpec,
+    maps: GridFile,
+    meter: Meter,
+    keep_partial: bool,
+    mark: ShotMarker = mark_shots,
 ) -> Attended:
     """Run a source over a video and measure its maps. spec: at least the source's and `LEAST_RATE`.
+
+    mark: says of each frame whether it begins a shot.
 
     Memory grows by some hundred bytes an instant; the maps go to the file. Raises MediaError and AttentionError.
     """
@@ -47,7 +63,7 @@ def attend(
         run = _Run(source, reader.info, maps)
         maker = ClipMaker(reader.info, spec)
         session = source.open(reader.info)
-        for frame, starts in mark_shots(reader.frames(), reader.info):
+        for frame, starts in mark(reader.frames(), reader.info):
             meter.frame(frame.time, 0)
             clip = maker.push(frame, starts)
             if clip is not None:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stcodec.diagnose.encoded import MOVED, Encoded, shift_of
+from stcodec.diagnose.faults import Fault
+from stcodec.diagnose.gaze import GAZE
+from stcodec.diagnose.measure import Attended
 from stcodec.diagnose.offsets import OFFSET_LIMIT, offsets_of
 from stcodec.diagnose.peaks import PeakTrails
 from stcodec.diagnose.report import write_report
@@ -21,7 +25,8 @@ from stcodec.diagnose.report.view import (
     tokens_view,
     trails_view,
 )
-from stcodec.diagnose.stills import chosen_instants, make_stills
+from stcodec.diagnose.stills import MOST_STILLS, chosen_instants, make_stills
+from stcodec.diagnose.versus import DIFFERENCE
 from stcodec.media.paths import display_name
 from stcodec.offline_page import finite
 from stcodec.pipeline.progress import Meter
@@ -29,10 +34,10 @@ from stcodec.pipeline.progress import Meter
 if TYPE_CHECKING:
     from stcodec.diagnose.inspect import Inspection, Subject
 
+_SCORED = {MOVED.name: "moved_percent", DIFFERENCE.name: "differs_percent", GAZE.name: "nss"}
+"""The measures that further faults go by."""
 _EXTRA_LANES = (
-    ("moved_percent", "Attention moved by the encode", "% of the map's mass"),
-    ("differs_percent", "Difference between the sources", "% of the map's mass"),
-    ("nss", "Gaze: NSS", ""),
+    ("qp_follows", "QP in the encode follows the map", "correlation with the offsets"),
     ("temporal_percent", "Share of the temporal branch", "%"),
     ("camera_speed", "Camera", "frame widths a second"),
     ("moving_percent", "Content that moves", "% of the frame"),
@@ -43,7 +48,8 @@ def write_page(inspection: Inspection, target: Path, folder: Path, meter: Meter)
     """Write the page of an inspection. folder: for pictures on the way. Raises MediaError."""
     first = inspection.subjects[0].attended
     found = [one.worst_seconds for subject in inspection.subjects for one in (*subject.ranked, *subject.findings)]
-    chosen = chosen_instants(first.series.seconds, found)
+    encoded = inspection.encoded
+    chosen = chosen_instants(first.series.seconds, found, MOST_STILLS if encoded is None else MOST_STILLS // 2)
     seconds = [float(first.series.seconds[index]) for index in chosen]
     meter.enter("pictures")
     pictures = make_stills(inspection.path, seconds, folder, meter, inspection.options.keep_partial)
@@ -54,6 +60,12 @@ def write_page(inspection: Inspection, target: Path, folder: Path, meter: Meter)
         "layers": [layer_block(layer) for layer in layers],
         "stills": pictures,
     }
+    if encoded is not None:
+        shift = encoded.start_seconds - inspection.video.start_seconds
+        meter.enter("pictures of the encode")
+        there = [one + shift for one in seconds]
+        blocks["encoded-stills"] = make_stills(encoded.path, there, folder, meter, inspection.options.keep_partial)
+        blocks["layers"] += [layer_block(layer) for layer in encoded_layers(first, encoded, chosen)]
     name = display_name(inspection.path.name)
     write_report(f"Attention over {name}", blocks, target)
 
@@ -72,17 +84,17 @@ def _data(inspection: Inspection, chosen: list[int], seconds: list[float]) -> di
         "stills": [round(one, 3) for one in seconds],
         "faults": [fault_view(one) for one in inspection.faults],
         "seconds": lane_seconds(first.series),
-        "subjects": [_subject(one, chosen, seconds) for one in inspection.subjects],
+        "subjects": [_subject(one, inspection.faults, chosen, seconds) for one in inspection.subjects],
         "notes": inspection.notes,
     }
 
 
-def _subject(subject: Subject, chosen: list[int], seconds: list[float]) -> dict[str, Any]:
+def _subject(subject: Subject, faults: list[Fault], chosen: list[int], seconds: list[float]) -> dict[str, Any]:
     return {
         "attention": subject.text,
         "findings": [finding_view(one, seconds) for one in subject.findings],
         "ranked": [finding_view(one, seconds) for one in subject.ranked],
-        "lanes": lanes(subject.attended.series, _EXTRA_LANES),
+        "lanes": lanes(subject.attended.series, faults, _SCORED, _EXTRA_LANES),
         "trails": _trails(subject, set(chosen)),
         "tokens": _tokens(subject, chosen, seconds),
     }
@@ -121,4 +133,20 @@ def subject_layers(inspection: Inspection, number: int, chosen: list[int]) -> li
     offsets = [offsets_of(one, inspection.video) for one in maps]
     label = "QP offsets (default policy)"
     found.append(Layer("offsets", label, offsets, -OFFSET_LIMIT, OFFSET_LIMIT, "QP", signed=True, subject=number))
+    return found
+
+
+def encoded_layers(original: Attended, encoded: Encoded, chosen: list[int]) -> list[Layer]:
+    """What can be laid over the stills of the encode."""
+    maps = [encoded.maps[encoded.match[one]] if encoded.match[one] >= 0 else original.maps[one] * np.nan for one in chosen]
+    shifts = [shift_of(original, encoded, one) for one in chosen]
+    limit = max(1e-4, float(np.percentile(np.abs(shifts), 99.5)))
+    found = [
+        Layer("encode-map", "Attention on the encode", maps, 0, 1, on_encode=True),
+        Layer("moved", "Where attention moved: from blue to orange", shifts, -limit, limit, signed=True, on_encode=True),
+    ]
+    qp = [encoded.qp[one] for one in chosen]
+    if any(np.isfinite(one).all() for one in qp):
+        label = "QP in the encode, less the frame's mean"
+        found.append(Layer("qp", label, qp, -OFFSET_LIMIT, OFFSET_LIMIT, "QP", signed=True, on_encode=True))
     return found

@@ -22,7 +22,7 @@ _MOST_BYTES = 24_000
 _QUALITIES = (62, 40, 20)
 
 
-def chosen_instants(seconds: TimeArray, found_seconds: Sequence[float], most: int = MOST_STILLS) -> list[int]:
+def chosen_instants(seconds: TimeArray, found_seconds: Sequence[float], most: int) -> list[int]:
     """Indices of the instants that are shown, in order: those nearest to what was found, and others evenly spread."""
     found = {int(np.abs(seconds - one).argmin()) for one in list(found_seconds)[:_MOST_FOUND]}
     spread = np.linspace(0, len(seconds) - 1, min(most - len(found), len(seconds))).round()

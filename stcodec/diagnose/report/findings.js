@@ -25,7 +25,7 @@ function stepFinding(step) {
 }
 
 function findingRow({ one, index }) {
-  const who = DATA.subjects.length > 1 ? ` (${"AB"[one.subject]})` : "";
+  const who = DATA.subjects.length > 1 && one.fault !== "difference" ? ` (${"AB"[one.subject]})` : "";
   const ends = one.end_seconds - one.start_seconds > 0.05 ? ` – ${clock(one.end_seconds)}` : "";
   return h("li", {}, h("button", { type: "button", "data-finding": index, onclick: () => openFinding(index) },
     h("span", { class: "when" }, clock(one.start_seconds) + ends),

@@ -21,15 +21,21 @@ function layerOf(subject) {
   return own.find((layer) => layer.name === chosen.layer) || own[0];
 }
 
-/** [caption, subject, style, stills] of each canvas that is shown. */
+/** [caption, subject, style, stills, layer (the chosen one if left out)] of each canvas that is shown. */
 function panels() {
   if (DATA.subjects.length > 1) {
     return DATA.subjects.map((subject, number) => [`${"AB"[number]}: ${subject.attention}`, number, chosen.style, STILLS]);
   }
-  const stills = ENCODED_STILLS && layerOf(0).on_encode ? ENCODED_STILLS : STILLS;
+  const stills = layerOf(0).on_encode ? ENCODED_STILLS : STILLS;
   if (chosen.style !== "side") return [[null, 0, chosen.style, stills]];
+  if (ENCODED_STILLS && chosen.layer === "map") {
+    return [
+      ["Original", 0, "overlay", STILLS],
+      ["Encode", 0, "overlay", ENCODED_STILLS, LAYERS.find((layer) => layer.name === "encode-map")],
+    ];
+  }
   return [
-    ["The frame", 0, "plain", STILLS],
+    [stills === STILLS ? "The frame" : "The encode", 0, "plain", stills],
     [layerOf(0).label, 0, "overlay", stills],
   ];
 }
@@ -106,9 +112,8 @@ function drawPlace(context, subject) {
   }
 }
 
-function drawPanel(canvas, [, subject, style, stills]) {
+function drawPanel(canvas, [, subject, style, stills, layer = layerOf(subject)]) {
   const context = canvas.getContext("2d");
-  const layer = layerOf(subject);
   const cells = cellsOf(layer, chosen.still);
   const image = picture(stills, chosen.still);
   context.fillStyle = "#000";

@@ -60,7 +60,7 @@ function laneRow(lane, subject) {
     thresholdLine(lane),
     svg("path", { class: "score", d: scorePath(lane) }),
     svg("line", { class: "cursor", x1: 0, x2: 0, y1: 0, y2: ROW_HEIGHT }));
-  const label = DATA.subjects.length > 1 ? `${"AB"[subject]}: ${lane.title}` : lane.title;
+  const label = DATA.subjects.length > 1 && lane.name !== "difference" ? `${"AB"[subject]}: ${lane.title}` : lane.title;
   return h("div", { class: found.length ? "lane found" : "lane", "data-lane": lane.name, title: lane.unit },
     h("span", { class: "name" }, label), row);
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ class Layer:
     """True: blue to orange, with none in the middle."""
     subject: int = 0
     """The source that it belongs to."""
+    on_encode: bool = False
+    """True: it is laid over the encode's frames."""
 
 
 def layer_block(layer: Layer) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def layer_block(layer: Layer) -> dict[str, Any]:
         "unit": layer.unit,
         "signed": layer.signed,
         "subject": layer.subject,
+        "on_encode": layer.on_encode,
         "bytes": base64.b64encode(b"".join(_bytes(grid, layer.low, layer.high) for grid in layer.grids)).decode(),
     }
 
@@ -77,13 +80,19 @@ def finding_view(finding: Finding, instants: Sequence[float]) -> dict[str, Any]:
     return finite({**asdict(finding), "place": place, "still": still})  # type: ignore[no-any-return]
 
 
-def lanes(series: Series, extra: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
-    """The rows of the timeline: the score of each fault, and other measures. extra: (measure, title, unit)."""
-    scores = fault_scores(series)
-    found = []
-    for fault in FAULTS:
-        values = scores.get(fault.name)
-        found.append(_lane(fault.name, fault.title, fault.unit, values, fault.threshold))
+def lanes(
+    series: Series, faults: Sequence[Fault], scored: Mapping[str, str], extra: Iterable[tuple[str, str, str]]
+) -> list[dict[str, Any]]:
+    """The rows of the timeline: the score of each fault, and other measures.
+
+    scored: the measures that some faults go by; extra: (measure, title, unit).
+    """
+    scores = fault_scores(series) | {name: series[measure] for name, measure in scored.items() if measure in series}
+    found = [
+        _lane(fault.name, fault.title, fault.unit, scores.get(fault.name), fault.threshold)
+        for fault in faults
+        if fault.name in scores or fault in FAULTS
+    ]
     found += [_lane(name, title, unit, series[name], None) for name, title, unit in extra if name in series]
     return found
 
