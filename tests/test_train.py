@@ -16,13 +16,14 @@ import torch
 from skimage import data
 from skimage.io import imsave
 
+from stcodec.attention.center import center_density
 from stcodec.attention.neural import NeuralSource
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.errors import MediaError
 from stcodec.media.clips import read_clip
 from stcodec.model.config import Calibration, NetworkConfig
 from stcodec.model.network import AttentionNet, log_density
-from stcodec.model.weights import save_weights
+from stcodec.model.weights import load_stem, save_weights
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.train.__main__ import main
 from stcodec.train.config import StageConfig, TrainConfig
@@ -33,9 +34,9 @@ from stcodec.train.recipe import Trainer, read_material
 from stcodec.train.recordings import SPEC, Recording, read_recordings
 from stcodec.train.runs import seen
 from stcodec.train.sequence import run_logits
-from stcodec.train.stages import train_images, train_runs
+from stcodec.train.stages import CENTER_POWER, train_images, train_runs
 from stcodec.train.synthetic import synthetic_run
-from stcodec.train.views import SeenViews, Views, all_features, read_views
+from stcodec.train.views import Views, read_views
 
 HEADER = "observer,start_ms,duration_ms,x_px,y_px\n"
 TINY = TrainConfig(
@@ -197,8 +198,9 @@ def test_it_learns(views: Views, recording: Recording) -> None:
             return float(gaze_loss(logits[run.scored], run.density[run.scored], 0.5))
 
     before, steps = loss(), []
-    pictures = SeenViews(all_features(net.stem, views.low), views)
-    train_runs(net, "video", [(run,)], pictures, config, lambda stage, step, loss: steps.append((stage, step)))
+    train_runs(
+        net, "video", [(run,)], views.through(net.stem), config, lambda stage, step, loss: steps.append((stage, step))
+    )
     assert steps == [("video", step) for step in range(1, 9)]
     assert loss() < 0.9 * before
 
@@ -210,7 +212,20 @@ def test_images_leave_the_early_blocks_alone(views: Views) -> None:
     was = early.detach().clone(), later.detach().clone()
     train_images(net, views, TINY, nothing)
     assert torch.equal(early, was[0]) and not torch.equal(later, was[1])
-    assert torch.allclose(net.prior[-1], net.prior[:-1].mean(0))
+    center = torch.from_numpy(np.log(center_density(6, 10)))
+    torch.testing.assert_close(net.prior[-1, 0], net.prior[:-1, 0].mean(0) + CENTER_POWER * center)
+
+
+def test_a_stem_that_gaze_has_trained_stays_as_it_is(views: Views, tmp_path: Path) -> None:
+    net = fresh()
+    path = tmp_path / "weights.safetensors"
+    save_weights(net, path, WeightsInfo(NetworkConfig(), Calibration()))
+    other = AttentionNet()
+    assert load_stem(other.stem, path)
+    was = {key: value.clone() for key, value in other.stem.state_dict().items()}
+    assert torch.allclose(was["first.conv.weight"], net.stem.first.conv.weight, atol=1e-3)
+    train_images(other, views, TINY.with_trained_stem(), nothing)
+    assert all(torch.equal(value, was[key]) for key, value in other.stem.state_dict().items())
 
 
 def test_broken_off_and_gone_on(views: Views, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +250,7 @@ def test_broken_off_and_gone_on(views: Views, tmp_path: Path, monkeypatch: pytes
 
 def test_the_same_step_draws_the_same_batch(views: Views) -> None:
     first, second = (views.sample(3, np.random.default_rng((0, 0, 7))) for _ in range(2))
-    assert torch.equal(first.low, second.low) and torch.equal(first.density, second.density)
+    assert torch.equal(first.taps[0], second.taps[0]) and torch.equal(first.density, second.density)
 
 
 # --- synthetic video ------------------------------------------------------------------------------------------------

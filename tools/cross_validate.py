@@ -69,8 +69,7 @@ def held_out(study: Study, name: str, seed: int, work: Path) -> Foretold:
     path = work / f"{name.replace(' ', '-')}-{seed}.npz"
     if not path.exists():
         clips = study.material(name).clips
-        nets = [study.network(name, seed, fold) for fold in range(len(FOLDS))]
-        pairs = zip(nets, FOLDS, strict=True)
+        pairs = zip(study.networks(name, seed), FOLDS, strict=True)
         maps: dict[str, Any] = {clip: foretold(net, clips[clip][0]) for net, fold in pairs for clip in fold}
         np.savez(path, **maps)
     with np.load(path) as stored:
@@ -158,8 +157,7 @@ def table(found: Mapping[str, list[dict[str, Any]]], clips: list[GazeClip]) -> d
 def write_maps(study: Study, seed: int, calibration: Calibration, clips: list[GazeClip], folder: Path) -> None:
     """The maps of the source itself, with the weights of the fold that a clip was held out of."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, fold in enumerate(FOLDS):
-        net = study.network("full", seed, number)
+    for number, (net, fold) in enumerate(zip(study.networks("full", seed), FOLDS, strict=True)):
         weights = folder / f"fold-{number}.safetensors"
         save_weights(net, weights, WeightsInfo(net.config, calibration, {"left out": " ".join(fold)}))
         source = NeuralSource(NeuralOptions(device="torch"), weights)
@@ -174,7 +172,8 @@ def write_maps(study: Study, seed: int, calibration: Calibration, clips: list[Ga
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, required=True, help="folder with image-gaze, object-masks and video-gaze")
-    parser.add_argument("--stem", type=Path, required=True, help="ImageNet weights of EfficientNet-Lite0 (.pth)")
+    parser.add_argument("--stem", type=Path, required=True, help="as for python -m stcodec.train")
+    parser.add_argument("--imagenet", type=Path, help="a stem that has seen no gaze, for the variant without pictures")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is computed once")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
@@ -184,7 +183,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     clips = read_clips(given.data / "video-gaze", "all")
-    study = Study(given.data, given.stem, given.work)
+    study = Study(given.data, given.stem, given.imagenet, given.work)
     names = ["full", *(name for name in given.variants if name != "full")]
     maps = {name: [held_out(study, name, seed, given.work) for seed in given.seeds] for name in names}
     calibration = fitted(study, maps["full"], clips)

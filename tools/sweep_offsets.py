@@ -25,7 +25,7 @@ import stcodec.evaluate as ev
 from stcodec.evaluate.options import parse_arms, parse_crfs
 from stcodec.options import EncodeOptions, OffsetPolicy
 
-DEFAULT = OffsetPolicy()
+DEFAULT = OffsetPolicy(strength=1.0, floor=0.5, min_delta_qp=-12.0, max_delta_qp=12.0)
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,19 @@ class Setting:
 def settings() -> Iterator[Setting]:
     """All that is tried."""
     yield Setting("default", DEFAULT, {})
-    for strength, floor in ((0.4, 0.15), (0.8, 0.15), (1.0, 0.15), (0.6, 0.05), (0.6, 0.3), (1.0, 0.3), (1.0, 0.5)):
+    for strength, floor in (
+        (0.4, 0.15),
+        (0.6, 0.15),
+        (0.8, 0.3),
+        (1.0, 0.3),
+        (1.0, 0.4),
+        (1.0, 0.5),
+        (1.0, 0.6),
+        (1.0, 0.7),
+        (1.2, 0.6),
+    ):
         yield Setting(f"strength {strength}, floor {floor}", replace(DEFAULT, strength=strength, floor=floor), {})
-    for low, high in ((-12.0, 12.0), (-8.0, 6.0), (-5.0, 10.0)):
+    for low, high in ((-8.0, 10.0), (-12.0, 12.0), (-12.0, 6.0), (-6.0, 12.0)):
         yield Setting(f"clip {low:g} to {high:g}", replace(DEFAULT, min_delta_qp=low, max_delta_qp=high), {})
     yield Setting("anchor mean", replace(DEFAULT, anchor="mean"), {})
     for seconds in (0.0, 0.5, 1.0, 2.0):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +16,11 @@ from stcodec.attention import motion_energy
 from stcodec.attention.global_motion import GlobalMotion
 from stcodec.model.config import NetworkConfig
 from stcodec.model.network import AttentionNet
-from stcodec.model.stem import load_imagenet
+from stcodec.model.weights import load_stem
 from stcodec.train.config import TrainConfig
 from stcodec.train.recipe import Material, Trainer, read_material
 from stcodec.train.runs import Run
+from stcodec.train.stages import expect_video
 from stcodec.types import FloatArray
 
 FOLDS = (
@@ -78,41 +79,57 @@ VARIANTS = {
 class Study:
     """Trains what is not in the folder yet."""
 
-    def __init__(self, data: Path, stem: Path, folder: Path) -> None:
-        """data: the folder with image-gaze, object-masks and video-gaze; stem: ImageNet weights of EfficientNet-Lite0."""
-        self._data, self._stem, self._folder = data, stem, folder
-        self._wholes: dict[bool, Material] = {}
+    def __init__(self, data: Path, stem: Path, imagenet: Path | None, folder: Path) -> None:
+        """data: the folder with image-gaze, object-masks and video-gaze; stem: as for `python -m stcodec.train`.
+
+        imagenet: a stem that has seen no gaze, for the variants without pictures.
+        """
+        self._data, self._stem, self._imagenet, self._folder = data, stem, imagenet, folder
+        self._wholes: dict[str, Material] = {}
 
     def material(self, name: str) -> Material:
         """What a variant is shown."""
-        camera = VARIANTS[name].camera
-        if camera not in self._wholes:
-            path = self._folder / f"material-{'still' if camera else 'raw'}.pt"
+        variant = VARIANTS[name]
+        kind = ("camera" if variant.camera else "raw") + ("" if variant.pictures else "-imagenet")
+        if kind not in self._wholes:
+            path = self._folder / f"material-{kind}.pt"
             if not path.exists():
-                torch.save(self._read(camera), path)
-            self._wholes[camera] = torch.load(path, weights_only=False)  # this script's own
-        return VARIANTS[name].material(self._wholes[camera])
+                torch.save(self._read(variant), path)
+            self._wholes[kind] = torch.load(path, weights_only=False)  # this script's own
+        return variant.material(self._wholes[kind])
 
-    def network(self, name: str, seed: int, fold: int) -> AttentionNet:
-        """A variant that was not trained on a fold."""
+    def networks(self, name: str, seed: int) -> list[AttentionNet]:
+        """A variant by fold: each was not trained on its own."""
         variant, material = VARIANTS[name], self.material(name)
+        torch.manual_seed(seed)
         net = AttentionNet(variant.network)
-        trainer = Trainer(net, material, variant.config(seed), _teller(name, seed))
+        config = variant.config(seed)
+        if load_stem(net.stem, self._stem_of(variant)):
+            config = config.with_trained_stem()
+        trainer = Trainer(net, material, config, _teller(name, seed))
+        if variant.pictures:
+            self._kept(f"pictures-{seed}", net, trainer.learn_pictures)
+        else:
+            expect_video(net)
+        self._kept(f"{name}-{seed}", net, trainer.learn_motion)
+        found = []
+        for number, fold in enumerate(FOLDS):
+            tuned = AttentionNet(variant.network)
 
-        def pretrain() -> None:
-            torch.manual_seed(seed)
-            net.load_state_dict(AttentionNet(variant.network).state_dict())
-            load_imagenet(net.stem, self._stem)
-            if variant.pictures:
-                self._kept(f"pictures-{seed}", net, trainer.learn_pictures)
-            trainer.learn_motion()
+            def tune(tuned: AttentionNet = tuned, fold: Sequence[str] = fold) -> None:
+                names = [clip for clip in material.clips if clip not in fold]
+                tuned.load_state_dict(trainer.tune(names).state_dict())
 
-        def tune() -> None:
-            net.load_state_dict(trainer.tune([clip for clip in material.clips if clip not in FOLDS[fold]]).state_dict())
+            self._kept(f"{name}-{seed}-{number}", tuned, tune)
+            found.append(tuned.eval())
+        return found
 
-        self._kept(f"{name}-{seed}", net, pretrain)
-        self._kept(f"{name}-{seed}-{fold}", net, tune)
-        return net.eval()
+    def _stem_of(self, variant: Variant) -> Path:
+        if variant.pictures:
+            return self._stem
+        if self._imagenet is None:
+            raise SystemExit("a variant without pictures needs --imagenet: a stem that has seen no gaze")
+        return self._imagenet
 
     def _kept(self, name: str, net: AttentionNet, make: Callable[[], None]) -> None:
         """Fill a network from a file of the folder, or make it so and write the file."""
@@ -123,14 +140,15 @@ class Study:
             make()
             torch.save(net.state_dict(), path)
 
-    def _read(self, camera: bool) -> Material:
+    def _read(self, variant: Variant) -> Material:
         stem = AttentionNet().stem
-        load_imagenet(stem, self._stem)
+        load_stem(stem, self._stem_of(variant))
+        config = TrainConfig() if variant.pictures else replace(TrainConfig(), views=1, synthetic_runs=0)
+        folders = [self._data / name for name in ("image-gaze", "object-masks", "video-gaze")]
         with ExitStack() as stack:
-            if not camera:
+            if not variant.camera:
                 stack.enter_context(patch.object(motion_energy, "fit_global_motion", _tripod))
-            folders = [self._data / name for name in ("image-gaze", "object-masks", "video-gaze")]
-            return read_material(folders[0], folders[1], folders[2], stem, TrainConfig())
+            return read_material(folders[0], folders[1], folders[2], stem, config)
 
 
 def _ungated(run: Run) -> Run:

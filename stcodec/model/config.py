@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 STRIDE = 8
@@ -19,6 +20,10 @@ PRIOR_SHAPE = (6, 10)
 MOTION_CHANNELS = 4
 """Motion energy now; its memory; log2 of the motion source's density over its prior; change of the picture. Each is about
 within [-4, 4]; all are taken after the camera's own motion is removed."""
+DENSITY_CHANNEL = 2
+"""The motion channel that says how much denser gaze is than the centre prior, as the motion source has it."""
+DENSITY_CHANNEL_UNIT = 2 * math.log(2)
+"""What one of that channel is as a natural logarithm: it holds half of log2."""
 HALF_OPEN = 0.1
 """Gate score at which a token takes half of its update."""
 LEAST_OPENNESS = 0.01

@@ -9,6 +9,7 @@ import safetensors.torch
 import torch
 
 from stcodec.model.network import AttentionNet
+from stcodec.model.stem import Stem, load_imagenet
 from stcodec.model.weights_file import WEIGHTS_PATH, WeightsInfo, checked, damaged, digest, missing
 
 
@@ -47,6 +48,18 @@ def load_weights(path: Path = WEIGHTS_PATH) -> tuple[AttentionNet, WeightsInfo]:
             path.name, f"the weights don't fit the network ({', '.join(lacking + left_out.unexpected_keys)[:200]})"
         )
     return net.eval(), info
+
+
+def load_stem(stem: Stem, path: Path) -> bool:
+    """Fill a stem from weights of stcodec (.safetensors), or from ImageNet weights; True if gaze has trained it already.
+
+    Raises AttentionError if the file can't be read, or holds something else.
+    """
+    if path.suffix != ".safetensors":
+        load_imagenet(stem, path)
+        return False
+    stem.load_state_dict(load_weights(path)[0].stem.state_dict())
+    return True
 
 
 def _stored(value: torch.Tensor) -> torch.Tensor:

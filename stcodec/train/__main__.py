@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import platform
 import shlex
@@ -17,8 +18,7 @@ from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.output import atomic_output, check_output
 from stcodec.model.config import Calibration
 from stcodec.model.network import AttentionNet
-from stcodec.model.stem import load_imagenet
-from stcodec.model.weights import save_weights
+from stcodec.model.weights import load_stem, save_weights
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.train.config import TrainConfig
 from stcodec.train.recipe import Trainer, read_material
@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--masks", type=Path, required=True, help="folder with manifest.json, NAME.mkv and NAME.mask.mkv")
     parser.add_argument("--video", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
     parser.add_argument("--leave-out", nargs="*", default=[], help="clips that are not trained on")
-    parser.add_argument("--stem", type=Path, required=True, help="ImageNet weights of EfficientNet-Lite0 (.pth)")
+    parser.add_argument(
+        "--stem", type=Path, required=True, help="ImageNet weights of EfficientNet-Lite0 (.pth), or stcodec's own"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the weights, .safetensors; checkpoints stand beside it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--image-steps", type=int, default=TrainConfig().images.steps)
@@ -71,7 +73,8 @@ def _train(given: argparse.Namespace) -> None:
         synthetic_runs=given.synthetic_runs,
     )
     net = AttentionNet()
-    load_imagenet(net.stem, given.stem)
+    if load_stem(net.stem, given.stem):
+        config = config.with_trained_stem()
     material = read_material(given.images, given.masks, given.video, net.stem, config, given.leave_out)
     curve: list[tuple[str, int, float]] = []
 
@@ -87,6 +90,7 @@ def _train(given: argparse.Namespace) -> None:
         "command": shlex.join(["python", "-m", "stcodec.train", *sys.argv[1:]]),
         "config": json.dumps(asdict(config)),
         "curve": json.dumps(curve),
+        "stem_sha256": hashlib.sha256(given.stem.read_bytes()).hexdigest(),
         "clips": " ".join(material.clips),
         "versions": f"stcodec {stcodec.__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stcodec.errors import OptionsError
 
@@ -22,6 +22,11 @@ class StageConfig:
     weight_decay: float = 0.05
     rising_share: float = 0.2
     """Share of the steps in which the learning rate rises to its peak."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is trained."""
+        return max(self.stem_rate, self.spatial_rate, self.temporal_rate) > 0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1:
@@ -58,3 +63,12 @@ class TrainConfig:
     """Decay of the running mean of the weights over the second half of those two stages, which is what each ends with."""
     device: str = "cpu"
     """As torch names it; "cuda" trains with mixed precision."""
+
+    @property
+    def trains_stem(self) -> bool:
+        """Whether pictures train the stem's later blocks."""
+        return self.images.stem_rate > 0
+
+    def with_trained_stem(self) -> TrainConfig:
+        """For a stem that gaze has trained already: all of it stays as it is."""
+        return replace(self, images=replace(self.images, stem_rate=0.0))

@@ -19,7 +19,7 @@ from stcodec.train.recordings import read_recordings
 from stcodec.train.runs import Run, seen
 from stcodec.train.stages import Report, train_images, train_runs
 from stcodec.train.synthetic import synthetic_run
-from stcodec.train.views import SeenViews, Views, all_features, read_views
+from stcodec.train.views import Views, read_views
 
 _DATA_SEED = 77
 """The same views and synthetic runs for every seed of the training."""
@@ -73,15 +73,15 @@ class Trainer:
 
     def learn_motion(self) -> None:
         """The second stage, synthetic video; nothing if there is none."""
-        if self._material.synthetic:
-            runs = [(one.through(self.net.stem),) for one in self._material.synthetic]
+        if self._material.synthetic and self._config.synthetic.trains:
+            runs = [(self._seen(one),) for one in self._material.synthetic]
             point = self._point("synthetic")
             train_runs(self.net, "synthetic", runs, self._pictures, self._config, self._report, point)
 
     def tune(self, names: Collection[str]) -> AttentionNet:
         """The last stage, on the clips of these names: a network of its own; the trainer's stays as it was."""
         net = copy.deepcopy(self.net)
-        runs = [tuple(one.through(net.stem) for one in self._material.clips[name]) for name in names]
+        runs = [tuple(self._seen(one) for one in self._material.clips[name]) for name in names]
         train_runs(net, "video", runs, self._pictures, self._config, self._report, self._point("video"))
         return net
 
@@ -89,12 +89,16 @@ class Trainer:
         """Checkpoints that may be there."""
         return [one for stage in ("images", "synthetic", "video") if (one := self._point(stage)) is not None]
 
+    def _seen(self, run: Run) -> Run:
+        """A run as the stem sees it by now."""
+        return run.through(self.net.stem) if self._config.trains_stem else run
+
     @cached_property
-    def _pictures(self) -> SeenViews:
-        """Two views of each picture, more or less, as the trained stem sees them."""
+    def _pictures(self) -> Views:
+        """Two views of each picture, more or less, as the stem sees them by now."""
         views = self._material.views
         some = views.sample(2 * len(views) // max(1, self._config.views), np.random.default_rng(_DATA_SEED))
-        return SeenViews(all_features(self.net.stem, some.low), some)
+        return some.through(self.net.stem) if self._config.trains_stem else some
 
     def _point(self, stage: str) -> Path | None:
         return None if self._checkpoints is None else self._checkpoints.with_suffix(f".{stage}.checkpoint")

@@ -10,16 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stcodec.attention.center import center_density
+from stcodec.model.config import DENSITY_CHANNEL, DENSITY_CHANNEL_UNIT, PRIOR_SHAPE
 from stcodec.model.network import AttentionNet
 from stcodec.train.config import TrainConfig
 from stcodec.train.loop import fit
 from stcodec.train.losses import gaze_loss
 from stcodec.train.runs import Run
 from stcodec.train.sequence import run_logits
-from stcodec.train.views import SeenViews, Views
+from stcodec.train.views import Views
 
 Report = Callable[[str, int, float], None]
 """Told the stage, the steps done and the loss."""
+CENTER_POWER = 0.6
+MOTION_POWER = 0.2
 _SEEDS = {"images": 0, "video": 1, "synthetic": 2}
 """Numbers that keep the draws of the stages apart."""
 
@@ -27,29 +31,42 @@ _SEEDS = {"images": 0, "video": 1, "synthetic": 2}
 def train_images(
     net: AttentionNet, views: Views, config: TrainConfig, report: Report, checkpoint: Path | None = None
 ) -> None:
-    """The first stage; at its end the video's centre prior is the mean of those of the pictures."""
+    """The first stage; at its end what is known of video is put in as a start (see `expect_video`)."""
 
     def loss_of(net: AttentionNet, step: int) -> Tensor:
         random = np.random.default_rng((config.seed, _SEEDS["images"], step))
         with _precision(config):
             drawn = views.sample(config.images.batch, random).on(config.device)
-            low = drawn.low.float().contiguous(memory_format=torch.channels_last)
-            logits = net.features((low, *net.stem.high(low)), drawn.prior).logits
-            return gaze_loss(logits, drawn.density, config.cc_weight)
+            low, middle, high = (one.float() for one in drawn.taps)
+            if config.trains_stem:
+                low = low.contiguous(memory_format=torch.channels_last)
+                middle, high = net.stem.high(low)
+            return gaze_loss(net.features((low, middle, high), drawn.prior).logits, drawn.density, config.cc_weight)
 
     torch.manual_seed(config.seed)
     net.to(config.device)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
     fit(net, config.images, loss_of, checkpoint=checkpoint, report=lambda step, loss: report("images", step, loss))
-    with torch.no_grad():
-        net.prior[-1] = net.prior[:-1].mean(0)
+    expect_video(net)
+
+
+@torch.no_grad()
+def expect_video(net: AttentionNet) -> None:
+    """Where learning from video begins: viewers of video keep to the centre more than those of pictures, and motion draws.
+
+    The video's centre prior is the mean of those of the pictures times a power of the fitted one; the log of the motion
+    source's density over its prior counts for a share. Both powers were chosen in cross-validation (docs/model-card.md).
+    """
+    center = torch.from_numpy(np.log(center_density(*PRIOR_SHAPE))).to(net.prior)
+    net.prior[-1] = net.prior[:-1].mean(0) + CENTER_POWER * center
+    net.temporal.direct[DENSITY_CHANNEL] = MOTION_POWER * DENSITY_CHANNEL_UNIT
 
 
 def train_runs(
     net: AttentionNet,
     stage: Literal["synthetic", "video"],
     runs: Sequence[Sequence[Run]],
-    pictures: SeenViews,
+    pictures: Views,
     config: TrainConfig,
     report: Report,
     checkpoint: Path | None = None,
@@ -94,11 +111,10 @@ def _run_loss(net: AttentionNet, run: Run, ahead: bool, config: TrainConfig) -> 
     return gaze_loss(logits[scored], run.density[scored], config.cc_weight)
 
 
-def _replay_loss(net: AttentionNet, pictures: SeenViews, config: TrainConfig, random: np.random.Generator) -> Tensor:
-    drawn = pictures.sample(config.replay, random)
-    low, middle, high = (one.to(config.device).float() for one in drawn.taps)
-    views = drawn.views.on(config.device)
-    return gaze_loss(net.features((low, middle, high), views.prior).logits, views.density, config.cc_weight)
+def _replay_loss(net: AttentionNet, pictures: Views, config: TrainConfig, random: np.random.Generator) -> Tensor:
+    drawn = pictures.sample(config.replay, random).on(config.device)
+    low, middle, high = (one.float() for one in drawn.taps)
+    return gaze_loss(net.features((low, middle, high), drawn.prior).logits, drawn.density, config.cc_weight)
 
 
 def _precision(config: TrainConfig) -> torch.autocast:

@@ -1,9 +1,9 @@
-"""Views of pictures as the part of the stem that is not trained sees them: computed once, drawn from at every step."""
+"""Views of pictures as a stem sees them: computed once, drawn from at every step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,39 +21,30 @@ _TRIES = 10
 class Views:
     """N views of pictures with gaze."""
 
-    low: Tensor
-    """[N, 40, H/8, W/8] float16, the stem's features at stride 8."""
+    taps: Taps
+    """[N, channels, h, w] float16, the stem's features at strides 8, 16 and 32."""
     density: Tensor
     """[N, H/8, W/8], each sums to 1."""
     prior: Tensor
     """[N] int64, number of the centre prior of the picture's set."""
 
     def __len__(self) -> int:
-        return len(self.low)
+        return len(self.prior)
 
     def sample(self, count: int, random: np.random.Generator) -> Views:
         """So many of them; all if there are no more."""
         drawn = torch.from_numpy(random.choice(len(self), min(count, len(self)), replace=False))
-        return Views(self.low[drawn], self.density[drawn], self.prior[drawn])
+        low, middle, high = (one[drawn] for one in self.taps)
+        return Views((low, middle, high), self.density[drawn], self.prior[drawn])
+
+    def through(self, stem: Stem) -> Views:
+        """The same as a stem sees them that has the same early blocks."""
+        return replace(self, taps=all_features(stem, self.taps[0]))
 
     def on(self, device: str) -> Views:
         """The same on a device, as torch names it."""
-        return Views(self.low.to(device), self.density.to(device), self.prior.to(device))
-
-
-@dataclass(frozen=True)
-class SeenViews:
-    """Views with all features of a stem that is not trained any more."""
-
-    taps: Taps
-    """float16."""
-    views: Views
-
-    def sample(self, count: int, random: np.random.Generator) -> SeenViews:
-        """So many of them; all if there are no more."""
-        drawn = torch.from_numpy(random.choice(len(self.views), min(count, len(self.views)), replace=False))
-        low, middle, high = (one[drawn] for one in self.taps)
-        return SeenViews((low, middle, high), Views(low, self.views.density[drawn], self.views.prior[drawn]))
+        low, middle, high = (one.to(device) for one in self.taps)
+        return Views((low, middle, high), self.density.to(device), self.prior.to(device))
 
 
 def read_views(images: Sequence[GazedImage], stem: Stem, each: int, seed: int) -> Views:
@@ -75,7 +66,7 @@ def read_views(images: Sequence[GazedImage], stem: Stem, each: int, seed: int) -
                 waiting.clear()
     if waiting:
         low.append(low_features(stem, torch.stack(waiting)))
-    return Views(torch.cat(low), torch.stack(densities), torch.tensor(priors))
+    return Views(all_features(stem, torch.cat(low)), torch.stack(densities), torch.tensor(priors))
 
 
 @torch.no_grad()
