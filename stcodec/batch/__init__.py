@@ -1,8 +1,8 @@
 """Folders of videos: what is to be made of each file, who makes it, and what became of it."""
 
+from stcodec.batch.commands import plan, retry, run, status
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
-from stcodec.batch.run import plan, retry, run, status
 from stcodec.batch.summary import BatchSummary
 from stcodec.batch.table import JobRow
 

@@ -17,7 +17,7 @@ from stcodec.batch.table import JobRow, as_bytes
 from stcodec.batch.walk import Found, Skipped, Walk
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError, OptionsError
-from stcodec.media.paths import display_name
+from stcodec.media.paths import display_name, local_url
 
 _AT_ONCE = 500
 """Files in one transaction."""
@@ -29,15 +29,10 @@ class Planner:
     def __init__(
         self, root: Path, options: BatchOptions, session: Session, *, overwrite: bool, say: Callable[[str], None]
     ) -> None:
-        """say: takes a line for people about each file that is passed over or made again.
-
-        Raises OptionsError for folders that can't go together, MediaError if there is no source.
-        """
+        """say: takes a line for people about each file that is passed over or made again."""
         self._root = root.resolve()
         self._base = self._root if self._root.is_dir() else self._root.parent
         self._output = session.output.resolve()
-        if self._output == self._root:
-            raise OptionsError(f"{display_name(root)}: is the input and the output too: give another output folder")
         self._is_inside = self._output.is_relative_to(self._base)
         self._options = options
         self._session = session
@@ -117,7 +112,8 @@ class Planner:
             return {}
         elif made:
             self._say(f"again: {name}: the source has changed")
-        return {"output": as_bytes(output), "attempts": 0, **self._fresh(row.source, output, row)}
+        attempts = row.attempts if row.state == "waiting" else 0
+        return {"output": as_bytes(output), "attempts": attempts, **self._fresh(row.source, output, row)}
 
     def _fresh(self, source: Path, output: Path, row: JobRow | None) -> dict[str, Any]:
         """The state of a job that has nothing to show: waiting, or what is in its way."""
@@ -156,7 +152,10 @@ def _blocked(why: str) -> dict[str, Any]:
     return {"state": "blocked", "error": why}
 
 
-def check_source(path: Path) -> None:
-    """Raise MediaError unless there is something to walk over."""
-    if not path.exists():
-        raise MediaError(f"{display_name(path)}: no such file or folder")
+def check_folders(source: Path, output: Path) -> None:
+    """Raise MediaError unless there is something to walk over, OptionsError if the results can't be kept apart from it."""
+    local_url(output)
+    if not source.exists():
+        raise MediaError(f"{display_name(source)}: no such file or folder")
+    if source.is_dir() and output.resolve() == source.resolve():
+        raise OptionsError(f"{display_name(source)}: is the input and the output too: give another output folder")

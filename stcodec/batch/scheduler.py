@@ -1,4 +1,4 @@
-"""A batch from end to end: plan, make, sum up."""
+"""Who makes what, and when: files that wait go to the workers, finished files get their names."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import errno
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stcodec.attention import open_source
-from stcodec.batch.estimate import Estimate, estimate
 from stcodec.batch.listener import Listener
-from stcodec.batch.options import BatchOptions, BatchRun, options_from
+from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.outputs import is_unchanged, put
-from stcodec.batch.plan import Planner, check_source
-from stcodec.batch.session import Session, existing_table, last_options, planned, session
-from stcodec.batch.summary import BatchSummary, summarise
+from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow, Table
 from stcodec.batch.task import Made, MakeTask
 from stcodec.errors import BatchError, MediaError
-from stcodec.media.paths import display_name, local_url
+from stcodec.media.paths import display_name
 from stcodec.work.progress import StageProgress
 from stcodec.work.workers import Outcome, Workers, cores
 
@@ -31,74 +28,12 @@ _CORES_A_JOB = 4
 _FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
-def run(
-    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
-) -> BatchSummary:
-    """Make what is not made yet of every video in a folder, and sum up.
-
-    What fails is noted, and the rest goes on. Raises OptionsError, MediaError if there is no source, and BatchError if no
-    more can be made: the disk is full, the output folder has gone, another run does other things there.
-    """
-    listener = listener or Listener()
-    _check(source, output, options)
-    with session(output, source, options) as mine:
-        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
-        planner.walk()
-        _Scheduler(mine, options, running, listener).work()
-        return summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
-
-
-def plan(
-    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
-) -> tuple[BatchSummary, Estimate]:
-    """What `run` would do, and about how long it would take; nothing is written. Each file goes to `listener.finished`.
-
-    Raises what `run` raises.
-    """
-    listener = listener or Listener()
-    _check(source, output, options)
-    with planned(output, source, options) as mine:
-        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
-        planner.walk()
-        for job in mine.table.rows("plan = ? AND state = 'waiting' ORDER BY source", mine.plan):
-            listener.finished(job)
-        summary = summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
-        return summary, estimate(mine, options.encode, options.key, _jobs(running))
-
-
-def _check(source: Path, output: Path, options: BatchOptions) -> None:
-    local_url(output)
-    check_source(source)
-    open_source(options.encode.attention)  # said once, and not for every file
-
-
-def _jobs(running: BatchRun) -> int:
+def jobs_of(running: BatchRun) -> int:
+    """How many files are encoded side by side."""
     return running.jobs or max(1, cores() // _CORES_A_JOB)
 
 
-def retry(output: Path, running: BatchRun, listener: Listener | None = None) -> BatchSummary:
-    """Try again what failed, with the options of the last run, and go on with what it left. Raises what `run` raises."""
-    table = Table(existing_table(output))
-    try:
-        root, options = last_options(table)
-        with table.changing():
-            table.change("jobs", "state = 'failed'", state="waiting", attempts=0, error=None)
-    finally:
-        table.close()
-    return run(root, output, options_from(options), running, listener)
-
-
-def status(output: Path) -> BatchSummary:
-    """How the last run into a folder stands, also while it is at work. Raises BatchError if there was none."""
-    table = Table(None, copy_of=existing_table(output))
-    try:
-        plans = table.ask("SELECT plan FROM runs ORDER BY id DESC LIMIT 1")
-        return summarise(table, plans[0][0] if plans else 0)
-    finally:
-        table.close()
-
-
-class _Scheduler:
+class Scheduler:
     """Gives the files that wait to the workers, and finished files their names."""
 
     def __init__(self, mine: Session, options: BatchOptions, running: BatchRun, listener: Listener) -> None:
@@ -111,11 +46,13 @@ class _Scheduler:
         self._flying: dict[int, JobRow] = {}
         """By the place of the task."""
         self._given = 0
+        self._deaths: Counter[int] = Counter()
+        """How many processes died of a file."""
         self._progress = _Progress(mine.table, mine.plan, listener)
 
     def work(self) -> None:
         """Until nothing waits any more."""
-        with Workers(_jobs(self._running), self._session.work, apart=True) as workers:
+        with Workers(jobs_of(self._running), self._session.work, apart=True) as workers:
             self._progress.tell("")
             for outcome in workers.run(self._tasks()):
                 self._take(outcome)
@@ -190,7 +127,9 @@ class _Scheduler:
 
     def _fail(self, job: JobRow, error: str, *, may_repeat: bool) -> None:
         error = error.removeprefix(f"{display_name(job.source)}: ")
-        again = may_repeat and job.attempts < self._running.attempts
+        if may_repeat:
+            self._deaths[job.id] += 1
+        again = may_repeat and self._deaths[job.id] < self._running.attempts
         if again:
             self._listener.note(f"again: {display_name(job.source)}: {error}")
         self._table.update(

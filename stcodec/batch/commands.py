@@ -1,0 +1,77 @@
+"""A batch from end to end: plan, make, sum up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stcodec.attention import open_source
+from stcodec.batch.estimate import Estimate, estimate
+from stcodec.batch.listener import Listener
+from stcodec.batch.options import BatchOptions, BatchRun, options_from
+from stcodec.batch.plan import Planner, check_folders
+from stcodec.batch.scheduler import Scheduler, jobs_of
+from stcodec.batch.session import existing_table, last_options, planned, session
+from stcodec.batch.summary import BatchSummary, summarise
+from stcodec.batch.table import Table
+
+
+def run(
+    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+) -> BatchSummary:
+    """Make what is not made yet of every video in a folder, and sum up.
+
+    What fails is noted, and the rest goes on. Raises OptionsError, MediaError if there is no source, and BatchError if no
+    more can be made: the disk is full, the output folder has gone, another run does other things there.
+    """
+    listener = listener or Listener()
+    _check(source, output, options)
+    with session(output, source, options) as mine:
+        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
+        planner.walk()
+        Scheduler(mine, options, running, listener).work()
+        return summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
+
+
+def plan(
+    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+) -> tuple[BatchSummary, Estimate]:
+    """What `run` would do, and about how long it would take; nothing is written. Each file goes to `listener.finished`.
+
+    Raises what `run` raises.
+    """
+    listener = listener or Listener()
+    _check(source, output, options)
+    with planned(output, source, options) as mine:
+        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
+        planner.walk()
+        for job in mine.table.rows("plan = ? AND state = 'waiting' ORDER BY source", mine.plan):
+            listener.finished(job)
+        summary = summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
+        return summary, estimate(mine, options.encode, options.key, jobs_of(running))
+
+
+def _check(source: Path, output: Path, options: BatchOptions) -> None:
+    check_folders(source, output)
+    open_source(options.encode.attention)  # said once, and not for every file
+
+
+def retry(output: Path, running: BatchRun, listener: Listener | None = None) -> BatchSummary:
+    """Try again what failed, with the options of the last run, and go on with what it left. Raises what `run` raises."""
+    table = Table(existing_table(output))
+    try:
+        root, options = last_options(table)
+        with table.changing():
+            table.change("jobs", "state = 'failed'", state="waiting", attempts=0, error=None)
+    finally:
+        table.close()
+    return run(root, output, options_from(options), running, listener)
+
+
+def status(output: Path) -> BatchSummary:
+    """How the last run into a folder stands, also while it is at work. Raises BatchError if there was none."""
+    table = Table(None, copy_of=existing_table(output))
+    try:
+        plans = table.ask("SELECT plan FROM runs ORDER BY id DESC LIMIT 1")
+        return summarise(table, plans[0][0] if plans else 0)
+    finally:
+        table.close()

@@ -1,0 +1,71 @@
+"""Folders of small films, and what the job table says of them, read without stcodec."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import media
+from command import ENVIRONMENT, Argument, program
+
+QUICK = ("--attention", "none", "--preset", "ultrafast", "--jobs", "2")
+FRAMES = 8
+
+
+def make_folder(folder: Path, *names: str) -> Path:
+    """Films of 8 frames, each under its name below the folder."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        media.make_film(path, size=(64, 48), frames=FRAMES)
+    return folder
+
+
+def jobs(output: Path) -> dict[str, dict[str, Any]]:
+    """The jobs of an output folder by their output."""
+    with sqlite3.connect(output / ".stcodec-batch" / "jobs.sqlite") as base:
+        base.row_factory = sqlite3.Row
+        rows = base.execute("SELECT * FROM jobs").fetchall()
+    base.close()
+    return {os.fsdecode(row["output"]): dict(row) for row in rows}
+
+
+def states(output: Path) -> dict[str, str]:
+    return {name: job["state"] for name, job in jobs(output).items()}
+
+
+def files(output: Path) -> set[str]:
+    """All there is in an output folder but the job table's own folder."""
+    found = (path.relative_to(output) for path in output.rglob("*") if not path.is_dir())
+    return {str(path) for path in found if path.parts[0] != ".stcodec-batch"}
+
+
+def unfinished(output: Path) -> list[Path]:
+    """What is left of files that were being made."""
+    return list((output / ".stcodec-batch" / "work").iterdir())
+
+
+def start(folder: Path, *arguments: Argument) -> subprocess.Popen[str]:
+    """A run of `stcodec batch --json` in a folder."""
+    return subprocess.Popen(
+        program("batch", *arguments, "--json"),
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_files(process: subprocess.Popen[str], count: int) -> None:
+    """Until so many files are done with."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        count -= json.loads(line)["event"] == "file"
+        if count <= 0:
+            return
+    raise AssertionError(process.stderr.read() if process.stderr else "")

@@ -1,0 +1,173 @@
+"""`stcodec batch` killed, interrupted, run twice at a time: nothing finished is made again, nothing half-made counts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import command
+import media
+import pytest
+from batches import FRAMES, QUICK, files, jobs, make_folder, start, states, unfinished, wait_for_files
+from command import ENVIRONMENT, run
+
+Capture = pytest.CaptureFixture[str]
+NAMES = tuple(f"{number}.mp4" for number in range(4))
+BATCH = ("batch", "in", "out", *QUICK)
+CRASH = """
+import os, signal, sys
+from stcodec.batch import scheduler
+from stcodec.cli import main
+put = scheduler.put
+def crash(made, target, **options):
+    if {after}:
+        put(made, target, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+scheduler.put = crash
+if __name__ == "__main__":
+    main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four small films and a slow one."""
+    monkeypatch.chdir(tmp_path)
+    make_folder(tmp_path / "in", *NAMES)
+    return tmp_path
+
+
+def slow_film(folder: Path) -> None:
+    """Some seconds of work, which begins first: it is the largest."""
+    media.make_film(folder / "in" / "slow.mp4", size=(640, 360), frames=50)
+
+
+def test_a_run_that_is_broken_off_goes_on(capfd: Capture, folder: Path) -> None:
+    slow_film(folder)
+    slow = ("in", "out", "--attention", "center", "--preset", "placebo", "--jobs", "2")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with start(folder, *slow) as process:
+            wait_for_files(process, 1)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=20)
+        assert "Traceback" not in err
+        if number != signal.SIGKILL:
+            assert process.returncode == 130
+            assert err == "stcodec: interrupted; what is finished is kept, and the same command goes on from there\n"
+            assert unfinished(folder / "out") == [] and states(folder / "out")["slow.mp4"] == "waiting"
+    made = files(folder / "out")
+    assert "slow.mp4" not in made and len(made) >= 3
+    before = command.snapshot(folder / "out")
+    shutil.copy(folder / "in" / "0.mp4", folder / "in" / "slow.mp4")  # it need not take so long again
+    assert run(capfd, "batch", *slow, "-q").status == 0
+    after = command.snapshot(folder / "out")
+    assert {name: after[name] for name in made} == {name: before[name] for name in made}
+    assert files(folder / "out") == {*NAMES, "slow.mp4"} and unfinished(folder / "out") == []
+    assert set(states(folder / "out").values()) == {"done"}
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_while_a_file_takes_its_name(capfd: Capture, folder: Path, after: bool) -> None:
+    script = folder / "crash.py"
+    script.write_text(CRASH.format(after=after))
+    for name in NAMES[1:]:
+        (folder / "in" / name).unlink()
+    done = subprocess.run([sys.executable, script, *BATCH], cwd=folder, env=ENVIRONMENT, check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    assert states(folder / "out") == {"0.mp4": "placing"} and files(folder / "out") == ({"0.mp4"} if after else set())
+    before = command.snapshot(folder / "out")
+    assert run(capfd, *BATCH).status == 0
+    job = jobs(folder / "out")["0.mp4"]
+    assert (job["state"], job["attempts"]) == ("done", 1 if after else 2)
+    if after:
+        assert command.snapshot(folder / "out")["0.mp4"] == before["0.mp4"]
+    assert len(media.frames_of(folder / "out" / "0.mp4")) == FRAMES
+
+
+def test_what_changed_since_is_noticed(capfd: Capture, folder: Path) -> None:
+    assert run(capfd, *BATCH, "-q").status == 0
+    output = folder / "out"
+    before = command.snapshot(output)
+    (output / "0.mp4").unlink()
+    (output / "1.mp4").write_bytes(b"cut off")
+    os.utime(output / "2.mp4", (1, 1))  # copied, or the clock was wrong: the same bytes
+    media.make_film(folder / "in" / "3.mp4", size=(64, 48), frames=FRAMES + 4)
+    done = run(capfd, *BATCH)
+    assert done.status == 3
+    assert "again: 0.mp4: the finished file was removed" in done.err
+    assert "again: 3.mp4: the source has changed" in done.err
+    assert "1.mp4: the finished file was changed since it was made; -y makes it again" in done.out
+    assert {name: job["attempts"] for name, job in jobs(output).items()} == dict.fromkeys(NAMES, 1)
+    assert (output / "1.mp4").read_bytes() == b"cut off"
+    assert (output / "0.mp4").read_bytes() == before["0.mp4"][1] and (output / "2.mp4").stat().st_mtime == 1
+    assert len(media.frames_of(output / "3.mp4")) == FRAMES + 4
+    assert run(capfd, *BATCH, "-y", "-q").status == 0
+    assert (output / "1.mp4").read_bytes() == before["1.mp4"][1]
+
+
+def test_other_options_are_said_and_foreign_files_stay(capfd: Capture, folder: Path) -> None:
+    output = folder / "out"
+    output.mkdir()
+    (output / "0.mp4").write_bytes(b"foreign")
+    assert run(capfd, *BATCH, "-q").status == 3
+    before = command.snapshot(output)
+    done = run(capfd, *BATCH, "--crf", "40")
+    assert done.status == 3 and "3 were made before with other options and are kept" in done.out
+    assert "0.mp4 exists already, and this batch did not make it; -y replaces it" in done.out
+    assert {name: command.snapshot(output)[name] for name in NAMES} == {name: before[name] for name in NAMES}
+    assert run(capfd, *BATCH, "--crf", "40", "-y", "-q").status == 0
+    assert all(command.snapshot(output)[name] != before[name] for name in NAMES)
+
+
+def test_two_runs_share_the_work(folder: Path) -> None:
+    runs = [start(folder, *BATCH[1:-1], "1") for _ in range(2)]
+    outcomes = [process.communicate(timeout=60) for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], outcomes
+    assert {(name, job["state"], job["attempts"]) for name, job in jobs(folder / "out").items()} == {
+        (name, "done", 1) for name in NAMES
+    }
+    told = [line for out, _ in outcomes for line in out.splitlines() if '"event": "file"' in line]
+    assert len(told) == len(NAMES)
+
+
+def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: Path) -> None:
+    slow_film(folder)
+    with start(folder, *BATCH[1:], "--preset", "placebo") as process:
+        wait_for_files(process, 1)
+        done = run(capfd, *BATCH, "--crf", "40")
+        process.terminate()
+        process.communicate(timeout=20)
+    command.assert_one_line(done, 1, "out: another run is at work on this folder with other options: wait for it")
+
+
+def test_a_worker_that_dies_takes_no_file_with_it(folder: Path) -> None:
+    slow_film(folder)
+    with start(folder, "in", "out", "--attention", "none", "--preset", "slow", "--jobs", "2") as process:
+        wait_for_files(process, 1)
+        os.kill(reader_of(folder / "in" / "slow.mp4", process.pid), signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "slow.mp4: its process ended (SIGKILL)" in err
+    assert {name: job["attempts"] for name, job in jobs(folder / "out").items()} == {
+        **dict.fromkeys(NAMES, 1),
+        "slow.mp4": 2,
+    }
+    assert len(media.frames_of(folder / "out" / "slow.mp4")) == 50
+
+
+def reader_of(path: Path, parent: int) -> int:
+    """The child of a process that has a file open."""
+    for process in Path("/proc").iterdir():
+        try:
+            is_child = (
+                process.name.isdecimal() and int((process / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent
+            )
+            if is_child and any(one.readlink() == path for one in (process / "fd").iterdir()):
+                return int(process.name)
+        except OSError:
+            continue
+    raise AssertionError(f"nobody has {path} open")
