@@ -7,7 +7,6 @@ import errno
 import os
 import resource
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -205,19 +204,6 @@ def test_maps_too_large(capfd: Capture, folder: Path) -> None:
         done = run(capfd, "maps", "in.mp4", "out.mkv", "--attention", "motion")
     assert_one_line(done, 1, "the maps can't be written .*File too large")
     assert command.snapshot(folder) == before
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small disk can't be mounted here")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.mark.parametrize("output", ["out.mp4", "out.mkv", "out.ts"])

@@ -15,7 +15,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,11 @@ class Table:
         self._name = display_name(path or copy_of or "jobs")
         with self._told():
             self._base = sqlite3.connect(path or ":memory:", timeout=_WAIT_SECONDS, isolation_level=None)
-            self._base.row_factory = sqlite3.Row
-            if copy_of is not None and copy_of.exists():
-                with sqlite3.connect(f"{copy_of.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT_SECONDS) as other:
-                    other.backup(self._base)
-                other.close()
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute("PRAGMA synchronous = NORMAL")
-            self._make()
+            try:
+                self._open(copy_of)
+            except BaseException:
+                self._base.close()
+                raise
 
     def close(self) -> None:
         self._base.close()
@@ -172,6 +169,16 @@ class Table:
                 (run, plan),
             ).fetchall()
         return _job(row[0]) if row else None
+
+    def _open(self, copy_of: Path | None) -> None:
+        self._base.row_factory = sqlite3.Row
+        if copy_of is not None and copy_of.exists():
+            other = sqlite3.connect(f"{copy_of.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT_SECONDS)
+            with closing(other):
+                other.backup(self._base)
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = NORMAL")
+        self._make()
 
     def _make(self) -> None:
         version = self._one("PRAGMA user_version")[0]
