@@ -44,6 +44,13 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--smoothing", type=float, default=0.0, metavar="SECONDS", help="of the maps before they are measured (%(default)s)"
     )
+    command.add_argument(
+        "--moments",
+        type=int,
+        default=2,
+        metavar="N",
+        help="moments that the page shows with other windows and balances of the network (%(default)s)",
+    )
     add_output_flags(command)
     command.set_defaults(run=run)
 
@@ -64,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         encode=arguments.encode,
         gaze=arguments.gaze,
         smoothing_seconds=arguments.smoothing,
+        moments=arguments.moments,
         overwrite=arguments.overwrite,
         keep_partial=arguments.keep_partial,
     )

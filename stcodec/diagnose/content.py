@@ -18,7 +18,7 @@ from stcodec.attention.motion_field import (
     picture_change,
     resized,
 )
-from stcodec.diagnose.measures import box_mean
+from stcodec.diagnose.measures import box_mean, shifted
 from stcodec.types import BoolArray, FloatArray, VideoInfo
 
 THUMBNAIL_SIDE_PX = 160
@@ -34,10 +34,18 @@ _CHANGED_LEVELS = 4.0
 """Grey levels a step beyond the picture's typical change: from here on a place changes."""
 _JUMP_LEVELS = 20.0
 _FLICKER_LEVELS = 5.0
+_LASTING = 0.7
+"""Share of the time that a place must change: what passes by does not."""
 _INCOHERENT = 0.4
 """Length of the mean velocity over the mean length: below it motion leads nowhere."""
 _SLOW = 0.01
 """Frame widths a second that count as no motion in that ratio."""
+_FINE = 0.6
+"""Share of the change that has one sign over a few pixels, below which it is fine texture that boils."""
+_RESTING = 0.03
+"""Frame widths a second: what changes in bulk but rests, blinks."""
+_EDGE_PX = 0.7
+"""Pixels of the thumbnail by which the flow may be wrong."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,9 @@ class ContentWatch:
         self._content = Content(np.zeros((*self.shape, 2), np.float32), 0.0, none, none, none, 0.0)
         self._mean_velocity = np.zeros((*self.shape, 2), np.float32)
         self._mean_speed = np.zeros(self.shape, np.float32)
-        self._mean_change = np.zeros(self.shape, np.float32)
+        self._unexplained_change = np.zeros(self.shape, np.float32)
+        self._bulk_change = np.zeros(self.shape, np.float32)
+        self._lasting = np.zeros(self.shape, np.float32)
         self._active_seconds = np.full(self.shape, -np.inf)
 
     def _begin(self, seconds: float, gray: GrayImage) -> None:
@@ -109,7 +119,7 @@ class ContentWatch:
             camera_speed=float(_length(moving).mean()),
             moves=moves,
             recent=seconds - self._active_seconds <= _RECENT_SECONDS,
-            flickers=self._flickers(own, change, step),
+            flickers=self._flickers(own, self._unexplained(gray, before, velocity, moving, texture, step), step),
             jump_percent=100 * float((change > _JUMP_LEVELS).mean()),
         )
 
@@ -118,13 +128,36 @@ class ContentWatch:
         fast = (_length(own) > _MOVING_SPEED) & (texture > _TEXTURE_LEVELS / 2) & (change > _CHANGED_LEVELS / 4)
         return np.asarray(fast | (change > _CHANGED_LEVELS), np.bool_)
 
-    def _flickers(self, own: FloatArray, change: FloatArray, step: float) -> BoolArray:
+    def _unexplained(
+        self, gray: GrayImage, before: GrayImage, velocity: FloatArray, moving: FloatArray, texture: FloatArray, step: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """[h, w] grey levels of change that remain when everything is moved as the flow says, beyond the usual.
+
+        Where there is motion some remains at every edge, since pictures are sampled and the flow is coarse. The second
+        is the part of it that has one sign over a few pixels: of fine texture that boils it is little.
+        """
+        height, width = gray.shape
+        way_px = np.where(np.isfinite(velocity), velocity, moving) * np.float32(step * width)
+        moved = shifted(before.astype(np.float32), resized(way_px.astype(np.float32), (height, width)))
+        signed = np.asarray(gray - moved, np.float32)
+        left = np.abs(signed)
+        length_px = _length(way_px)
+        edges = np.float32(_EDGE_PX) * texture * length_px / (length_px + np.float32(_EDGE_PX))
+        beyond = np.maximum(local_mean(left, self.shape) - np.float32(np.median(left)) - edges, 0)
+        return np.asarray(beyond, np.float32), np.abs(local_mean(signed, self.shape))
+
+    def _flickers(self, own: FloatArray, change: tuple[FloatArray, FloatArray], step: float) -> BoolArray:
+        unexplained, in_bulk = change
         keep = np.float32(np.exp(-step / _MEMORY_SECONDS))
         self._mean_velocity = keep * self._mean_velocity + (1 - keep) * box_mean(own, 2)
         self._mean_speed = keep * self._mean_speed + (1 - keep) * box_mean(_length(own), 2)
-        self._mean_change = keep * self._mean_change + (1 - keep) * change
-        coherence = _length(self._mean_velocity) / (self._mean_speed + np.float32(_SLOW))
-        return np.asarray((self._mean_change > _FLICKER_LEVELS) & (coherence < _INCOHERENT), np.bool_)
+        self._unexplained_change = keep * self._unexplained_change + (1 - keep) * unexplained
+        self._bulk_change = keep * self._bulk_change + (1 - keep) * in_bulk
+        self._lasting = keep * self._lasting + (1 - keep) * (unexplained > _FLICKER_LEVELS / 2).astype(np.float32)
+        leads_nowhere = _length(self._mean_velocity) < _INCOHERENT * (self._mean_speed + np.float32(_SLOW))
+        lasting = (self._unexplained_change > _FLICKER_LEVELS) & (self._lasting > _LASTING)
+        boils = (self._bulk_change < _FINE * self._unexplained_change) | (self._mean_speed < _RESTING)
+        return np.asarray(lasting & leads_nowhere & boils, np.bool_)
 
 
 def _length(field: FloatArray) -> FloatArray:

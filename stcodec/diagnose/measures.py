@@ -62,17 +62,21 @@ def carried(density: FloatArray, velocity: FloatArray, seconds: float) -> FloatA
 
     Each cell takes what lay where its content was so long before (bilinear); the result sums to 1 again.
     """
-    rows, cols = density.shape
+    return density_of(shifted(density, np.nan_to_num(velocity) * np.float32(seconds * density.shape[1])))
+
+
+def shifted(grid: FloatArray, shift: FloatArray) -> FloatArray:
+    """[h, w]: what lies `shift` [h, w, 2] (x, y in cells) before each place of a grid, bilinear; its border goes on."""
+    rows, cols = grid.shape
     y, x = np.mgrid[:rows, :cols].astype(np.float32)
-    shift = np.nan_to_num(velocity) * np.float32(seconds * cols)
     x = np.clip(x - shift[..., 0], 0, cols - 1)
     y = np.clip(y - shift[..., 1], 0, rows - 1)
     left, top = np.minimum(x.astype(np.intp), max(0, cols - 2)), np.minimum(y.astype(np.intp), max(0, rows - 2))
     right, below = np.minimum(left + 1, cols - 1), np.minimum(top + 1, rows - 1)
     across, down = x - left, y - top
-    upper = density[top, left] * (1 - across) + density[top, right] * across
-    lower = density[below, left] * (1 - across) + density[below, right] * across
-    return density_of(upper * (1 - down) + lower * down)
+    upper = grid[top, left] * (1 - across) + grid[top, right] * across
+    lower = grid[below, left] * (1 - across) + grid[below, right] * across
+    return np.asarray(upper * (1 - down) + lower * down, np.float32)
 
 
 def peaks(saliency: FloatArray) -> list[Place]:

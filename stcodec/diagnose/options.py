@@ -9,6 +9,7 @@ from stcodec.errors import OptionsError
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 
 STYLES = ("overlay", "contour", "side-by-side")
+_MOST_MOMENTS = 20
 FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
 
@@ -32,11 +33,15 @@ class InspectOptions:
     """Recorded fixations, to score the maps by."""
     smoothing_seconds: float = 0.0
     """Time constant of the smoothing of the maps before they are measured; 0 = as the source gives them."""
+    moments: int = 2
+    """How many moments the page shows with other windows and balances; for the network only."""
     overwrite: bool = False
     keep_partial: bool = False
 
     def __post_init__(self) -> None:
         OffsetPolicy(smoothing_seconds=self.smoothing_seconds)  # its range
+        if not 0 <= self.moments <= _MOST_MOMENTS:
+            raise OptionsError(f"moments is {self.moments}: allowed is 0 to {_MOST_MOMENTS}")
         if self.style not in STYLES:
             raise OptionsError(f"style is {self.style!r}: allowed are {', '.join(STYLES)}")
         for name in (self.attention, self.against):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stcodec.attention.center import map_shape
 from stcodec.diagnose.encoded import MOVED, Encoded, shift_of
-from stcodec.diagnose.faults import Fault
+from stcodec.diagnose.faults import Fault, excess
 from stcodec.diagnose.gaze import GAZE
 from stcodec.diagnose.measure import Attended
 from stcodec.diagnose.offsets import OFFSET_LIMIT, offsets_of
@@ -26,6 +27,7 @@ from stcodec.diagnose.report.view import (
     trails_view,
 )
 from stcodec.diagnose.stills import MOST_STILLS, chosen_instants, make_stills
+from stcodec.diagnose.variants import make_variants, moments
 from stcodec.diagnose.versus import DIFFERENCE
 from stcodec.media.paths import display_name
 from stcodec.offline_page import finite
@@ -66,8 +68,25 @@ def write_page(inspection: Inspection, target: Path, folder: Path, meter: Meter)
         there = [one + shift for one in seconds]
         blocks["encoded-stills"] = make_stills(encoded.path, there, folder, meter, inspection.options.keep_partial)
         blocks["layers"] += [layer_block(layer) for layer in encoded_layers(first, encoded, chosen)]
+    blocks["variant-moments"] = _variants(inspection, meter)
     name = display_name(inspection.path.name)
     write_report(f"Attention over {name}", blocks, target)
+
+
+def _variants(inspection: Inspection, meter: Meter) -> list[dict[str, Any]]:
+    """Small multiples of the first source that is our network; none if there is no such."""
+    subject = next((one for one in inspection.subjects if one.details is not None), None)
+    if subject is None:
+        return []
+    meter.enter("window and balance")
+    findings = [*subject.ranked, *sorted(subject.findings, key=excess, reverse=True)]
+    times = moments(findings, subject.attended.series.seconds, inspection.options.moments)
+    shown = []
+    for at in times:
+        made = make_variants(inspection.path, inspection.video, subject.text, at, map_shape(inspection.video))
+        maps = [layer_block(Layer(one.label, one.label, [one.saliency], 0, 1)) for one in made]
+        shown.append({"seconds": at, "maps": maps})
+    return shown
 
 
 def _data(inspection: Inspection, chosen: list[int], seconds: list[float]) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from stcodec.attention import AttentionSource, open_source
 from stcodec.attention.neural import DetailSink, NeuralSource
+from stcodec.attention.neural_options import NeuralOptions, parse_options
 from stcodec.attention.smoothed import SmoothedSource
 from stcodec.errors import OptionsError
 from stcodec.media.paths import check_input
@@ -26,11 +28,24 @@ def open_inspected(text: str, smoothing_seconds: float, on_detail: DetailSink | 
 
 def has_details(text: str) -> bool:
     """Whether a source shows its inner workings."""
-    return text.partition(":")[0] == "neural" or text.endswith(CHECKPOINT_SUFFIX)
+    return text.partition(":")[0] == "neural" or _is_checkpoint(text)
+
+
+def variant(text: str, **changes: float) -> NeuralSource:
+    """The network that a text with details names, with some of its options changed (fields of NeuralOptions)."""
+    if _is_checkpoint(text):
+        return NeuralSource(NeuralOptions(**changes), weights=Path(text))  # type: ignore[arg-type]
+    argument = text.partition(":")[2]
+    options = parse_options(argument) if argument else NeuralOptions()
+    return NeuralSource(replace(options, **changes))  # type: ignore[arg-type]
+
+
+def _is_checkpoint(text: str) -> bool:
+    return text.endswith(CHECKPOINT_SUFFIX) and ":" not in text
 
 
 def _open(text: str, on_detail: DetailSink | None) -> AttentionSource:
-    if text.endswith(CHECKPOINT_SUFFIX) and ":" not in text:
+    if _is_checkpoint(text):
         source = NeuralSource(weights=check_input(Path(text)), on_detail=on_detail)
         source.name = text
         return source

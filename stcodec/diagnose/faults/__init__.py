@@ -9,7 +9,7 @@ from stcodec.diagnose.faults.base import Fault, Finding
 from stcodec.diagnose.series import Series
 from stcodec.types import FloatArray
 
-__all__ = ["FAULTS", "Fault", "Finding", "fault_scores", "find_faults"]
+__all__ = ["FAULTS", "Fault", "Finding", "excess", "fault_scores", "find_faults"]
 
 _OF_SERIES = (drift, flicker, diffusion, background, camera, dead, center)
 FAULTS: tuple[Fault, ...] = (*(module.FAULT for module in _OF_SERIES), lag.FAULT)
@@ -20,6 +20,12 @@ def find_faults(series: Series, map_at: Callable[[int], FloatArray]) -> list[Fin
     """Every finding in a film, in the order of time. map_at: the map [h, w] of an instant."""
     found = [finding for module in _OF_SERIES for finding in module.find(series)] + lag.find(series, map_at)
     return sorted(found, key=lambda one: (one.start_seconds, one.fault))
+
+
+def excess(finding: Finding) -> float:
+    """How many times its threshold a finding of one of `FAULTS` reached; 1 for others."""
+    thresholds = {fault.name: fault.threshold for fault in FAULTS}
+    return finding.value / thresholds.get(finding.fault, finding.value or 1.0)
 
 
 def fault_scores(series: Series) -> dict[str, FloatArray]:

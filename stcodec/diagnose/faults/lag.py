@@ -19,9 +19,10 @@ _LEAST_SETTLED_SECONDS = 0.7
 _TAIL_SECONDS = 0.5
 _LEAST_MOVE_PERCENT = 20.0
 """Share of the mass that must end up elsewhere: else there is nothing to be late with."""
-_JUMP_PERCENT = 1.5
+_JUMP_PERCENT = 2.0
 """Share of the frame that changes strongly in a sudden change."""
 _JUMP_RATIO = 3.0
+"""How far a sudden change stands out from the instants about it, motion that goes on does not."""
 _QUIET_SECONDS = 0.6
 
 FAULT = Fault(
@@ -61,9 +62,11 @@ def sudden_changes(series: Series) -> list[int]:
     found = []
     for now in range(1, len(series)):
         first = int(np.searchsorted(seconds, seconds[now] - _QUIET_SECONDS))
-        since_cut = starts[first + 1 : now + 1].any()
-        usual = float(jump[first:now].max()) if first < now else 0.0
-        if starts[now] or (not since_cut and jump[now] >= max(_JUMP_PERCENT, _JUMP_RATIO * usual)):
+        last = int(np.searchsorted(seconds, seconds[now] + _QUIET_SECONDS, side="right"))
+        quiet = seconds[now] - seconds[0] >= _QUIET_SECONDS and not starts[first : now + 1].any()
+        around = np.concatenate([jump[first:now], jump[now + 1 : last]])
+        usual = float(around.max()) if len(around) else 0.0
+        if starts[now] or (quiet and jump[now] >= max(_JUMP_PERCENT, _JUMP_RATIO * usual)):
             found.append(now)
     return found
 
