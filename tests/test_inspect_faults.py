@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stcodec.attention.center import center_density
 from stcodec.diagnose.content import Content
-from stcodec.diagnose.faults import Finding, find_faults
+from stcodec.diagnose.faults import FAULTS, Finding, find_faults
 from stcodec.diagnose.measures import carried, density_of, moved_percent, peaks
 from stcodec.diagnose.watch import MapWatch
 from stcodec.types import BoolArray, FloatArray
@@ -193,6 +194,16 @@ def test_mass_is_carried_with_motion() -> None:
     velocity[..., 0] = 0.2
     assert moved_percent(here, there) > 30
     assert moved_percent(carried(here, velocity, 0.5), there) < 3
+
+
+def test_the_docs_have_the_rules_as_they_are() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "inspect.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
+    documented = {row[0].strip("`"): (row[2], row[3]) for row in rows if len(row) == 4}
+    assert documented == {
+        fault.name: (f"{fault.threshold:g} {fault.unit}", f"{fault.least_seconds:g} s" if fault.least_seconds else "–")
+        for fault in FAULTS
+    }
 
 
 def test_peaks_are_apart_and_highest_first() -> None:
