@@ -8,11 +8,13 @@ from stcodec.attention import open_source
 from stcodec.batch.estimate import Estimate, estimate
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun, options_from
+from stcodec.batch.page import write_page
 from stcodec.batch.plan import Planner, check_folders
 from stcodec.batch.scheduler import Scheduler, jobs_of
 from stcodec.batch.session import existing_table, last_options, planned, session
 from stcodec.batch.summary import BatchSummary, summarise
 from stcodec.batch.table import Table
+from stcodec.media.output import check_output
 
 
 def run(
@@ -25,11 +27,17 @@ def run(
     """
     listener = listener or Listener()
     _check(source, output, options)
+    if running.report is not None:
+        check_output(running.report, overwrite=running.overwrite)
     with session(output, source, options) as mine:
         planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
         planner.walk()
         Scheduler(mine, options, running, listener).work()
-        return summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
+        summary = summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
+        if running.report is not None:
+            by_saving = "plan = ? AND state = 'done' ORDER BY output_bytes - source_bytes"
+            write_page(summary, mine.table.rows(by_saving, mine.plan), running.report, overwrite=True)
+        return summary
 
 
 def plan(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from stcodec.batch.names import check_template
@@ -58,6 +59,8 @@ class BatchRun:
     """Files encoded side by side; None = one for every four cores."""
     overwrite: bool = False
     """Make files again that were made with other options or changed since, and replace what others put there."""
+    report: Path | None = None
+    """Also write the summary as a page."""
     attempts: int = 2
     """How often a file is tried whose process dies in the middle."""
 

@@ -115,6 +115,8 @@ class Scheduler:
                 frames=made.frames,
                 video_seconds=made.video_seconds,
                 wall_seconds=made.wall_seconds,
+                quality_db=made.quality_db,
+                maps_were_kept=made.maps_were_kept,
                 notes="\n".join(made.messages),
                 finished=_now(),
             )

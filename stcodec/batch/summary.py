@@ -42,6 +42,9 @@ class BatchSummary:
     bytes_before: int
     bytes_after: int
     saving_percent: float | None
+    mean_quality_db: float | None
+    """PSNR where the maps say that viewers look, on a sample of frames of each file; None if none was measured."""
+    least_quality_db: float | None
     encode_hours: float
     """Wall time of the encodes, added up."""
     failures: tuple[BatchFailure, ...]
@@ -58,7 +61,7 @@ def summarise(table: Table, plan: int, skipped: int = 0, with_other_options: int
     }
     sums = table.ask(
         "SELECT COALESCE(SUM(video_seconds), 0), COALESCE(SUM(source_bytes), 0), COALESCE(SUM(output_bytes), 0), "
-        "COALESCE(SUM(wall_seconds), 0) FROM jobs WHERE plan = ? AND state = 'done'",
+        "COALESCE(SUM(wall_seconds), 0), AVG(quality_db), MIN(quality_db) FROM jobs WHERE plan = ? AND state = 'done'",
         plan,
     )[0]
     failures = table.rows("plan = ? AND state IN ('failed', 'blocked') ORDER BY source", plan)
@@ -74,6 +77,8 @@ def summarise(table: Table, plan: int, skipped: int = 0, with_other_options: int
         bytes_before=sums[1],
         bytes_after=sums[2],
         saving_percent=100 * (1 - sums[2] / sums[1]) if sums[1] else None,
+        mean_quality_db=sums[4],
+        least_quality_db=sums[5],
         encode_hours=sums[3] / 3600,
         failures=tuple(BatchFailure(display_name(one.source), one.error or "", one.attempts) for one in failures),
     )

@@ -35,7 +35,8 @@ CREATE TABLE jobs (
     run INTEGER, attempts INTEGER NOT NULL DEFAULT 0, key TEXT, options INTEGER, versions INTEGER,
     source_bytes INTEGER NOT NULL, source_mtime_ns INTEGER NOT NULL,
     output_bytes INTEGER, output_mtime_ns INTEGER, output_hash TEXT, old_hash TEXT,
-    frames INTEGER, video_seconds REAL, wall_seconds REAL, error TEXT, notes TEXT, finished TEXT
+    frames INTEGER, video_seconds REAL, wall_seconds REAL, quality_db REAL,
+    maps_were_kept INTEGER, error TEXT, notes TEXT, finished TEXT
 ) STRICT;
 CREATE INDEX jobs_next ON jobs (plan, state, source_bytes DESC);
 CREATE INDEX jobs_output ON jobs (output);
@@ -68,6 +69,11 @@ class JobRow:
     frames: int | None
     video_seconds: float | None
     wall_seconds: float | None
+    """Of the encode."""
+    quality_db: float | None
+    """PSNR where the maps say that viewers look, on a sample of frames."""
+    maps_were_kept: bool | None
+    """Whether the maps were there from an earlier encode of the same source."""
     error: str | None
     notes: str | None
     finished: str | None

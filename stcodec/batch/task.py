@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stcodec.attention.cached import CachedSource
 from stcodec.batch.options import BatchOptions
+from stcodec.batch.quality import sampled_psnr_db
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import atomic_output
@@ -37,6 +38,8 @@ class Made:
     frames: int
     video_seconds: float
     wall_seconds: float
+    quality_db: float | None
+    """See `sampled_psnr_db`; None if the file was not checked."""
     maps_were_kept: bool
     """True if the maps were there from an earlier encode."""
     messages: tuple[str, ...]
@@ -65,6 +68,9 @@ class MakeTask:
         job = replace(prepare(self.source, self.made, self.options.encode, running), target=self.target)
         with job.reader, kept_maps(job, self.cache, folder) as (guided, were_kept), atomic_output(self.made) as temporary:
             report = encode_job(guided, temporary, running, Meter(None, job.reader.info))
+            quality = None
+            if report.checks is not None:
+                quality = sampled_psnr_db(self.source, temporary, report.checks.shift_seconds, guided.source)
         after = self.made.stat()
         return Made(
             size_bytes=after.st_size,
@@ -75,6 +81,7 @@ class MakeTask:
             frames=report.frames,
             video_seconds=report.duration_seconds,
             wall_seconds=report.wall_seconds,
+            quality_db=quality,
             maps_were_kept=were_kept,
             messages=report.messages,
             versions=report.versions,

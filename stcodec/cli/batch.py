@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     from stcodec import batch
 
     output = Path(arguments.output)
-    running = batch.BatchRun(arguments.jobs, arguments.overwrite, arguments.attempts)
+    report = None if arguments.report is None else Path(arguments.report)
+    running = batch.BatchRun(arguments.jobs, arguments.overwrite, report, arguments.attempts)
     if arguments.source == "status":
         return _show(batch.status(output), arguments)
     if arguments.source == "retry":
@@ -172,6 +173,11 @@ def _text(summary: BatchSummary) -> str:
         lines.append(
             f"{summary.video_hours:.2f} hours of video, {size(summary.bytes_before)} before, {size(summary.bytes_after)} "
             f"after: {abs(summary.saving_percent):.1f} % {word}"
+        )
+    if summary.mean_quality_db is not None:
+        lines.append(
+            f"sampled where the maps say viewers look: PSNR {summary.mean_quality_db:.1f} dB on average, "
+            f"{summary.least_quality_db:.1f} dB at least"
         )
     if summary.with_other_options:
         lines.append(f"{summary.with_other_options} were made before with other options and are kept; -y makes them again")

@@ -1,0 +1,75 @@
+"""How good a finished file is where its maps say that viewers look, on a sample of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from av.video.frame import VideoFrame
+
+from stcodec.attention.base import AttentionSource
+from stcodec.media.decode import VideoReader
+from stcodec.media.planes import PlaneReader, common_format
+from stcodec.media.seek import frames_from
+from stcodec.metrics.fidelity import squared_error, weighted_mean
+from stcodec.types import Clip, FloatArray, VideoInfo
+
+_SECONDS_A_PLACE = 60.0
+_MOST_PLACES = 5
+_FRAMES_A_PLACE = 8
+"""From a key frame of the result on: no more of it has to be decoded than is measured."""
+_LEAST_ERROR = 1e-6
+"""Of the squared range: 60 dB, beyond which nobody sees a difference."""
+
+
+def sampled_psnr_db(source: Path, written: Path, shift_seconds: float, attention: AttentionSource | None) -> float | None:
+    """EWPSNR on frames at a few places of a file; the PSNR of whole frames without attention, None if none were found.
+
+    shift_seconds: how much later the file's frames are than the source's. The maps are those that guided the encode: the
+    figure says what these maps ask for, not what independent viewers would see.
+    """
+    errors: list[float] = []
+    with VideoReader(source) as original:
+        video = original.info
+    duration = video.duration_seconds or 0.0
+    places = min(_MOST_PLACES, max(1, int(duration / _SECONDS_A_PLACE)))
+    for place in range(places):
+        seconds = video.start_seconds + shift_seconds + duration * (place + 0.5) / places
+        pairs = list(_pairs(source, written, seconds, shift_seconds))
+        densities = _densities(attention, video, [one.time for one, _ in pairs])
+        errors += _errors(pairs, video, densities)
+    return float(-10 * np.log10(max(_LEAST_ERROR, float(np.mean(errors))))) if errors else None
+
+
+def _pairs(source: Path, written: Path, seconds: float, shift_seconds: float) -> Iterator[tuple[VideoFrame, VideoFrame]]:
+    """Frames of the source with those of the file, from the file's key frame before a time on."""
+    with VideoReader(written) as reader:
+        found = list(islice((frame for frame in reader.seek(seconds) if frame.pts is not None), _FRAMES_A_PLACE))
+    if not found:
+        return
+    with closing(frames_from(source, found[0].time - shift_seconds)) as originals:
+        for original, frame in zip(originals, found, strict=False):
+            if abs(original.time + shift_seconds - frame.time) < 0.005:
+                yield original, frame
+
+
+def _errors(pairs: list[tuple[VideoFrame, VideoFrame]], video: VideoInfo, densities: list[FloatArray]) -> Iterator[float]:
+    if not pairs:
+        return
+    form = common_format(video, video)
+    peak = 1023.0 if form.endswith("10le") else 255.0
+    one, other = PlaneReader(form), PlaneReader(form)
+    for (original, frame), density in zip(pairs, densities, strict=True):
+        yield weighted_mean(squared_error(one(original)[0], other(frame)[0]), density) / peak**2
+
+
+def _densities(attention: AttentionSource | None, video: VideoInfo, seconds: list[float]) -> list[FloatArray]:
+    """[h, w] at each time, in coded orientation; even ones without attention."""
+    if attention is None or not seconds:
+        return [np.ones((1, 1), np.float32)] * len(seconds)
+    times = np.array(seconds, np.float64)
+    track = attention.open(video).attend(Clip(video, times, np.arange(len(times)) == 0))
+    return [np.rot90(saliency, video.rotation_degrees // 90) for saliency in track.saliency]
