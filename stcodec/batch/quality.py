@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from av.video.frame import VideoFrame
 
 from stcodec.attention.base import AttentionSource
 from stcodec.media.decode import VideoReader
@@ -16,6 +16,9 @@ from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.seek import frames_from
 from stcodec.metrics.fidelity import squared_error, weighted_mean
 from stcodec.types import Clip, FloatArray, VideoInfo
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 _SECONDS_A_PLACE = 60.0
 _MOST_PLACES = 5
