@@ -15,7 +15,8 @@ FAULT = Fault(
     name="background",
     title="Background fixation",
     definition="Share of the map's mass on places where the picture has kept changing (by over 5 grey levels a step) in a "
-    f"way that no motion explains and that leads nowhere; counted from {_LEAST_LIFT:g} times those places' share of the frame.",
+    "way that no motion explains and that leads nowhere; counted from "
+    f"{_LEAST_LIFT:g} times those places' share of the frame.",
     unit="% of the map's mass",
     threshold=35.0,
     least_seconds=0.5,
