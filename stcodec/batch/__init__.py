@@ -1,9 +1,21 @@
 """Folders of videos: what is to be made of each file, who makes it, and what became of it."""
 
 from stcodec.batch.commands import plan, retry, run, status
+from stcodec.batch.hooks import command_words
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.summary import BatchSummary
 from stcodec.batch.table import JobRow
 
-__all__ = ["BatchOptions", "BatchRun", "BatchSummary", "JobRow", "Listener", "plan", "retry", "run", "status"]
+__all__ = [
+    "BatchOptions",
+    "BatchRun",
+    "BatchSummary",
+    "JobRow",
+    "Listener",
+    "command_words",
+    "plan",
+    "retry",
+    "run",
+    "status",
+]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from stcodec.attention import open_source
 from stcodec.batch.estimate import Estimate, estimate
+from stcodec.batch.hooks import DONE, DUE
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun, options_from
 from stcodec.batch.page import write_page
@@ -14,25 +16,31 @@ from stcodec.batch.scheduler import Scheduler, jobs_of
 from stcodec.batch.session import existing_table, last_options, planned, session
 from stcodec.batch.summary import BatchSummary, summarise
 from stcodec.batch.table import Table
+from stcodec.errors import OptionsError
 from stcodec.media.output import check_output
 
 
 def run(
-    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+    source: Path, output: Path | None, options: BatchOptions, running: BatchRun, listener: Listener | None = None
 ) -> BatchSummary:
     """Make what is not made yet of every video in a folder, and sum up.
 
-    What fails is noted, and the rest goes on. Raises OptionsError, MediaError if there is no source, and BatchError if no
+    output: None where originals are replaced. What fails is noted, and the rest goes on. When new files are watched for,
+    KeyboardInterrupt ends it well. Raises OptionsError, MediaError if there is no source, and BatchError if no
     more can be made: the disk is full, the output folder has gone, another run does other things there.
     """
     listener = listener or Listener()
-    _check(source, output, options)
+    output = _checked_output(source, output, options)
     if running.report is not None:
         check_output(running.report, overwrite=running.overwrite)
     with session(output, source, options) as mine:
-        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
+        planner = Planner(source, options, mine, running, listener.note)
         planner.walk()
-        Scheduler(mine, options, running, listener).work()
+        try:
+            Scheduler(mine, options, running, listener, planner.walk).work()
+        except KeyboardInterrupt:
+            if running.watch_seconds is None:
+                raise
         summary = summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
         if running.report is not None:
             by_saving = "plan = ? AND state = 'done' ORDER BY output_bytes - source_bytes"
@@ -41,16 +49,16 @@ def run(
 
 
 def plan(
-    source: Path, output: Path, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+    source: Path, output: Path | None, options: BatchOptions, running: BatchRun, listener: Listener | None = None
 ) -> tuple[BatchSummary, Estimate]:
     """What `run` would do, and about how long it would take; nothing is written. Each file goes to `listener.finished`.
 
     Raises what `run` raises.
     """
     listener = listener or Listener()
-    _check(source, output, options)
+    output = _checked_output(source, output, options)
     with planned(output, source, options) as mine:
-        planner = Planner(source, options, mine, overwrite=running.overwrite, say=listener.note)
+        planner = Planner(source, options, mine, replace(running, watch_seconds=None), listener.note)
         planner.walk()
         for job in mine.table.rows("plan = ? AND state = 'waiting' ORDER BY source", mine.plan):
             listener.finished(job)
@@ -58,9 +66,17 @@ def plan(
         return summary, estimate(mine, options.encode, options.key, jobs_of(running))
 
 
-def _check(source: Path, output: Path, options: BatchOptions) -> None:
-    check_folders(source, output)
+def _checked_output(source: Path, output: Path | None, options: BatchOptions) -> Path:
+    """The folder that the job table is in. Raises OptionsError, AttentionError or MediaError."""
+    if options.replace != (output is None):
+        raise OptionsError(
+            "--replace puts results in the originals' place: leave OUT away" if options.replace else "give an output folder"
+        )
+    if output is None:
+        output = source if source.is_dir() else source.parent
+    check_folders(source, output, replace=options.replace)
     open_source(options.encode.attention)  # said once, and not for every file
+    return output
 
 
 def retry(output: Path, running: BatchRun, listener: Listener | None = None) -> BatchSummary:
@@ -70,9 +86,11 @@ def retry(output: Path, running: BatchRun, listener: Listener | None = None) -> 
         root, options = last_options(table)
         with table.changing():
             table.change("jobs", "state = 'failed'", state="waiting", attempts=0, error=None)
+            table.change("jobs", "state = 'done' AND hook NOT IN (?, ?)", DUE, DONE, hook=DUE)
     finally:
         table.close()
-    return run(root, output, options_from(options), running, listener)
+    again = options_from(options)
+    return run(root, None if again.replace else output, again, running, listener)
 
 
 def status(output: Path) -> BatchSummary:

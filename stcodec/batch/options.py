@@ -28,11 +28,21 @@ class BatchOptions:
     keep_partial: bool = False
     verify: bool | None = None
     """As in `RunOptions`."""
+    replace: bool = False
+    """Put the result in the original's place, if it is smaller by min_saving_percent; else the original stays."""
+    min_saving_percent: float = 5.0
 
     def __post_init__(self) -> None:
         find_encoder(self.encode.encoder)
         if self.template is not None:
             check_template(self.template)
+        if not 0 <= self.min_saving_percent < 100:
+            raise OptionsError(f"--min-saving is {self.min_saving_percent:g}: allowed is 0 to below 100 %")
+        if self.replace and (self.verify is False or self.keep_partial):
+            flag = "--keep-partial" if self.keep_partial else "--no-verify"
+            raise OptionsError(
+                f"--replace takes the place of originals: what {flag} lets through is not sure enough for that"
+            )
 
     @property
     def key(self) -> str:
@@ -61,11 +71,17 @@ class BatchRun:
     """Make files again that were made with other options or changed since, and replace what others put there."""
     report: Path | None = None
     """Also write the summary as a page."""
+    on_done: tuple[str, ...] = ()
+    """Words of a command that is run for every finished file, whose name becomes the last word; empty = none."""
+    watch_seconds: float | None = None
+    """Go on looking for new files, so often; a file is taken when it is the same at two looks. None = one look only."""
     attempts: int = 2
     """How often a file is tried whose process dies in the middle."""
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 1024:
             raise OptionsError(f"--jobs is {self.jobs}: allowed is 1 to 1024")
+        if self.watch_seconds is not None and not 0.1 <= self.watch_seconds <= 86400:
+            raise OptionsError(f"--watch is {self.watch_seconds:g}: allowed is 0.1 to 86400 seconds between looks")
         if not 1 <= self.attempts <= 100:
             raise OptionsError(f"--attempts is {self.attempts}: allowed is 1 to 100")

@@ -45,6 +45,33 @@ def put(made: Path, target: Path, *, overwrite: bool) -> None:
         raise MediaError(f"{display_name(target)}: can't be written ({error.strerror}); nothing was left behind") from None
 
 
+def put_in_place(made: Path, target: Path, source: Path, *, overwrite: bool) -> None:
+    """Give a finished file the place of its source, which goes; they may have the same name. Raises MediaError."""
+    try:
+        shutil.copymode(source, made)
+    except OSError as error:
+        raise MediaError(f"{display_name(source)}: can't be replaced ({error.strerror})") from None
+    put(made, target, overwrite=overwrite or _is_same(target, source))
+    remove_replaced(source, target)
+
+
+def remove_replaced(source: Path, target: Path) -> None:
+    """Remove a source that something else is there for. Raises MediaError."""
+    if _is_same(target, source):
+        return
+    try:
+        source.unlink(missing_ok=True)
+        _sync_folder(source.parent)
+    except OSError as error:
+        raise MediaError(
+            f"{display_name(source)}: is replaced by {display_name(target)}, but stays ({error.strerror})"
+        ) from None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
 def _move(made: Path, target: Path, overwrite: bool) -> None:
     try:
         if overwrite:

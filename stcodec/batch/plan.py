@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stcodec.batch.names import output_name
-from stcodec.batch.options import BatchOptions
+from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.outputs import is_unchanged
 from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow, as_bytes
@@ -27,7 +27,7 @@ class Planner:
     """Brings the job table up to date with the sources; may be asked to do so again and again."""
 
     def __init__(
-        self, root: Path, options: BatchOptions, session: Session, *, overwrite: bool, say: Callable[[str], None]
+        self, root: Path, options: BatchOptions, session: Session, running: BatchRun, say: Callable[[str], None]
     ) -> None:
         """say: takes a line for people about each file that is passed over or made again."""
         self._root = root.resolve()
@@ -37,7 +37,12 @@ class Planner:
         self._options = options
         self._session = session
         self._table = session.table
-        self._overwrite = overwrite
+        self._overwrite = running.overwrite
+        self._settles = running.watch_seconds is not None
+        """Whether files are taken only when they have stopped growing."""
+        self._looks: dict[Path, tuple[int, int]] = {}
+        """Size and time of change of files that may still grow."""
+        self._said: set[str] = set()
         self._say = say
         self._spec = find_encoder(options.encode.encoder)
         self.skipped = 0
@@ -48,16 +53,24 @@ class Planner:
     def walk(self) -> None:
         """Look at all sources. Raises MediaError if there are none any more."""
         self.skipped = self.with_other_options = 0
-        found = iter(Walk(self._root, self._options.include, self._options.exclude, [self._output]))
+        avoid = [] if self._options.replace else [self._output]
+        found = iter(Walk(self._root, self._options.include, self._options.exclude, avoid))
         while some := list(islice(found, _AT_ONCE)):
             with self._table.changing():
                 for one in some:
-                    self._skip(one) if isinstance(one, Skipped) else self._merge(one)
+                    if isinstance(one, Skipped):
+                        self._skip(one)
+                    elif not (self._settles and self._is_growing(one)):
+                        self._merge(one)
 
     def _skip(self, skipped: Skipped) -> None:
         if not skipped.is_fault:
             self.skipped += 1
-            self._say(f"skipped: {display_name(self._below(skipped.path))}: {skipped.why}")
+            line = f"skipped: {display_name(self._below(skipped.path))}: {skipped.why}"
+            if line not in self._said:
+                self._say(line)
+            if self._settles:  # the next look will find it, too
+                self._said.add(line)
             return
         row = self._table.row("source = ?", as_bytes(skipped.path))
         values = {"state": "blocked", "error": skipped.why, "plan": self._session.plan}
@@ -69,6 +82,8 @@ class Planner:
 
     def _merge(self, found: Found) -> None:
         below = self._below(found.path)
+        if self._options.replace and self._is_settled(found, below):
+            return
         output = below.parent / output_name(self._options.template, found.path, self._spec)
         facts = {"plan": self._session.plan, "source_bytes": found.size_bytes, "source_mtime_ns": found.mtime_ns}
         row = self._table.row("source = ?", as_bytes(found.path)) or self._moved(found, output)
@@ -81,6 +96,32 @@ class Planner:
         has_changed = (row.source_bytes, row.source_mtime_ns) != (found.size_bytes, found.mtime_ns)
         values = self._again(row, output, has_changed)
         self._table.update(row.id, **facts, **values)
+
+    def _is_settled(self, found: Found, below: Path) -> bool:
+        """Whether a file has taken an original's place already, or may not be replaced."""
+        made = self._table.row("output = ? AND state = 'done'", as_bytes(below))
+        if made is not None and is_unchanged(found.path, made):
+            self._table.update(made.id, plan=self._session.plan)
+            return True
+        if found.path.is_symlink():
+            self._skip(Skipped(found.path, "a link: to replace it would free nothing"))
+            return True
+        if found.path.stat().st_nlink > 1:
+            self._skip(Skipped(found.path, "has other names (hard links): to replace one would free nothing"))
+            return True
+        return False
+
+    def _is_growing(self, found: Found) -> bool:
+        """Whether a file was not seen before as it is now."""
+        now = found.size_bytes, found.mtime_ns
+        if self._looks.get(found.path) == now:
+            del self._looks[found.path]
+            return False
+        row = self._table.row("source = ?", as_bytes(found.path))
+        if row is not None and (row.source_bytes, row.source_mtime_ns) == now:
+            return False
+        self._looks[found.path] = now
+        return True
 
     def _moved(self, found: Found, output: Path) -> JobRow | None:
         """The job of the same file in a folder that has another name now."""
@@ -108,7 +149,7 @@ class Planner:
             elif not (is_other and self._overwrite):
                 self.with_other_options += is_other
                 return {"state": "done", "error": None}
-        elif row.state == "failed" and not (has_changed or is_other or self._overwrite):
+        elif row.state in ("failed", "kept") and not (has_changed or is_other or self._overwrite):
             return {}
         elif made:
             self._say(f"again: {name}: the source has changed")
@@ -118,8 +159,9 @@ class Planner:
     def _fresh(self, source: Path, output: Path, row: JobRow | None) -> dict[str, Any]:
         """The state of a job that has nothing to show: waiting, or what is in its way."""
         target = self._output / output
+        is_replaced = self._options.replace and target == source
         with suppress(OSError):
-            if target.exists() and target.samefile(source):
+            if target.exists() and target.samefile(source) and not is_replaced:
                 return _blocked("the output would be the source itself; give another output folder, or --template")
         if not self._is_inside and target.is_relative_to(self._base):
             return _blocked(f"the output {display_name(target)} would lie among the sources; give another output folder")
@@ -130,7 +172,7 @@ class Planner:
                 "--template and leave one out with --exclude"
             )
         is_ours = row is not None and row.output == output and is_unchanged(target, row)
-        if os.path.lexists(target) and not (is_ours or self._overwrite):
+        if os.path.lexists(target) and not (is_ours or is_replaced or self._overwrite):
             return _blocked(f"{display_name(target)} exists already, and this batch did not make it; -y replaces it")
         return {"state": "waiting", "error": None}
 
@@ -152,10 +194,10 @@ def _blocked(why: str) -> dict[str, Any]:
     return {"state": "blocked", "error": why}
 
 
-def check_folders(source: Path, output: Path) -> None:
+def check_folders(source: Path, output: Path, *, replace: bool) -> None:
     """Raise MediaError unless there is something to walk over, OptionsError if the results can't be kept apart from it."""
     local_url(output)
     if not source.exists():
         raise MediaError(f"{display_name(source)}: no such file or folder")
-    if source.is_dir() and output.resolve() == source.resolve():
-        raise OptionsError(f"{display_name(source)}: is the input and the output too: give another output folder")
+    if not replace and source.is_dir() and output.resolve() == source.resolve():
+        raise OptionsError(f"{display_name(source)}: is the input and the output too: give another folder, or --replace")

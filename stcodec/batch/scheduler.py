@@ -7,14 +7,15 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stcodec.batch.hooks import DUE, Hooks
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
-from stcodec.batch.outputs import is_unchanged, put
+from stcodec.batch.outputs import is_unchanged, put, put_in_place
 from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow, Table
 from stcodec.batch.task import Made, MakeTask
@@ -36,7 +37,12 @@ def jobs_of(running: BatchRun) -> int:
 class Scheduler:
     """Gives the files that wait to the workers, and finished files their names."""
 
-    def __init__(self, mine: Session, options: BatchOptions, running: BatchRun, listener: Listener) -> None:
+    def __init__(
+        self, mine: Session, options: BatchOptions, running: BatchRun, listener: Listener, look_again: Callable[[], None]
+    ) -> None:
+        """look_again: brings the table up to date with the sources, when new files are watched for."""
+        self._look_again = look_again
+        self._next_look = time.monotonic() + (running.watch_seconds or 0.0)
         self._session = mine
         self._table = mine.table
         self._options = options
@@ -49,27 +55,42 @@ class Scheduler:
         self._deaths: Counter[int] = Counter()
         """How many processes died of a file."""
         self._progress = _Progress(mine.table, mine.plan, listener)
+        self._hooks = Hooks(running.on_done, mine.output, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
-        """Until nothing waits any more."""
-        with Workers(jobs_of(self._running), self._session.work, apart=True) as workers:
-            self._progress.tell("")
-            for outcome in workers.run(self._tasks()):
-                self._take(outcome)
+        """Until nothing waits any more; when new files are watched for, until KeyboardInterrupt."""
+        try:
+            for job in list(self._table.rows("plan = ? AND state = 'done' AND hook = ?", self._session.plan, DUE)):
+                self._hooks.begin(job)  # a run that was broken off did not come to it
+            with Workers(jobs_of(self._running), self._session.work, apart=True) as workers:
+                self._progress.tell("")
+                for outcome in workers.run(self._tasks()):
+                    self._take(outcome)
+                    self._hooks.look()
+            self._hooks.finish()
+        finally:
+            self._hooks.stop()
 
     def _tasks(self) -> Iterator[MakeTask | None]:
         while True:
             self._session.check_there()
+            self._watch()
             job = self._table.claim(self._session.plan, self._session.run)
             if job is not None:
                 self._flying[self._given] = job
                 self._given += 1
                 target = self._session.output / job.output
                 yield MakeTask(job.source, self._made(job), target, self._options, self._session.cache)
-            elif self._flying:  # one of them may have to be tried again
+            elif self._flying or self._running.watch_seconds is not None:  # one of them may have to be tried again
                 yield None
             else:
                 return
+
+    def _watch(self) -> None:
+        if self._running.watch_seconds is not None and time.monotonic() >= self._next_look:
+            self._look_again()
+            self._hooks.look()
+            self._next_look = time.monotonic() + self._running.watch_seconds
 
     def _take(self, outcome: Outcome) -> None:
         self._session.check_there()
@@ -98,6 +119,12 @@ class Scheduler:
         The table first: whenever the process dies, the next run can tell whether the file under that name is ours.
         """
         target = self._session.output / job.output
+        if self._options.replace:
+            if _stamp(job.source) != (made.source_bytes, made.source_mtime_ns):
+                return "was changed while it was encoded, and stays as it is"
+            if 100 * (1 - made.size_bytes / made.source_bytes) < self._options.min_saving_percent:
+                self._keep(job, made)
+                return None
         is_ours = job.output_hash is not None and is_unchanged(target, job)
         with self._table.changing(durable=True):
             self._table.update(
@@ -120,12 +147,32 @@ class Scheduler:
                 notes="\n".join(made.messages),
                 finished=_now(),
             )
+        overwrite = self._running.overwrite or is_ours
         try:
-            put(self._made(job), target, overwrite=self._running.overwrite or is_ours)
+            if self._options.replace:
+                put_in_place(self._made(job), target, job.source, overwrite=overwrite)
+            else:
+                put(self._made(job), target, overwrite=overwrite)
         except MediaError as error:
             return str(error)
-        self._table.update(job.id, state="done", old_hash=None)
+        self._table.update(job.id, state="done", old_hash=None, hook=DUE if self._running.on_done else None)
+        self._hooks.begin(job)
         return None
+
+    def _keep(self, job: JobRow, made: Made) -> None:
+        """The original stays."""
+        self._listener.note(
+            f"kept: {display_name(job.source)}: the result has {made.size_bytes} bytes instead of {made.source_bytes}, "
+            f"less than {self._options.min_saving_percent:g} % saved"
+        )
+        self._table.update(
+            job.id,
+            state="kept",
+            key=self._options.key,
+            options=self._number,
+            wall_seconds=made.wall_seconds,
+            finished=_now(),
+        )
 
     def _fail(self, job: JobRow, error: str, *, may_repeat: bool) -> None:
         error = error.removeprefix(f"{display_name(job.source)}: ")
@@ -179,6 +226,14 @@ class _Progress:
         asked = "SELECT COUNT(*), COALESCE(SUM(source_bytes), 0) FROM jobs WHERE plan = ? AND state = 'waiting'"
         count, size = self._table.ask(asked, self._plan)[0]
         return int(count), int(size)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _now() -> str:

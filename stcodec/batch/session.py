@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from stcodec.batch.options import BatchOptions
-from stcodec.batch.outputs import is_unchanged
+from stcodec.batch.outputs import is_unchanged, remove_replaced
 from stcodec.batch.table import JobRow, Table, as_bytes
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
@@ -79,7 +79,7 @@ def planned(output: Path, root: Path, options: BatchOptions) -> Iterator[Session
     """A session that writes nothing: the table is a copy in memory."""
     table = Table(None, copy_of=state_folder(output) / _TABLE)
     try:
-        _retire_dead(table, output)
+        _retire_dead(table, output, options)
         with table.changing():
             number = table.text(options.as_mapping())
             run = _register(table, root, options, number)
@@ -101,7 +101,7 @@ def session(output: Path, root: Path, options: BatchOptions) -> Iterator[Session
         fcntl.flock(door, fcntl.LOCK_EX)  # one at a time
         table = Table(folder / _TABLE)
         try:
-            _retire_dead(table, output)
+            _retire_dead(table, output, options)
             run, plan, number, lock = _begin(table, folder, root, options)
         except BaseException:
             table.close()
@@ -166,14 +166,14 @@ def _end(table: Table, folder: Path, run: int, work: Path) -> None:
     _lock_file(folder, run).unlink(missing_ok=True)
 
 
-def _retire_dead(table: Table, output: Path) -> None:
+def _retire_dead(table: Table, output: Path, options: BatchOptions) -> None:
     """Take the jobs of runs that are no more out of their hands."""
     folder = state_folder(output)
     for (run,) in table.ask("SELECT id FROM runs WHERE has_ended = 0"):
         if _is_alive(folder, run):
             continue
         for job in list(table.rows("state = 'placing' AND run = ?", run)):
-            _settle(table, output, job)
+            _settle(table, output, job, options)
         _release(table, run)
         shutil.rmtree(folder / "work" / str(run), ignore_errors=True)
         _lock_file(folder, run).unlink(missing_ok=True)
@@ -185,16 +185,26 @@ def _release(table: Table, run: int) -> None:
         table.change("runs", "id = ?", run, has_ended=1)
 
 
-def _settle(table: Table, output: Path, job: JobRow) -> None:
+def _settle(table: Table, output: Path, job: JobRow, options: BatchOptions) -> None:
     """A run died while a finished file was about to take its name: did it?"""
     target = output / job.output
     if is_unchanged(target, job):
+        if options.replace and _is_as_read(job):
+            remove_replaced(job.source, target)
         table.update(job.id, state="done")
     elif job.old_hash is not None and target.is_file() and content_hash(target) == job.old_hash:
         status = target.stat()
         table.update(
             job.id, output_bytes=status.st_size, output_mtime_ns=status.st_mtime_ns, output_hash=job.old_hash, old_hash=None
         )
+
+
+def _is_as_read(job: JobRow) -> bool:
+    try:
+        status = job.source.stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (job.source_bytes, job.source_mtime_ns)
 
 
 def _is_alive(folder: Path, run: int) -> bool:

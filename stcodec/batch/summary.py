@@ -30,6 +30,10 @@ class BatchSummary:
     done: int
     failed: int
     """With those that something is in the way of."""
+    kept: int
+    """Originals that stay, because the results would not be smaller by enough."""
+    hooks_failed: int
+    """Of those done, files whose --on-done command failed."""
     waiting: int
     running: int
     """Also in the hands of another run."""
@@ -61,7 +65,8 @@ def summarise(table: Table, plan: int, skipped: int = 0, with_other_options: int
     }
     sums = table.ask(
         "SELECT COALESCE(SUM(video_seconds), 0), COALESCE(SUM(source_bytes), 0), COALESCE(SUM(output_bytes), 0), "
-        "COALESCE(SUM(wall_seconds), 0), AVG(quality_db), MIN(quality_db) FROM jobs WHERE plan = ? AND state = 'done'",
+        "COALESCE(SUM(wall_seconds), 0), AVG(quality_db), MIN(quality_db), "
+        "COALESCE(SUM(hook NOT IN ('due', 'done')), 0) FROM jobs WHERE plan = ? AND state = 'done'",
         plan,
     )[0]
     failures = table.rows("plan = ? AND state IN ('failed', 'blocked') ORDER BY source", plan)
@@ -69,6 +74,8 @@ def summarise(table: Table, plan: int, skipped: int = 0, with_other_options: int
         files=sum(counts.values()),
         done=counts.get("done", 0),
         failed=counts.get("failed", 0) + counts.get("blocked", 0),
+        kept=counts.get("kept", 0),
+        hooks_failed=sums[6],
         waiting=counts.get("waiting", 0),
         running=counts.get("running", 0) + counts.get("placing", 0),
         skipped=skipped,

@@ -5,6 +5,7 @@ States of a job:
     running    a run has it in hand; if that run is dead, waiting
     placing    made and checked; the hash of the file that is about to take the output's name is written down
     done       the output is there
+    kept       the original stays, because the result would not be smaller by enough (only where originals are replaced)
     failed     could not be made; `error` says why. Is not tried again unless its source or the options change
     blocked    can't be made as things are, for instance because a foreign file has its name; every run looks anew
 """
@@ -36,7 +37,7 @@ CREATE TABLE jobs (
     source_bytes INTEGER NOT NULL, source_mtime_ns INTEGER NOT NULL,
     output_bytes INTEGER, output_mtime_ns INTEGER, output_hash TEXT, old_hash TEXT,
     frames INTEGER, video_seconds REAL, wall_seconds REAL, quality_db REAL,
-    maps_were_kept INTEGER, error TEXT, notes TEXT, finished TEXT
+    maps_were_kept INTEGER, hook TEXT, error TEXT, notes TEXT, finished TEXT
 ) STRICT;
 CREATE INDEX jobs_next ON jobs (plan, state, source_bytes DESC);
 CREATE INDEX jobs_output ON jobs (output);
@@ -74,6 +75,8 @@ class JobRow:
     """PSNR where the maps say that viewers look, on a sample of frames."""
     maps_were_kept: bool | None
     """Whether the maps were there from an earlier encode of the same source."""
+    hook: str | None
+    """See `stcodec.batch.hooks`; None if no command was asked for."""
     error: str | None
     notes: str | None
     finished: str | None

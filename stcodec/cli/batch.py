@@ -43,17 +43,31 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     command.add_argument("source", metavar="IN", help="folder (or one file); or the word status or retry")
-    command.add_argument("output", metavar="OUT", help="folder; its tree becomes that of IN")
+    command.add_argument("output", metavar="OUT", nargs="?", help="folder; its tree becomes that of IN; none with --replace")
     files = command.add_argument_group("which files, and their names")
     files.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only such files: '*.mov', 'a/*'")
     files.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave files or folders out")
     files.add_argument("--template", metavar="NAME", help="names of outputs: '{stem}-{encoder}.{ext}'; default {stem}.{ext}")
+    files.add_argument(
+        "--replace", action="store_true", help="results take the place of originals, once they are checked and small enough"
+    )
+    files.add_argument(
+        "--min-saving",
+        type=float,
+        default=5.0,
+        metavar="PERCENT",
+        help="with --replace: else the original stays (%(default)s)",
+    )
     add_video_flags(command)
     add_attention_flags(command)
     running = command.add_argument_group("the run")
     running.add_argument("--jobs", type=int, metavar="N", help="files side by side; default: one for every four cores")
     running.add_argument(
         "--attempts", type=int, default=2, metavar="N", help="tries of a file whose process dies (%(default)s)"
+    )
+    running.add_argument("--on-done", metavar="CMD", help="run for every finished file, its name as the last word; no shell")
+    running.add_argument(
+        "--watch", type=float, nargs="?", const=5.0, metavar="SECONDS", help="go on looking for new files, so often (5)"
     )
     running.add_argument("--report", metavar="FILE.html", help="also write the summary as a page")
     running.add_argument("--dry-run", action="store_true", help="say what would be done and about how long, write nothing")
@@ -66,16 +80,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status: 3 if some files failed."""
     from stcodec import batch
 
-    output = Path(arguments.output)
-    report = None if arguments.report is None else Path(arguments.report)
-    running = batch.BatchRun(arguments.jobs, arguments.overwrite, report, arguments.attempts)
-    if arguments.source == "status":
-        return _show(batch.status(output), arguments)
-    if arguments.source == "retry":
-        return _watched(arguments, lambda listener: batch.retry(output, running, listener))
+    output = None if arguments.output is None else Path(arguments.output)
+    running = batch.BatchRun(
+        jobs=arguments.jobs,
+        overwrite=arguments.overwrite,
+        report=None if arguments.report is None else Path(arguments.report),
+        on_done=() if arguments.on_done is None else batch.command_words(arguments.on_done),
+        watch_seconds=arguments.watch,
+        attempts=arguments.attempts,
+    )
+    if arguments.source in ("status", "retry"):
+        folder = output or Path()
+        if arguments.source == "status":
+            return _show(batch.status(folder), arguments)
+        return _watched(arguments, lambda listener: batch.retry(folder, running, listener))
     say_device(arguments.device)
     if arguments.dry_run:
-        return _dry_run(arguments, running)
+        return _dry_run(arguments, output, running)
     options = _options(arguments)
     return _watched(arguments, lambda listener: batch.run(Path(arguments.source), output, options, running, listener))
 
@@ -90,7 +111,7 @@ def _watched(arguments: argparse.Namespace, do: Callable[[Listener], BatchSummar
     return _show(summary, arguments)
 
 
-def _dry_run(arguments: argparse.Namespace, running: BatchRun) -> int:
+def _dry_run(arguments: argparse.Namespace, output: Path | None, running: BatchRun) -> int:
     from stcodec import batch
 
     class Lister(batch.Listener):
@@ -104,8 +125,7 @@ def _dry_run(arguments: argparse.Namespace, running: BatchRun) -> int:
             else:
                 print(f"{display_name(job.source)} -> {display_name(job.output)}")
 
-    source, output = Path(arguments.source), Path(arguments.output)
-    summary, estimate = batch.plan(source, output, _options(arguments), running, Lister())
+    summary, estimate = batch.plan(Path(arguments.source), output, _options(arguments), running, Lister())
     if arguments.json:
         print(json.dumps({"event": "estimate", **dataclasses.asdict(estimate)}))
         return _show(summary, arguments)
@@ -128,6 +148,8 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         exclude=tuple(arguments.exclude),
         keep_partial=arguments.keep_partial,
         verify=arguments.verify,
+        replace=arguments.replace,
+        min_saving_percent=arguments.min_saving,
     )
 
 
@@ -156,12 +178,13 @@ def _show(summary: BatchSummary, arguments: argparse.Namespace) -> int:
         print(json.dumps({"event": "summary", **summary.as_mapping()}), flush=True)
     elif not arguments.quiet:
         print(_text(summary))
-    return EXIT_SOME_FAILED if summary.failed else 0
+    return EXIT_SOME_FAILED if summary.failed or summary.hooks_failed else 0
 
 
 def _text(summary: BatchSummary) -> str:
     counts = {
         "done": summary.done,
+        "kept as they were": summary.kept,
         "failed": summary.failed,
         "waiting": summary.waiting,
         "being made": summary.running,
@@ -181,6 +204,8 @@ def _text(summary: BatchSummary) -> str:
         )
     if summary.with_other_options:
         lines.append(f"{summary.with_other_options} were made before with other options and are kept; -y makes them again")
+    if summary.hooks_failed:
+        lines.append(f"the --on-done command failed for {summary.hooks_failed}; `stcodec batch retry` runs it again")
     lines += [f"failed: {one.source}: {one.error}" for one in summary.failures[:_MOST_LINES]]
     if len(summary.failures) > _MOST_LINES:
         lines.append(f"failed: {len(summary.failures) - _MOST_LINES} more; --json or --report has them all")
