@@ -61,6 +61,13 @@ class EncoderSession:
         """The packets still in the encoder."""
         return self._run(None)
 
+    @property
+    def header(self) -> bytes:
+        """What the encoder has to say before the first packet, where the container keeps that apart; else empty."""
+        encoder = self._encoder
+        context = encoder.codec_context if isinstance(encoder, VideoStream) else encoder
+        return bytes(context.extradata or b"")
+
     def _run(self, frame: VideoFrame | None) -> Sequence[Packet[Any]]:
         try:
             return self._encoder.encode(frame)

@@ -113,6 +113,17 @@ class VideoReader:
             yield self._timed(frame)
         self._check_end()
 
+    def pass_by(self, on_packet: PacketSink) -> Iterator[None]:
+        """Instead of `frames`: on_packet takes the packets of all other streams; stops at each of ours, which is dropped."""
+        for packet in self._held_packets:
+            on_packet(packet)
+        self._held_packets.clear()
+        for packet in self._demux():
+            if packet.stream.index == self.stream.index:
+                yield
+            else:
+                on_packet(packet)
+
     def seek(self, seconds: float) -> Iterator[VideoFrame]:
         """Frames from the key frame before a time on, with the container's own times; none if it can't be gone to."""
         self._sink = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from stcodec.pipeline.progress import Meter, ProgressSink
 from stcodec.pipeline.summary import Tally, build_report, report_file, write_report
 from stcodec.qp import QpLaw
 from stcodec.report import EncodeReport
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 
 @dataclass(frozen=True)
@@ -175,13 +178,8 @@ def _encode_pass(
                 if muxer is not None:
                     muxer.write_copy(item)
                 continue
-            delta = None
-            if item.saliency is not None:
-                delta = quantise_levels(law.offsets(item.saliency), plan.levels) + np.float32(job.shift(item.frame.time))
-            tally.frame(item.frame, delta)
-            packets = session.send(item.frame, delta)
+            packets = send_frame(job, session, law, tally, item)
             meter.frame(item.frame.time, tally.video_bytes)
-            tally.packets(packets)
             if muxer is not None:
                 muxer.write_video(packets)
     packets = session.flush()
@@ -190,3 +188,15 @@ def _encode_pass(
         muxer.write_video(packets)
         tally.messages += muxer.messages
     return tally
+
+
+def send_frame(job: Job, session: EncoderSession, law: QpLaw, tally: Tally, fed: FedFrame) -> Sequence[Packet[Any]]:
+    """Encode a frame with the offsets that its map makes, and count; the packets that are ready."""
+    delta = None
+    if fed.saliency is not None:
+        levels = session.plan.levels
+        delta = quantise_levels(law.offsets(fed.saliency), levels) + np.float32(job.shift(fed.frame.time))
+    tally.frame(fed.frame, delta)
+    packets = session.send(fed.frame, delta)
+    tally.packets(packets)
+    return packets

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import platform
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import stcodec
 from stcodec.encoders.plan import EncoderPlan
@@ -85,6 +86,31 @@ class Tally:
                 self.samples = self.samples[::2]
                 self._stride *= 2
         self._candidates += 1
+
+    def facts(self) -> dict[str, NDArray[Any]]:
+        """All that `joined` needs, as arrays."""
+        grids = [sample.delta_qp for sample in self.samples]
+        return {
+            "counts": np.array([self.frames, self.video_bytes, self.counts.maps, self.counts.shots, self._guided], np.int64),
+            "sums": np.array([self._sum_mean, self._sum_spread], np.float64),
+            "pts": np.array(self.pts, np.int64),
+            "sample_seconds": np.array([sample.pts_seconds for sample in self.samples], np.float64),
+            "sample_delta_qp": np.stack(grids) if grids else np.empty((0, 0, 0), np.float32),
+        }
+
+    def add(self, facts: Mapping[str, NDArray[Any]]) -> None:
+        """Go on with the counts of the part of a video that follows, as its `facts` gave them."""
+        frames, size, maps, shots, guided = map(int, facts["counts"])
+        self.frames += frames
+        self.video_bytes += size
+        self.counts.maps += maps
+        self.counts.shots += shots
+        self._guided += guided
+        self._sum_mean += float(facts["sums"][0])
+        self._sum_spread += float(facts["sums"][1])
+        self.pts.extend(map(int, facts["pts"]))
+        for seconds, delta_qp in zip(facts["sample_seconds"], facts["sample_delta_qp"], strict=True):
+            self._keep(Requested(float(seconds), delta_qp))
 
     @property
     def mean_delta_qp(self) -> float | None:

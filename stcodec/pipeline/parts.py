@@ -1,0 +1,155 @@
+"""A long video in parts that begin with shots: found in one look at it, encoded each by itself, joined to one video.
+
+A part is encoded as the whole is at constant quality, with the same maps; only what an encoder looks ahead and back ends with
+the part. Its ends are cuts, behind which an encoder begins anew anyway.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stcodec.encoders.plan import EncoderPlan
+from stcodec.encoders.session import EncoderSession
+from stcodec.errors import EncoderError, MediaError
+from stcodec.media.clips import ClipMaker
+from stcodec.media.mux import Muxer
+from stcodec.media.part_file import PartFile, joined_packets, write_part
+from stcodec.media.paths import display_name
+from stcodec.media.seek import frames_from, reads_from_start
+from stcodec.media.shots import mark_shots
+from stcodec.options import EncodeOptions
+from stcodec.pipeline.encode import Job, send_frame
+from stcodec.pipeline.feed import FedFrame, FeedCounts, attended
+from stcodec.pipeline.summary import Tally
+from stcodec.qp import QpLaw
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+_ENCODERS = ("libx264", "libx265")
+_RATE_CONTROL = ("maxrate", "bufsize", "vbv")
+"""Options that look at more than the part that is encoded."""
+_WITHOUT_HEADER = (".ts",)
+"""Containers whose packets carry what the header says."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames of a video that follow each other, from the start of a shot on."""
+
+    first_pts: int
+    seconds: float
+    """Time of the first frame."""
+    frames: int
+
+
+def can_be_cut(options: EncodeOptions) -> bool:
+    """Whether parts encoded by themselves are worth the same as the whole: at constant quality, without a buffer to obey."""
+    buffered = any(word in f"{key}={value}" for key, value in options.extra.items() for word in _RATE_CONTROL)
+    return options.encoder in _ENCODERS and options.bitrate_kbps is None and not options.two_pass and not buffered
+
+
+def find_parts(job: Job, least_seconds: float) -> list[Part]:
+    """The parts of a job's video, each about that long or longer; one alone if it can't be cut.
+
+    The source of attention sees the whole video on the way: a `CachedSource` has its maps afterwards.
+    """
+    times, starts = array("d"), list[int]()
+    ticks = array("q")
+    with job.reopened().reader as reader:
+        session = None if job.source is None else job.source.open(reader.info)
+        maker = None if job.source is None else ClipMaker(reader.info, job.source.spec)
+        for frame, begins in mark_shots(reader.frames(), reader.info):
+            if begins:
+                starts.append(len(times))
+            if job.source is not None and session is not None and maker is not None:
+                clip = maker.push(frame, begins if job.source.spec.shots else not times)
+                if clip is not None:
+                    session.attend(clip)
+            assert frame.pts is not None
+            ticks.append(frame.pts)
+            times.append(frame.time)
+        if session is not None:
+            session.finish()
+        sure = not (reader.repaired_times or reader.damaged_packets or reads_from_start(reader))
+    cuts = _cuts(times, starts, least_seconds) if sure else [0]
+    return [Part(ticks[first], times[first], end - first) for first, end in pairwise([*cuts, len(times)])]
+
+
+def _cuts(times: Sequence[float], starts: Sequence[int], least_seconds: float) -> list[int]:
+    cuts = [0]
+    for start in starts:
+        if times[start] - times[cuts[-1]] >= least_seconds and times[-1] - times[start] >= least_seconds / 2:
+            cuts.append(start)
+    return cuts
+
+
+def encode_part(job: Job, part: Part, path: Path) -> None:
+    """Encode a part of a job's video into a file for `join_parts`. Raises what `encode` raises."""
+    plan = _with_header(job.plan, job.target)
+    session = EncoderSession(plan)
+    law = QpLaw(plan.grid, job.options.policy)
+    tally = Tally(codec=plan.spec.codec, counts=FeedCounts())
+    packets: list[Packet[Any]] = []
+    with closing(frames_from(job.reader.path, part.seconds, keep_partial=False)) as frames:
+        for fed in _fed(job, _exactly(frames, part), law, tally.counts):
+            packets += send_frame(job, session, law, tally, fed)
+    if tally.frames != part.frames:
+        found = f"{tally.frames} of {part.frames} frames were found from {part.seconds:.3f} s on"
+        raise MediaError(f"{job.reader.name}: {found}")
+    rest = session.flush()
+    tally.packets(rest)
+    write_part(path, [*packets, *rest], session.header, tally.facts())
+
+
+def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
+    """Write the parts of a job's video as one file, with everything else of the source; what was counted.
+
+    Raises EncoderError if the encoder did not make them alike.
+    """
+    parts = [PartFile(path) for path in paths]
+    tally = Tally(codec=job.plan.spec.codec, counts=FeedCounts())
+    for part in parts:
+        tally.add(part.facts())
+    muxer = Muxer(written, display_name(job.target), job.plan.spec.name, job.reader.info.frame_rate)
+    with muxer:
+        muxer.copy_from(job.reader)
+        header = EncoderSession(job.plan, muxer.video).header
+        if any(part.header != header for part in parts):
+            raise EncoderError(f"{job.plan.spec.name} gave the parts of the video different headers: they can't be joined")
+        packets = joined_packets(parts, job.reader.info.time_base)
+        for _ in job.reader.pass_by(muxer.write_copy):  # in step with the source, so that sound and picture stay together
+            muxer.write_video(islice(packets, 1))
+        muxer.write_video(packets)
+        tally.messages += muxer.messages
+    return tally
+
+
+def _fed(job: Job, frames: Iterator[VideoFrame], law: QpLaw, counts: FeedCounts) -> Iterator[FedFrame]:
+    if job.source is None:
+        yield from (FedFrame(frame, None) for frame in frames)
+        return
+    for frame, saliency in attended(frames, job.reader.info, job.source, law.blocks, counts):
+        yield FedFrame(frame, saliency)
+
+
+def _exactly(frames: Iterator[VideoFrame], part: Part) -> Iterator[VideoFrame]:
+    for number, frame in enumerate(islice(frames, part.frames)):
+        if number == 0 and frame.pts != part.first_pts:
+            raise MediaError(f"the frame at {part.seconds:.3f} s can't be gone to: one at {frame.time:.3f} s was found")
+        yield frame
+
+
+def _with_header(plan: EncoderPlan, target: Path) -> EncoderPlan:
+    """The plan for packets that belong into a container which keeps the encoder's header apart."""
+    if target.suffix.lower() in _WITHOUT_HEADER:
+        return plan
+    options: Mapping[str, Any] = {**plan.options, "flags": f"{plan.options.get('flags', '')}+global_header"}
+    return replace(plan, options=options)
