@@ -35,8 +35,8 @@ class StageConfig:
 
 IMAGES = StageConfig(steps=580, batch=32, stem_rate=2e-4, spatial_rate=2e-3, temporal_rate=0.0)
 """Static pictures with gaze; the stem begins with ImageNet weights, blocks at stride 8 and finer stay as they are."""
-SYNTHETIC = StageConfig(steps=240, batch=3, stem_rate=0.0, spatial_rate=5e-4, temporal_rate=2e-3, rising_share=0.25)
-"""Pictures under moving cameras, with things that move on them."""
+SYNTHETIC = StageConfig(steps=240, batch=3, stem_rate=0.0, spatial_rate=0.0, temporal_rate=2e-3, rising_share=0.25)
+"""Pictures under moving cameras, with things that move on them: the temporal branch alone, which it is about."""
 VIDEO = StageConfig(steps=80, batch=3, stem_rate=0.0, spatial_rate=5e-4, temporal_rate=2e-3, rising_share=0.25)
 """Video with gaze, with pictures beside it so that they are not forgotten."""
 
@@ -55,7 +55,7 @@ class TrainConfig:
     instants: int = 12
     """Instants of a run of video, 5 a second."""
     replay: int = 16
-    """Views of pictures beside each step of the synthetic and the video stage."""
+    """Views of pictures beside each step of a stage on video that trains the spatial branch."""
     replay_weight: float = 0.5
     cc_weight: float = 0.5
     """Of the linear correlation in the loss, beside the Kullback-Leibler divergence."""

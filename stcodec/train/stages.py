@@ -87,7 +87,7 @@ def train_runs(
                 run = whole.part(start, config.instants).on(config.device)
                 losses.append(_run_loss(net, run, bool(random.integers(2)), config))
             total = torch.stack(losses).mean()
-            if config.replay:
+            if config.replay and settings.spatial_rate > 0:
                 total = total + config.replay_weight * _replay_loss(net, pictures, config, random)
             return total
 
