@@ -75,6 +75,9 @@ class BatchRun:
     """Words of a command that is run for every finished file, whose name becomes the last word; empty = none."""
     watch_seconds: float | None = None
     """Go on looking for new files, so often; a file is taken when it is the same at two looks. None = one look only."""
+    part_seconds: float = 60.0
+    """A video that would keep one worker busy when the others have nothing left is cut into parts of about that length;
+    0 = none is."""
     attempts: int = 2
     """How often a file is tried whose process dies in the middle."""
 
@@ -83,5 +86,7 @@ class BatchRun:
             raise OptionsError(f"--jobs is {self.jobs}: allowed is 1 to 1024")
         if self.watch_seconds is not None and not 0.1 <= self.watch_seconds <= 86400:
             raise OptionsError(f"--watch is {self.watch_seconds:g}: allowed is 0.1 to 86400 seconds between looks")
+        if not 0 <= self.part_seconds <= 86400:
+            raise OptionsError(f"--part-seconds is {self.part_seconds:g}: allowed is 0 (no parts) to 86400")
         if not 1 <= self.attempts <= 100:
             raise OptionsError(f"--attempts is {self.attempts}: allowed is 1 to 100")

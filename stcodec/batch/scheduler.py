@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,12 +16,13 @@ from stcodec.batch.hooks import DUE, Hooks
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.outputs import is_unchanged, put, put_in_place
+from stcodec.batch.pieces import JoinTask, PartMade, PartTask, Pieces
+from stcodec.batch.progress import BatchProgress
 from stcodec.batch.session import Session
-from stcodec.batch.table import JobRow, Table
-from stcodec.batch.task import Made, MakeTask
+from stcodec.batch.table import JobRow
+from stcodec.batch.task import Cut, Made, MakeTask
 from stcodec.errors import BatchError, MediaError
 from stcodec.media.paths import display_name
-from stcodec.work.progress import StageProgress
 from stcodec.work.workers import Outcome, Workers, cores
 
 _CORES_A_JOB = 4
@@ -49,12 +50,16 @@ class Scheduler:
         self._running = running
         self._listener = listener
         self._number = mine.options
-        self._flying: dict[int, JobRow] = {}
+        self._flying: dict[int, tuple[JobRow, MakeTask | PartTask | JoinTask]] = {}
         """By the place of the task."""
+        self._ready: deque[tuple[JobRow, MakeTask | PartTask | JoinTask]] = deque()
+        """What is to be done next for videos that are in hand."""
+        self._pieces: dict[int, Pieces] = {}
+        """Videos that are encoded in parts, by the number of the job."""
         self._given = 0
         self._deaths: Counter[int] = Counter()
         """How many processes died of a file."""
-        self._progress = _Progress(mine.table, mine.plan, listener)
+        self._progress = BatchProgress(mine.table, mine.plan, listener)
         self._hooks = Hooks(running.on_done, mine.output, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
@@ -71,16 +76,18 @@ class Scheduler:
         finally:
             self._hooks.stop()
 
-    def _tasks(self) -> Iterator[MakeTask | None]:
+    def _tasks(self) -> Iterator[MakeTask | PartTask | JoinTask | None]:
         while True:
             self._session.check_there()
             self._watch()
-            job = self._table.claim(self._session.plan, self._session.run)
-            if job is not None:
-                self._flying[self._given] = job
+            if not self._ready:
+                job = self._table.claim(self._session.plan, self._session.run)
+                if job is not None:
+                    self._ready.append((job, self._task(job, may_cut=self._is_long(job))))
+            if self._ready:
+                self._flying[self._given] = self._ready.popleft()
                 self._given += 1
-                target = self._session.output / job.output
-                yield MakeTask(job.source, self._made(job), target, self._options, self._session.cache)
+                yield self._flying[self._given - 1][1]
             elif self._flying or self._running.watch_seconds is not None:  # one of them may have to be tried again
                 yield None
             else:
@@ -94,17 +101,22 @@ class Scheduler:
 
     def _take(self, outcome: Outcome) -> None:
         self._session.check_there()
-        job = self._flying.pop(outcome.place)
-        if outcome.error is None:
-            assert isinstance(outcome.result, Made)
+        job, task = self._flying.pop(outcome.place)
+        error = outcome.error
+        if error is None and isinstance(outcome.result, Made):
+            self._pieces.pop(job.id, None)
             error = self._finish(job, outcome.result)
-        else:
-            error = outcome.error
         if error is not None and any(reason in error for reason in _FULL):
             raise BatchError(
                 f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
                 "on; what was finished is kept"
             )
+        if isinstance(outcome.result, Cut | PartMade):
+            self._go_on(job, outcome.result, task)
+            return
+        if not isinstance(task, MakeTask) and error is not None:
+            self._without_parts(job, task, error, has_died=outcome.has_died)
+            return
         shutil.rmtree(self._made(job).parent, ignore_errors=True)
         if error is not None:
             self._fail(job, error, may_repeat=outcome.has_died)
@@ -112,6 +124,38 @@ class Scheduler:
         assert told is not None
         if told.state != "waiting":
             self._progress.step(told)
+
+    def _task(self, job: JobRow, *, may_cut: bool) -> MakeTask:
+        seconds = self._running.part_seconds if may_cut else None
+        target = self._session.output / job.output
+        return MakeTask(job.source, self._made(job), target, self._options, self._session.cache, seconds)
+
+    def _is_long(self, job: JobRow) -> bool:
+        """Whether a video would keep its worker busy for longer than the others have anything to do."""
+        jobs = jobs_of(self._running)
+        return jobs > 1 and self._running.part_seconds > 0 and job.source_bytes * jobs >= self._progress.bytes_left
+
+    def _go_on(self, job: JobRow, result: Cut | PartMade, task: MakeTask | PartTask | JoinTask) -> None:
+        if isinstance(result, Cut):
+            assert isinstance(task, MakeTask)
+            pieces = self._pieces[job.id] = Pieces(task, result, len(result.parts))
+            self._ready += [(job, part) for part in pieces.tasks()]
+        elif job.id in self._pieces:
+            join = self._pieces[job.id].take(result)
+            self._ready += [(job, join)] if join is not None else []
+
+    def _without_parts(self, job: JobRow, task: PartTask | JoinTask, error: str, *, has_died: bool) -> None:
+        """A part failed: once more if its process died; else the video is encoded in one piece."""
+        if job.id not in self._pieces:
+            return
+        self._listener.note(f"again: {display_name(job.source)}: {error}")
+        self._deaths[job.id] += has_died
+        if has_died and self._deaths[job.id] < self._running.attempts:
+            self._ready.append((job, task))
+            return
+        del self._pieces[job.id]
+        self._ready = deque(one for one in self._ready if one[0].id != job.id)
+        self._ready.append((job, self._task(job, may_cut=False)))
 
     def _finish(self, job: JobRow, made: Made) -> str | None:
         """Give a file its name; why it can't have it, if it can't.
@@ -195,37 +239,6 @@ class Scheduler:
 
     def _made(self, job: JobRow) -> Path:
         return self._session.work / str(job.id) / job.output.name
-
-
-class _Progress:
-    """How far the run is: by files, and the time left by their size."""
-
-    def __init__(self, table: Table, plan: int, listener: Listener) -> None:
-        self._table = table
-        self._plan = plan
-        self._listener = listener
-        self._started = time.monotonic()
-        self._bytes = self._steps = 0
-        self._ahead, self._bytes_ahead = self._waiting()
-
-    def step(self, job: JobRow) -> None:
-        """Another file is done with."""
-        self._listener.finished(job)
-        self._steps += 1
-        self._bytes += job.source_bytes
-        self.tell(display_name(job.output))
-
-    def tell(self, what: str) -> None:
-        """Say how far it is."""
-        left = max(0, self._bytes_ahead - self._bytes)
-        elapsed = time.monotonic() - self._started
-        seconds = elapsed / self._bytes * left if self._bytes else None
-        self._listener.progress(StageProgress("files", self._steps, self._ahead, 0, seconds, what))
-
-    def _waiting(self) -> tuple[int, int]:
-        asked = "SELECT COUNT(*), COALESCE(SUM(source_bytes), 0) FROM jobs WHERE plan = ? AND state = 'waiting'"
-        count, size = self._table.ask(asked, self._plan)[0]
-        return int(count), int(size)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

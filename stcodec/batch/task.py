@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
 from stcodec.batch.options import BatchOptions
 from stcodec.batch.quality import sampled_psnr_db
@@ -17,7 +19,9 @@ from stcodec.media.output import atomic_output
 from stcodec.media.paths import check_input
 from stcodec.options import RunOptions
 from stcodec.pipeline.encode import Job, encode_job, prepare
+from stcodec.pipeline.parts import Part, can_be_cut, find_parts
 from stcodec.pipeline.progress import Meter
+from stcodec.report import EncodeReport
 from stcodec.work.cache import Cache, code_version, content_hash, key_of
 from stcodec.work.sources import source_identity
 
@@ -47,6 +51,15 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """A long video that was looked at, to be encoded in parts."""
+
+    parts: tuple[Part, ...]
+    maps: Path | None
+    """None if its source of attention looks at no pictures, or there is none."""
+
+
+@dataclass(frozen=True)
 class MakeTask:
     """A file to be encoded."""
 
@@ -57,20 +70,43 @@ class MakeTask:
     """What it is to be called in the end; for messages."""
     options: BatchOptions
     cache: Cache
+    part_seconds: float | None = None
+    """Videos of twice that and more are not encoded, but cut into parts of about that length; None = no video is."""
 
-    def run(self) -> Made:
-        """Encode it. Raises what `stcodec.encode` raises."""
+    def run(self) -> Made | Cut:
+        """Encode it, or cut it. Raises what `stcodec.encode` raises."""
         folder = self.made.parent
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        running = RunOptions(verify=self.options.verify, keep_partial=self.options.keep_partial)
         before = check_input(self.source).stat()
-        job = replace(prepare(self.source, self.made, self.options.encode, running), target=self.target)
-        with job.reader, kept_maps(job, self.cache, folder) as (guided, were_kept), atomic_output(self.made) as temporary:
-            report = encode_job(guided, temporary, running, Meter(None, job.reader.info))
-            quality = None
-            if report.checks is not None:
-                quality = sampled_psnr_db(self.source, temporary, report.checks.shift_seconds, guided.source)
+        job = self.prepare()
+        with job.reader, kept_maps(job, self.cache, folder) as (guided, maps, were_kept):
+            cut = self._cut(guided, maps)
+            if cut is not None:
+                return cut
+            with atomic_output(self.made) as temporary:
+                report = encode_job(guided, temporary, self.running, Meter(None, job.reader.info))
+                quality = self.quality_db(report, temporary, guided.source)
+        return self.finished(report, before, quality, maps_were_kept=were_kept)
+
+    @property
+    def running(self) -> RunOptions:
+        return RunOptions(verify=self.options.verify, keep_partial=self.options.keep_partial)
+
+    def prepare(self) -> Job:
+        """The encode, found possible; close its reader. Raises what `stcodec.encode` raises."""
+        return replace(prepare(self.source, self.made, self.options.encode, self.running), target=self.target)
+
+    def quality_db(self, report: EncodeReport, written: Path, attention: AttentionSource | None) -> float | None:
+        """See `sampled_psnr_db`."""
+        if report.checks is None:
+            return None
+        return sampled_psnr_db(self.source, written, report.checks.shift_seconds, attention)
+
+    def finished(
+        self, report: EncodeReport, before: os.stat_result, quality_db: float | None, *, maps_were_kept: bool
+    ) -> Made:
+        """What is to be known of the finished file; before: the source's status when it was begun with."""
         after = self.made.stat()
         return Made(
             size_bytes=after.st_size,
@@ -81,21 +117,29 @@ class MakeTask:
             frames=report.frames,
             video_seconds=report.duration_seconds,
             wall_seconds=report.wall_seconds,
-            quality_db=quality,
-            maps_were_kept=were_kept,
+            quality_db=quality_db,
+            maps_were_kept=maps_were_kept,
             messages=report.messages,
             versions=report.versions,
         )
 
+    def _cut(self, job: Job, maps: Path | None) -> Cut | None:
+        if self.part_seconds is None or self.options.keep_partial or not can_be_cut(job.options):
+            return None
+        if (job.reader.info.duration_seconds or 0.0) < 2 * self.part_seconds:
+            return None
+        parts = find_parts(job, self.part_seconds)
+        return Cut(tuple(parts), maps) if len(parts) > 1 else None
+
 
 @contextmanager
-def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, bool]]:
-    """The job with maps from the cache, or with a source that puts them there; and which of both.
+def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, Path | None, bool]]:
+    """The job with maps from the cache, or with a source that puts them there; where they are; whether they were there.
 
     Sources that look at no pictures are as fast as a file of maps and are left as they are.
     """
     if job.source is None or not (job.source.spec.thumbnail_side_px or job.source.spec.motion_vectors):
-        yield job, False
+        yield job, None, False
         return
     key = key_of(
         content=content_hash(job.reader.path),
@@ -106,15 +150,23 @@ def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, bool]
     )
     place = cache.place("maps", key, ".mkv")
     if place.exists():
-        source = CachedSource(job.source, place)
-        reader = VideoReader(job.reader.path, export=export_for(source.spec), keep_partial=job.reader.keep_partial)
-        with reader:
-            yield replace(job, source=source, reader=reader), True
+        with with_maps(job, place) as guided:
+            yield guided, place, True
         return
     own = folder / "maps.mkv"
     try:
-        yield replace(job, source=CachedSource(job.source, own)), False
+        yield replace(job, source=CachedSource(job.source, own)), place, False
     finally:
         if own.exists():  # whole, also if the encode failed later
             place.parent.mkdir(exist_ok=True)
             own.replace(place)
+
+
+@contextmanager
+def with_maps(job: Job, place: Path) -> Iterator[Job]:
+    """The job with maps that were made before, and a reader that need not look for motion."""
+    assert job.source is not None
+    source = CachedSource(job.source, place)
+    reader = VideoReader(job.reader.path, export=export_for(source.spec), keep_partial=job.reader.keep_partial)
+    with reader:
+        yield replace(job, source=source, reader=reader)

@@ -65,6 +65,9 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     running.add_argument(
         "--attempts", type=int, default=2, metavar="N", help="tries of a file whose process dies (%(default)s)"
     )
+    running.add_argument(
+        "--part-seconds", type=float, default=60.0, metavar="N", help="length of the parts of long videos; 0 = no parts (60)"
+    )
     running.add_argument("--on-done", metavar="CMD", help="run for every finished file, its name as the last word; no shell")
     running.add_argument(
         "--watch", type=float, nargs="?", const=5.0, metavar="SECONDS", help="go on looking for new files, so often (5)"
@@ -87,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         report=None if arguments.report is None else Path(arguments.report),
         on_done=() if arguments.on_done is None else batch.command_words(arguments.on_done),
         watch_seconds=arguments.watch,
+        part_seconds=arguments.part_seconds,
         attempts=arguments.attempts,
     )
     if arguments.source in ("status", "retry"):

@@ -1,7 +1,7 @@
 """A long video in parts that begin with shots: found in one look at it, encoded each by itself, joined to one video.
 
-A part is encoded as the whole is at constant quality, with the same maps; only what an encoder looks ahead and back ends with
-the part. Its ends are cuts, behind which an encoder begins anew anyway.
+A part is encoded as the whole is at constant quality, with the same maps; only what an encoder looks ahead and back ends
+with the part. Its ends are cuts, behind which an encoder begins anew anyway.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.session import EncoderSession
-from stcodec.errors import EncoderError, MediaError
+from stcodec.errors import EncoderError, MediaError, VerifyError
 from stcodec.media.clips import ClipMaker
 from stcodec.media.mux import Muxer
 from stcodec.media.part_file import PartFile, joined_packets, write_part
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _ENCODERS = ("libx264", "libx265")
 _RATE_CONTROL = ("maxrate", "bufsize", "vbv")
 """Options that look at more than the part that is encoded."""
+_DECODED_AT_A_JOIN = 4
+_NEAR_SECONDS = 0.002
+"""Matroska keeps milliseconds."""
 _WITHOUT_HEADER = (".ts",)
 """Containers whose packets carry what the header says."""
 
@@ -130,6 +133,23 @@ def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
         muxer.write_video(packets)
         tally.messages += muxer.messages
     return tally
+
+
+def check_joins(written: Path, parts: Sequence[Part], shift_seconds: float) -> None:
+    """Decode a file where its parts meet. Raises VerifyError unless each begins with the frame that it should.
+
+    shift_seconds: how much later the file's frames are than the source's.
+    """
+    for part in parts[1:]:
+        wanted = part.seconds + shift_seconds
+        try:
+            with closing(frames_from(written, wanted, keep_partial=False)) as frames:
+                found = list(islice(frames, _DECODED_AT_A_JOIN))
+        except MediaError as error:
+            raise VerifyError(f"the file does not decode where parts were joined, at {wanted:.3f} s ({error})") from None
+        sound = [frame for frame in found if not frame.is_corrupt]
+        if not sound or not sound[0].key_frame or abs(sound[0].time - wanted) > _NEAR_SECONDS or len(sound) < len(found):
+            raise VerifyError(f"the file is not sound where parts were joined, at {wanted:.3f} s: nothing was kept")
 
 
 def _fed(job: Job, frames: Iterator[VideoFrame], law: QpLaw, counts: FeedCounts) -> Iterator[FedFrame]:

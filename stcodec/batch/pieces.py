@@ -1,0 +1,116 @@
+"""A long video that is encoded in parts: a task for each of them, and one that joins them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stcodec.batch.task import Cut, Made, MakeTask, with_maps
+from stcodec.media.output import atomic_output
+from stcodec.media.paths import check_input
+from stcodec.pipeline.check import check_file
+from stcodec.pipeline.encode import Job
+from stcodec.pipeline.parts import Part, check_joins, encode_part, join_parts
+from stcodec.pipeline.summary import build_report
+from stcodec.work.cache import code_version, key_of
+
+_CODE = ("attention", "encoders", "media", "pipeline", "qp", "options.py", "types.py")
+
+
+@dataclass(frozen=True)
+class PartMade:
+    """A part that is there."""
+
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """A part to be encoded, or found encoded by a run that was broken off."""
+
+    make: MakeTask
+    cut: Cut
+    part: Part
+
+    def run(self) -> PartMade:
+        """Encode it. Raises what `stcodec.encode` raises."""
+        started = time.monotonic()
+        if not self.place.exists():
+            with _guided(self.make, self.cut) as job, self.make.cache.writing(self.place) as temporary:
+                encode_part(job, self.part, temporary)
+        return PartMade(time.monotonic() - started)
+
+    @property
+    def place(self) -> Path:
+        """Where the part is, or will be."""
+        status = check_input(self.make.source).stat()
+        key = key_of(
+            source=str(self.make.source),
+            status=(status.st_size, status.st_mtime_ns),
+            options=self.make.options.key,
+            target=self.make.target.suffix,
+            part=(self.part.first_pts, self.part.frames),
+            code=code_version(*_CODE),
+        )
+        return self.make.cache.place("parts", key, ".npz")
+
+
+@dataclass(frozen=True)
+class JoinTask:
+    """Parts to be joined."""
+
+    make: MakeTask
+    cut: Cut
+    wall_seconds: float
+    """That the parts took, added up."""
+
+    def run(self) -> Made:
+        """Join them, check the file as any other and where the parts meet. Raises what `stcodec.encode` raises."""
+        make = self.make
+        before = check_input(make.source).stat()
+        places = [PartTask(make, self.cut, part).place for part in self.cut.parts]
+        with _guided(make, self.cut) as job, atomic_output(make.made) as temporary:
+            tally = join_parts(job, places, temporary)
+            tally.wall_seconds = self.wall_seconds
+            checked = check_file(job.plan, job.reader, temporary, tally, make.running)
+            if checked[1] is not None:
+                check_joins(temporary, self.cut.parts, checked[1].shift_seconds)
+            report = build_report(job.plan, job.options, job.reader, make.target, temporary, tally, checked)
+            quality = make.quality_db(report, temporary, job.source)
+        for place in places:
+            place.unlink(missing_ok=True)
+        return make.finished(report, before, quality, maps_were_kept=False)
+
+
+@dataclass
+class Pieces:
+    """The parts of one video on their way."""
+
+    make: MakeTask
+    cut: Cut
+    left: int
+    wall_seconds: float = 0.0
+
+    def tasks(self) -> Iterator[PartTask]:
+        """One for each part."""
+        return (PartTask(self.make, self.cut, part) for part in self.cut.parts)
+
+    def take(self, made: PartMade) -> JoinTask | None:
+        """Another part is there; if it was the last, what is to be done next."""
+        self.left -= 1
+        self.wall_seconds += made.wall_seconds
+        return None if self.left else JoinTask(self.make, self.cut, self.wall_seconds)
+
+
+@contextmanager
+def _guided(make: MakeTask, cut: Cut) -> Iterator[Job]:
+    job = make.prepare()
+    with job.reader:
+        if cut.maps is None:
+            yield job
+            return
+        with with_maps(job, cut.maps) as guided:
+            yield guided

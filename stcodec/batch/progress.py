@@ -1,0 +1,46 @@
+"""How far a batch is."""
+
+from __future__ import annotations
+
+import time
+
+from stcodec.batch.listener import Listener
+from stcodec.batch.table import JobRow, Table
+from stcodec.media.paths import display_name
+from stcodec.work.progress import StageProgress
+
+
+class BatchProgress:
+    """How far the run is: by files, and the time left by their size."""
+
+    def __init__(self, table: Table, plan: int, listener: Listener) -> None:
+        self._table = table
+        self._plan = plan
+        self._listener = listener
+        self._started = time.monotonic()
+        self._bytes = self._steps = 0
+        self._ahead, self._bytes_ahead = self._waiting()
+
+    def step(self, job: JobRow) -> None:
+        """Another file is done with."""
+        self._listener.finished(job)
+        self._steps += 1
+        self._bytes += job.source_bytes
+        self.tell(display_name(job.output))
+
+    @property
+    def bytes_left(self) -> int:
+        """Of the sources that are not done with."""
+        return max(0, self._bytes_ahead - self._bytes)
+
+    def tell(self, what: str) -> None:
+        """Say how far it is."""
+        left = self.bytes_left
+        elapsed = time.monotonic() - self._started
+        seconds = elapsed / self._bytes * left if self._bytes else None
+        self._listener.progress(StageProgress("files", self._steps, self._ahead, 0, seconds, what))
+
+    def _waiting(self) -> tuple[int, int]:
+        asked = "SELECT COUNT(*), COALESCE(SUM(source_bytes), 0) FROM jobs WHERE plan = ? AND state = 'waiting'"
+        count, size = self._table.ask(asked, self._plan)[0]
+        return int(count), int(size)
