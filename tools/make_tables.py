@@ -186,6 +186,29 @@ def bench_metrics() -> str:
     return table(["metric", "frames a second", "CPU time a frame", "two cores at most"], rows)
 
 
+def bench_inspect() -> str:
+    """How fast attention is analysed."""
+    rows = [
+        [
+            f"`{name}`",
+            f"{row['source_frames_per_second']:.0f}",
+            f"{row['inspect_frames_per_second']:.0f}",
+            f"{row['analysis_cpu_ms_per_frame']:.1f} ms",
+        ]
+        for name, row in read("bench_inspect")["passes"].items()
+    ]
+    return table(["source", "frames a second without analysis", "with it", "CPU time of the analysis a frame"], rows)
+
+
+def bench_inspect_films() -> str:
+    """What a page takes."""
+    rows = [
+        [f"`{row['attention']}`", f"{row['film_seconds']} s", f"{row['peak_mib']} MiB", f"{row['page_mb']:.1f} MB"]
+        for row in read("bench_inspect")["films"]
+    ]
+    return table(["source", "film", "memory at most", "page"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "offset_calibration": offset_calibration,
     "sources": sources,
@@ -196,6 +219,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "headline": headline,
     "match": match,
     "bench_metrics": bench_metrics,
+    "bench_inspect": bench_inspect,
+    "bench_inspect_films": bench_inspect_films,
 }
 
 
