@@ -213,7 +213,7 @@ def circumstances(program: str) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "system": platform.system(),
         },
-        "command": ["python", "tools/bench_encode.py", *sys.argv[1:]],
+        "command": ["python", f"tools/{Path(sys.argv[0]).name}", *sys.argv[1:]],
     }
 
 

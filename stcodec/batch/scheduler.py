@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from stcodec.batch.hooks import DUE, Hooks
@@ -52,6 +52,8 @@ class Scheduler:
         self._number = mine.options
         self._flying: dict[int, tuple[JobRow, MakeTask | PartTask | JoinTask]] = {}
         """By the place of the task."""
+        self._places: dict[int, int] = {}
+        """Folder for unfinished files by the number of the job."""
         self._ready: deque[tuple[JobRow, MakeTask | PartTask | JoinTask]] = deque()
         """What is to be done next for videos that are in hand."""
         self._pieces: dict[int, Pieces] = {}
@@ -117,7 +119,7 @@ class Scheduler:
         if not isinstance(task, MakeTask) and error is not None:
             self._without_parts(job, task, error, has_died=outcome.has_died)
             return
-        shutil.rmtree(self._made(job).parent, ignore_errors=True)
+        self._places.pop(job.id)
         if error is not None:
             self._fail(job, error, may_repeat=outcome.has_died)
         told = self._table.row("id = ?", job.id)
@@ -238,7 +240,11 @@ class Scheduler:
         )
 
     def _made(self, job: JobRow) -> Path:
-        return self._session.work / str(job.id) / job.output.name
+        """Where a job's file is made: in one of a few folders, which are used again and again."""
+        if job.id not in self._places:
+            used = set(self._places.values())
+            self._places[job.id] = next(place for place in count() if place not in used)
+        return self._session.work / str(self._places[job.id]) / job.output.name
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

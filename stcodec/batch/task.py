@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -76,8 +75,9 @@ class MakeTask:
     def run(self) -> Made | Cut:
         """Encode it, or cut it. Raises what `stcodec.encode` raises."""
         folder = self.made.parent
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
+        for left in folder.iterdir():
+            left.unlink()
         before = check_input(self.source).stat()
         job = self.prepare()
         with job.reader, kept_maps(job, self.cache, folder) as (guided, maps, were_kept):

@@ -1,0 +1,249 @@
+"""Measure `stcodec batch` beside the ffmpeg command line under xargs, its scheduler alone, and simulate many machines.
+
+    python tools/bench_batch.py [--rounds 3] [--files 8] [--attentions none neural]     throughput: 2 jobs against xargs -P2
+    python tools/bench_batch.py --scheduler [--jobs-count 10000]                        what a job costs beside its encode
+    python tools/bench_batch.py --simulate                                              throughput from 1 to 1,000 nodes
+
+Throughput: the same files, libx264, preset medium, crf 23, sound copied. The arms are interleaved, each round begins with
+another one, ratios are taken within a round: ffmpeg's time over that of the batch. With a source of attention the batch does
+more than ffmpeg is asked for; the ratio to attention "none" is given, too.
+
+Scheduler: tiny files, a task that only copies them, everything else as in earnest (walk, table, processes, hashes, names,
+fsyncs). The time of the whole run over the number of jobs is an upper bound of the scheduler's own.
+
+Simulation: the durations and sizes that the throughput runs recorded, drawn at random, given out longest first by one
+scheduler that needs the measured time for each, to nodes of two workers; sources and results go through a shared storage of
+--storage-gbit. What has the largest share of its time in use is what saturates.
+Results go to data/results/bench_batch.json, a section a mode.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench_encode import CRF, DEMO, PRESET, circumstances, say, store
+
+from stcodec.batch import BatchOptions, BatchRun, Listener, scheduler
+from stcodec.batch.plan import Planner
+from stcodec.batch.session import STATE_FOLDER, session
+from stcodec.batch.table import JobRow
+from stcodec.batch.task import Made, MakeTask
+from stcodec.media.ffmpeg import find_ffmpeg
+from stcodec.work.cache import content_hash
+
+RESULTS = Path(__file__).parents[1] / "data" / "results" / "bench_batch.json"
+JOBS = 2
+NODES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+# --- throughput -----------------------------------------------------------------------------------------------------
+
+
+def throughput(folder: Path, program: str, attentions: Sequence[str], files: int, rounds: int) -> dict[str, Any]:
+    """Time of each arm in each round, and the ratios."""
+    sources = folder / "in"
+    sources.mkdir()
+    for number in range(files):
+        shutil.copy(DEMO, sources / f"{number}.mp4")
+        with (sources / f"{number}.mp4").open("ab") as file:  # maps are made for each: no two files are the same
+            file.write(b"\0\0\0\x09free" + bytes([number]))
+    arms = ["ffmpeg", *attentions]
+    runs: list[dict[str, Any]] = []
+    for number in range(rounds):
+        first = number % len(arms)
+        for arm in (*arms[first:], *arms[:first]):
+            seconds, durations = _run(folder, sources, program, arm)
+            say(f"round {number}: {arm}: {seconds:.1f} s")
+            runs.append({"round": number, "arm": arm, "wall_seconds": round(seconds, 2), "jobs": durations})
+    by_arm = {arm: [run["wall_seconds"] for run in runs if run["arm"] == arm] for arm in arms}
+    ratios = {}
+    for arm in attentions:
+        for rival in {"ffmpeg", "none"} & set(arms) - {arm}:
+            each = [one / other for one, other in zip(by_arm[rival], by_arm[arm], strict=True)]
+            ratios[f"{rival} / {arm}"] = {
+                "median": round(statistics.median(each), 3), "least": round(min(each), 3), "largest": round(max(each), 3)
+            }  # fmt: skip
+            spread = f"{statistics.median(each):.3f} ({min(each):.3f}-{max(each):.3f})"
+            print(f"throughput of batch with {arm} against {rival}: {spread}")
+    return {"files": files, "clip": DEMO.stem, "parallel": JOBS, "ratios": ratios, "runs": runs}
+
+
+def _run(folder: Path, sources: Path, program: str, arm: str) -> tuple[float, list[dict[str, float]]]:
+    output = folder / "out"
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir()
+    coding = f"-c:v libx264 -preset {PRESET} -crf {CRF} -c:a copy -map 0"
+    line = f"ls {sources} | xargs -P{JOBS} -I@ {program} -v error -nostdin -i {sources}/@ {coding} {output}/@"
+    command = ["sh", "-c", line]
+    if arm != "ffmpeg":
+        coding = f"--encoder libx264 --preset {PRESET} --crf {CRF} --attention {arm} --jobs {JOBS} -q"
+        command = [sys.executable, "-m", "stcodec", "batch", str(sources), str(output), *coding.split()]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    seconds = time.perf_counter() - started
+    return seconds, [] if arm == "ffmpeg" else _recorded(output)
+
+
+def _recorded(output: Path) -> list[dict[str, float]]:
+    base = sqlite3.connect(output / STATE_FOLDER / "jobs.sqlite")
+    rows = base.execute("SELECT wall_seconds, source_bytes, output_bytes FROM jobs WHERE state = 'done'").fetchall()
+    base.close()
+    return [{"seconds": round(wall, 3), "source_bytes": before, "output_bytes": after} for wall, before, after in rows]
+
+
+# --- the scheduler alone --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CopyTask(MakeTask):
+    """Nothing is encoded."""
+
+    def run(self) -> Made:
+        self.made.parent.mkdir(exist_ok=True)
+        shutil.copy(self.source, self.made)
+        status, source = self.made.stat(), self.source.stat()
+        return Made(
+            size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, content=content_hash(self.made),
+            source_bytes=source.st_size, source_mtime_ns=source.st_mtime_ns, frames=1, video_seconds=0.04, wall_seconds=0.0,
+            quality_db=None, maps_were_kept=False, messages=(), versions={},
+        )  # fmt: skip
+
+
+class CopyScheduler(scheduler.Scheduler):
+    """The scheduler with tasks that encode nothing."""
+
+    def _task(self, job: JobRow, *, may_cut: bool) -> MakeTask:
+        task = super()._task(job, may_cut=may_cut)
+        return CopyTask(task.source, task.made, task.target, task.options, task.cache)
+
+
+class Memory(Listener):
+    """Notes how much memory this process has taken, ten times."""
+
+    def __init__(self, jobs: int) -> None:
+        self._step = max(1, jobs // 10)
+        self._done = 0
+        self.peaks_mib: list[float] = []
+
+    def finished(self, job: JobRow) -> None:
+        self._done += 1
+        if self._done % self._step == 0:
+            self.peaks_mib.append(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1))
+
+
+def schedule(folder: Path, jobs: int) -> dict[str, Any]:
+    """Time and memory of a run of tiny jobs."""
+    for number in range(jobs):
+        place = folder / "in" / f"{number // 1000}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number}.mp4").write_bytes(b"%d" % number)
+    options, running, memory = BatchOptions(), BatchRun(jobs=JOBS), Memory(jobs)
+    cpu, started = time.process_time(), time.perf_counter()
+    with session(folder / "out", folder / "in", options) as mine:
+        planner = Planner(folder / "in", options, mine, running, memory.note)
+        planner.walk()
+        planned = time.perf_counter() - started
+        CopyScheduler(mine, options, running, memory, planner.walk).work()
+        done = mine.table.ask("SELECT COUNT(*) FROM jobs WHERE state = 'done'")[0][0]
+    seconds = time.perf_counter() - started
+    assert done == jobs, f"{done} of {jobs} are done"
+    found = {
+        "jobs": jobs,
+        "milliseconds_a_job": round(1000 * seconds / jobs, 3),
+        "cpu_milliseconds_a_job": round(1000 * (time.process_time() - cpu) / jobs, 3),
+        "planning_milliseconds_a_job": round(1000 * planned / jobs, 3),
+        "peak_memory_mib_by_tenth": memory.peaks_mib,
+    }
+    print(json.dumps(found, indent=1))
+    return found
+
+
+# --- many machines --------------------------------------------------------------------------------------------------
+
+
+def simulate(
+    recorded: Sequence[dict[str, float]], job_seconds: float, storage_gbit: float, length: float
+) -> list[dict[str, Any]]:
+    """Throughput by number of nodes; length: how many times as long as recorded the videos are."""
+    chosen = random.Random(1)
+    table: list[dict[str, Any]] = []
+    for nodes in NODES:
+        count = max(400, 20 * nodes * JOBS)
+        jobs = [chosen.choice(recorded) for _ in range(count)]
+        work = sorted(
+            ((length * job["seconds"], length * (job["source_bytes"] + job["output_bytes"])) for job in jobs), reverse=True
+        )
+        workers = [0.0] * (nodes * JOBS)
+        scheduler_free = storage_free = 0.0
+        for seconds, size in work:
+            free = heapq.heappop(workers)
+            begun = scheduler_free = max(scheduler_free, free) + job_seconds
+            transfer = size * 8 / (storage_gbit * 1e9)
+            storage_free = max(storage_free, begun) + transfer
+            heapq.heappush(workers, max(begun + seconds, storage_free))
+        whole = max(workers)
+        use = {
+            "workers": sum(seconds for seconds, _ in work) / (whole * len(workers)),
+            "scheduler": count * job_seconds / whole,
+            "storage": sum(size for _, size in work) * 8 / (storage_gbit * 1e9) / whole,
+        }
+        row = {
+            "nodes": nodes, "jobs": count, "jobs_a_second": round(count / whole, 2),
+            "use": {name: round(share, 3) for name, share in use.items()}, "saturated": max(use, key=lambda name: use[name]),
+        }  # fmt: skip
+        table.append(row)
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in use.items())
+        print(f"{nodes:5d} nodes: {row['jobs_a_second']:8.1f} jobs/s; in use: {shares}")
+    base: float = table[0]["jobs_a_second"]
+    return [{**row, "speed_up": round(float(row["jobs_a_second"]) / base, 1)} for row in table]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure stcodec batch.")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--scheduler", action="store_true", help="measure the scheduler alone")
+    mode.add_argument("--simulate", action="store_true", help="simulate many machines from what was measured")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--files", type=int, default=8)
+    parser.add_argument("--attentions", nargs="+", default=["none", "neural"])
+    parser.add_argument("--jobs-count", type=int, default=10_000)
+    parser.add_argument("--storage-gbit", type=float, default=10.0, help="of the shared storage of the simulation")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder, program = Path(name), find_ffmpeg(None)
+        known = {**circumstances(program), "load_before": [round(one, 2) for one in os.getloadavg()]}
+        if arguments.scheduler:
+            store(arguments.out, "scheduler", {**known, **schedule(folder, arguments.jobs_count)})
+        elif arguments.simulate:
+            measured = json.loads(arguments.out.read_text(encoding="utf-8"))
+            recorded = [job for run in measured["throughput"]["runs"] for job in run["jobs"]]
+            cost = measured["scheduler"]["cpu_milliseconds_a_job"] / 1000
+            tables = {
+                f"{length:g} times as long": simulate(recorded, cost, arguments.storage_gbit, length) for length in (1, 60)
+            }
+            store(arguments.out, "simulation", {**known, "storage_gbit": arguments.storage_gbit, "tables": tables})
+        else:
+            found = throughput(folder, program, arguments.attentions, arguments.files, arguments.rounds)
+            store(arguments.out, "throughput", {**known, **found})
+
+
+if __name__ == "__main__":
+    main()
