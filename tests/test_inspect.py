@@ -77,6 +77,14 @@ def test_json_has_findings_measures_and_rules(capfd: Capture, folder: Path) -> N
     assert all(rule["hint"] and rule["definition"] and rule["unit"] for rule in rules.values())
 
 
+def test_a_film_of_one_frame(tmp_path: Path) -> None:
+    film = media.make_film(tmp_path / "one.mp4", frames=1)
+    options = InspectOptions(attention="center", encode=film, report=tmp_path / "a.html", film=tmp_path / "b.mp4")
+    report = inspect(film, options)
+    assert (report.instants, report.subjects[0].findings) == (1, ())
+    assert len(media.frames_of(tmp_path / "b.mp4")) == 1
+
+
 def test_smoothing_takes_the_flicker_away(folder: Path) -> None:
     options = InspectOptions(attention=f"map:{folder / 'maps.mkv'}", smoothing_seconds=1.0)
     assert findings(inspect(folder / "film.mp4", options), "flicker") == []

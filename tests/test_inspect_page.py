@@ -121,6 +121,29 @@ def test_styles_and_layers_change_the_picture(opened: Page) -> None:
     assert opened.count("#canvases canvas") == 2
 
 
+def test_the_network_from_the_inside(page: Page, film: Path, tmp_path: Path) -> None:
+    inspect(film, InspectOptions(attention="neural:device=cpu", report=tmp_path / "page.html", moments=1))
+    page.open(tmp_path / "page.html", 1000)
+    page.wait(lambda: frame_shown(page) != "", "the frame is drawn")
+    page.click("#strip button:nth-child(3)")  # a token needs something before it to look at
+    page.wait(lambda: frame_shown(page) == "2", "its frame is drawn")
+    all_places, plain = page.run("document.querySelector('.bars').getAttribute('aria-label')"), pixels(page)
+    page.click("[aria-label='next place']")
+    assert "place 1 of" in page.text("#window h3")
+    assert page.run("document.querySelector('.bars').getAttribute('aria-label')") != all_places
+    assert pixels(page) != plain  # the place, and lines to what it looked at
+    assert page.count(".bars .now") == 1
+    assert page.texts("#branch-maps figcaption")[0] == "Attention map"
+    shares = [int(text.split(", ")[1].split()[0]) for text in page.texts("#branch-maps figcaption")[1:]]
+    assert sum(shares) in (99, 100, 101)
+    variants = page.texts("#variants-list figcaption")
+    assert variants[:3] == ["window 0.4 s", "window 1.2 s", "window 2.4 s"]
+    assert {"spatial branch alone", "temporal branch alone"} < set(variants)
+    drawn = page.run("[...document.querySelectorAll('#variants-list canvas')].map((one) => one.toDataURL())")
+    assert len(set(drawn)) >= 5  # the five balances; in a shot so short windows hardly differ
+    assert page.drain()[0] == []
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_sticks_out_and_nothing_fails(page: Page, report: Path, width: int) -> None:
     page.open(report, width)
