@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from stcodec.batch.table import JobRow
@@ -31,13 +32,12 @@ def is_unchanged(target: Path, job: JobRow) -> bool:
 def put(made: Path, target: Path, *, overwrite: bool) -> None:
     """Give a finished file its name, whole or not at all; folders are made. Raises MediaError.
 
-    Without overwrite a file that appeared there meanwhile stays, too.
+    Without overwrite a file that appeared there meanwhile stays, too. `sync_folder` has to be called afterwards.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         check_output(target, overwrite=overwrite)
         _move(made, target, overwrite)
-        _sync_folder(target.parent)
     except FileExistsError as error:
         what = "exists already; -y replaces it" if error.filename2 else "a file is in the place of one of its folders"
         raise MediaError(f"{display_name(target)}: {what}") from None
@@ -52,6 +52,8 @@ def put_in_place(made: Path, target: Path, source: Path, *, overwrite: bool) -> 
     except OSError as error:
         raise MediaError(f"{display_name(source)}: can't be replaced ({error.strerror})") from None
     put(made, target, overwrite=overwrite or _is_same(target, source))
+    with suppress(OSError):
+        sync_folder(target.parent)  # before the source goes
     remove_replaced(source, target)
 
 
@@ -61,7 +63,6 @@ def remove_replaced(source: Path, target: Path) -> None:
         return
     try:
         source.unlink(missing_ok=True)
-        _sync_folder(source.parent)
     except OSError as error:
         raise MediaError(
             f"{display_name(source)}: is replaced by {display_name(target)}, but stays ({error.strerror})"
@@ -89,8 +90,8 @@ def _move(made: Path, target: Path, overwrite: bool) -> None:
             raise
 
 
-def _sync_folder(folder: Path) -> None:
-    """The new name is on the disk, too."""
+def sync_folder(folder: Path) -> None:
+    """The names in a folder are on the disk, too."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

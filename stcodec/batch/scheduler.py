@@ -7,21 +7,19 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from stcodec.batch.finisher import Finisher, now
 from stcodec.batch.hooks import DUE, Hooks
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
-from stcodec.batch.outputs import is_unchanged, put, put_in_place
 from stcodec.batch.pieces import JoinTask, PartMade, PartTask, Pieces
 from stcodec.batch.progress import BatchProgress
 from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow
 from stcodec.batch.task import Cut, Made, MakeTask
-from stcodec.errors import BatchError, MediaError
+from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
 from stcodec.work.workers import Outcome, Workers, cores
 
@@ -49,7 +47,6 @@ class Scheduler:
         self._options = options
         self._running = running
         self._listener = listener
-        self._number = mine.options
         self._flying: dict[int, tuple[JobRow, MakeTask | PartTask | JoinTask]] = {}
         """By the place of the task."""
         self._places: dict[int, int] = {}
@@ -62,6 +59,7 @@ class Scheduler:
         self._deaths: Counter[int] = Counter()
         """How many processes died of a file."""
         self._progress = BatchProgress(mine.table, mine.plan, listener)
+        self._finisher = Finisher(mine, options, running, listener.note, self._settle)
         self._hooks = Hooks(running.on_done, mine.output, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
@@ -71,10 +69,14 @@ class Scheduler:
                 self._hooks.begin(job)  # a run that was broken off did not come to it
             with Workers(jobs_of(self._running), self._session.work, apart=True) as workers:
                 self._progress.tell("")
-                for outcome in workers.run(self._tasks()):
+                for outcome in workers.run(self._tasks(), self._finisher.flush):
                     self._take(outcome)
                     self._hooks.look()
+                self._finisher.flush()
             self._hooks.finish()
+        except KeyboardInterrupt:
+            self._finisher.flush()
+            raise
         finally:
             self._hooks.stop()
 
@@ -102,28 +104,32 @@ class Scheduler:
             self._next_look = time.monotonic() + self._running.watch_seconds
 
     def _take(self, outcome: Outcome) -> None:
-        self._session.check_there()
+        self._session.check_there()  # else everything that fails now would count as failed
         job, task = self._flying.pop(outcome.place)
-        error = outcome.error
-        if error is None and isinstance(outcome.result, Made):
+        if isinstance(outcome.result, Made):
             self._pieces.pop(job.id, None)
-            error = self._finish(job, outcome.result)
+            self._finisher.add(job, outcome.result, self._made(job))
+        elif isinstance(outcome.result, Cut | PartMade):
+            self._go_on(job, outcome.result, task)
+        elif isinstance(task, MakeTask):
+            self._settle(job, outcome.error, has_died=outcome.has_died)
+        else:
+            self._without_parts(job, task, outcome.error or "", has_died=outcome.has_died)
+
+    def _settle(self, job: JobRow, error: str | None, *, has_died: bool = False) -> None:
+        """A job has its file, or none."""
         if error is not None and any(reason in error for reason in _FULL):
             raise BatchError(
                 f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
                 "on; what was finished is kept"
             )
-        if isinstance(outcome.result, Cut | PartMade):
-            self._go_on(job, outcome.result, task)
-            return
-        if not isinstance(task, MakeTask) and error is not None:
-            self._without_parts(job, task, error, has_died=outcome.has_died)
-            return
         self._places.pop(job.id)
         if error is not None:
-            self._fail(job, error, may_repeat=outcome.has_died)
+            self._fail(job, error, may_repeat=has_died)
         told = self._table.row("id = ?", job.id)
         assert told is not None
+        if told.state == "done":
+            self._hooks.begin(job)
         if told.state != "waiting":
             self._progress.step(told)
 
@@ -159,67 +165,6 @@ class Scheduler:
         self._ready = deque(one for one in self._ready if one[0].id != job.id)
         self._ready.append((job, self._task(job, may_cut=False)))
 
-    def _finish(self, job: JobRow, made: Made) -> str | None:
-        """Give a file its name; why it can't have it, if it can't.
-
-        The table first: whenever the process dies, the next run can tell whether the file under that name is ours.
-        """
-        target = self._session.output / job.output
-        if self._options.replace:
-            if _stamp(job.source) != (made.source_bytes, made.source_mtime_ns):
-                return "was changed while it was encoded, and stays as it is"
-            if 100 * (1 - made.size_bytes / made.source_bytes) < self._options.min_saving_percent:
-                self._keep(job, made)
-                return None
-        is_ours = job.output_hash is not None and is_unchanged(target, job)
-        with self._table.changing(durable=True):
-            self._table.update(
-                job.id,
-                state="placing",
-                key=self._options.key,
-                options=self._number,
-                versions=self._table.text(made.versions),
-                source_bytes=made.source_bytes,
-                source_mtime_ns=made.source_mtime_ns,
-                output_bytes=made.size_bytes,
-                output_mtime_ns=made.mtime_ns,
-                output_hash=made.content,
-                old_hash=job.output_hash if is_ours else None,
-                frames=made.frames,
-                video_seconds=made.video_seconds,
-                wall_seconds=made.wall_seconds,
-                quality_db=made.quality_db,
-                maps_were_kept=made.maps_were_kept,
-                notes="\n".join(made.messages),
-                finished=_now(),
-            )
-        overwrite = self._running.overwrite or is_ours
-        try:
-            if self._options.replace:
-                put_in_place(self._made(job), target, job.source, overwrite=overwrite)
-            else:
-                put(self._made(job), target, overwrite=overwrite)
-        except MediaError as error:
-            return str(error)
-        self._table.update(job.id, state="done", old_hash=None, hook=DUE if self._running.on_done else None)
-        self._hooks.begin(job)
-        return None
-
-    def _keep(self, job: JobRow, made: Made) -> None:
-        """The original stays."""
-        self._listener.note(
-            f"kept: {display_name(job.source)}: the result has {made.size_bytes} bytes instead of {made.source_bytes}, "
-            f"less than {self._options.min_saving_percent:g} % saved"
-        )
-        self._table.update(
-            job.id,
-            state="kept",
-            key=self._options.key,
-            options=self._number,
-            wall_seconds=made.wall_seconds,
-            finished=_now(),
-        )
-
     def _fail(self, job: JobRow, error: str, *, may_repeat: bool) -> None:
         error = error.removeprefix(f"{display_name(job.source)}: ")
         if may_repeat:
@@ -232,8 +177,8 @@ class Scheduler:
             state="waiting" if again else "failed",
             error=error,
             key=self._options.key,
-            options=self._number,
-            finished=_now(),
+            options=self._session.options,
+            finished=now(),
             output_bytes=job.output_bytes,
             output_mtime_ns=job.output_mtime_ns,
             output_hash=job.output_hash,
@@ -245,17 +190,3 @@ class Scheduler:
             used = set(self._places.values())
             self._places[job.id] = next(place for place in count() if place not in used)
         return self._session.work / str(self._places[job.id]) / job.output.name
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-def _now() -> str:
-    with suppress(OverflowError, OSError):  # whatever the clock says
-        return datetime.now(UTC).isoformat(timespec="seconds")
-    return ""

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
@@ -20,6 +20,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 from stcodec.errors import StcodecError
 
 _ASK_AGAIN_SECONDS = 0.5
+_MOMENT_SECONDS = 0.005
 _END = object()
 _PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -72,10 +73,11 @@ class Workers:
         self._idle.clear()
         self._busy.clear()
 
-    def run(self, tasks: Iterable[Task | None]) -> Iterator[Outcome]:
+    def run(self, tasks: Iterable[Task | None], pause: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
         """The outcomes, as they come. A task is asked for when there is room for it.
 
-        None in place of a task means that there is none now: after the next outcome, or soon, is asked again.
+        None in place of a task means that there is none now: after the next outcome, or soon, is asked again. pause is
+        called when the next outcome is not there in a moment.
         """
         if self._here:
             yield from (_outcome(place, task) for place, task in enumerate(filter(None, tasks)))
@@ -90,10 +92,20 @@ class Workers:
                 if isinstance(task, Task):
                     self._start(next(places), task)
             if is_starved and not self._busy:
+                pause()
                 time.sleep(_ASK_AGAIN_SECONDS)
-            for link in wait(list(self._busy), _ASK_AGAIN_SECONDS if is_starved else None) if self._busy else []:
-                assert isinstance(link, Connection)
+            for link in self._ready(pause, _ASK_AGAIN_SECONDS if is_starved else None):
                 yield self._take(link)
+
+    def _ready(self, pause: Callable[[], None], seconds: float | None) -> list[Connection]:
+        """Those who have something to say, none after some seconds."""
+        if not self._busy:
+            return []
+        ready = wait(list(self._busy), _MOMENT_SECONDS)
+        if not ready:
+            pause()
+            ready = wait(list(self._busy), seconds)
+        return [link for link in ready if isinstance(link, Connection)]
 
     def _start(self, place: int, task: Task) -> None:
         while True:

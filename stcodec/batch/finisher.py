@@ -1,0 +1,157 @@
+"""Finished files get their names: several at a time, for each time the disk has to be waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stcodec.batch.hooks import DUE
+from stcodec.batch.options import BatchOptions, BatchRun
+from stcodec.batch.outputs import is_unchanged, put, put_in_place, sync_folder
+from stcodec.batch.session import Session
+from stcodec.batch.table import JobRow
+from stcodec.batch.task import Made
+from stcodec.errors import MediaError
+from stcodec.media.paths import display_name
+
+_MOST = 32
+
+
+@dataclass(frozen=True)
+class _Finished:
+    job: JobRow
+    made: Made
+    path: Path
+    """Where it was made."""
+    target: Path
+    is_ours: bool
+    """Whether what is there under its name is an older result of the job."""
+
+
+class Finisher:
+    """Files that were made and wait for their names."""
+
+    def __init__(
+        self,
+        session: Session,
+        options: BatchOptions,
+        running: BatchRun,
+        note: Callable[[str], None],
+        settled: Callable[[JobRow, str | None], None],
+    ) -> None:
+        """note: takes lines for people; settled: takes each job with why its file could not get its name, or None."""
+        self._session = session
+        self._table = session.table
+        self._options = options
+        self._running = running
+        self._note = note
+        self._settled = settled
+        self._waiting: list[_Finished] = []
+
+    def add(self, job: JobRow, made: Made, path: Path) -> None:
+        """A file was made; it gets its name at the next `flush`."""
+        target = self._session.output / job.output
+        is_ours = job.output_hash is not None and is_unchanged(target, job)
+        self._waiting.append(_Finished(job, made, path, target, is_ours))
+        if len(self._waiting) >= _MOST:
+            self.flush()
+
+    def flush(self) -> None:
+        """Give all of them their names.
+
+        The table first: whenever the process dies, the next run can tell whether a file under that name is ours.
+        """
+        if not self._waiting:
+            return
+        self._session.check_there()
+        group, self._waiting = self._waiting, []
+        errors = {one.job.id: self._against_it(one) for one in group}
+        placed = [one for one in group if errors[one.job.id] is None and not self._is_kept(one)]
+        with self._table.changing(durable=True):
+            for one in placed:
+                self._table.update(one.job.id, **self._facts(one))
+        for one in placed:
+            errors[one.job.id] = self._place(one)
+        placed = [one for one in placed if errors[one.job.id] is None]
+        for folder in {one.target.parent for one in placed}:
+            with suppress(OSError):  # it is there; only a power cut could still undo it
+                sync_folder(folder)
+        with self._table.changing():
+            for one in placed:
+                self._table.update(one.job.id, state="done", old_hash=None, hook=DUE if self._running.on_done else None)
+        for one in group:
+            self._settled(one.job, errors[one.job.id])
+
+    def _against_it(self, one: _Finished) -> str | None:
+        """Why an original may not be replaced."""
+        if self._options.replace and _stamp(one.job.source) != (one.made.source_bytes, one.made.source_mtime_ns):
+            return "was changed while it was encoded, and stays as it is"
+        return None
+
+    def _is_kept(self, one: _Finished) -> bool:
+        """Whether an original stays, because too little would be saved; then that is noted."""
+        made, least = one.made, self._options.min_saving_percent
+        if not self._options.replace or 100 * (1 - made.size_bytes / made.source_bytes) >= least:
+            return False
+        sizes = f"the result has {made.size_bytes} bytes instead of {made.source_bytes}"
+        self._note(f"kept: {display_name(one.job.source)}: {sizes}, less than {least:g} % saved")
+        self._table.update(
+            one.job.id,
+            state="kept",
+            key=self._options.key,
+            options=self._session.options,
+            wall_seconds=made.wall_seconds,
+            finished=now(),
+        )
+        return True
+
+    def _place(self, one: _Finished) -> str | None:
+        overwrite = self._running.overwrite or one.is_ours
+        try:
+            if self._options.replace:
+                put_in_place(one.path, one.target, one.job.source, overwrite=overwrite)
+            else:
+                put(one.path, one.target, overwrite=overwrite)
+        except MediaError as error:
+            return str(error)
+        return None
+
+    def _facts(self, one: _Finished) -> dict[str, object]:
+        made = one.made
+        return {
+            "state": "placing",
+            "key": self._options.key,
+            "options": self._session.options,
+            "versions": self._table.text(made.versions),
+            "source_bytes": made.source_bytes,
+            "source_mtime_ns": made.source_mtime_ns,
+            "output_bytes": made.size_bytes,
+            "output_mtime_ns": made.mtime_ns,
+            "output_hash": made.content,
+            "old_hash": one.job.output_hash if one.is_ours else None,
+            "frames": made.frames,
+            "video_seconds": made.video_seconds,
+            "wall_seconds": made.wall_seconds,
+            "quality_db": made.quality_db,
+            "maps_were_kept": made.maps_were_kept,
+            "notes": "\n".join(made.messages),
+            "finished": now(),
+        }
+
+
+def now() -> str:
+    """The time for people; nothing depends on it."""
+    with suppress(OverflowError, OSError):  # whatever the clock says
+        return datetime.now(UTC).isoformat(timespec="seconds")
+    return ""
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
