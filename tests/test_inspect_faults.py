@@ -13,6 +13,7 @@ from stcodec.attention.center import center_density
 from stcodec.diagnose.content import Content
 from stcodec.diagnose.faults import FAULTS, Finding, find_faults
 from stcodec.diagnose.measures import carried, density_of, moved_percent, peaks
+from stcodec.diagnose.rank import worst_moments
 from stcodec.diagnose.watch import MapWatch
 from stcodec.types import BoolArray, FloatArray
 
@@ -134,6 +135,7 @@ ABSENT = {
     "lag": [
         Scene(jumping(1.5), cuts=(1.5,)),
         Scene(at_side, cuts=(1.5,)),  # nothing to be late with
+        Scene(lambda now: blob(0.3 if now < 2 else 0.31, 0.2), cuts=(1.5,)),  # hardly anything
         Scene(jumping(1.5), sudden(1.5)),
         Scene(jumping(2.0)),  # nothing happened
     ],
@@ -197,13 +199,20 @@ def test_mass_is_carried_with_motion() -> None:
 
 
 def test_the_docs_have_the_rules_as_they_are() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "inspect.md").read_text(encoding="utf-8")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
+    text = (Path(__file__).parents[1] / "docs" / "inspect.md").read_text(encoding="utf-8").split("\n## ")
+    (section,) = (part for part in text if part.startswith("The faults"))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")]
     documented = {row[0].strip("`"): (row[2], row[3]) for row in rows if len(row) == 4}
     assert documented == {
         fault.name: (f"{fault.threshold:g} {fault.unit}", f"{fault.least_seconds:g} s" if fault.least_seconds else "–")
         for fault in FAULTS
     }
+
+
+def test_the_worst_moments_lie_apart() -> None:
+    seconds = np.arange(10) / 5
+    values = np.array([0, 5, 9, 8, 1, 0, 0, 7, np.nan, 2], np.float32)
+    assert worst_moments(values, seconds, 3) == [2, 7]  # all others are within half a second of these
 
 
 def test_peaks_are_apart_and_highest_first() -> None:
