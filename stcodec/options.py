@@ -26,13 +26,13 @@ class OffsetPolicy:
     The defaults were calibrated on gaze recordings; docs/calibration.md says how.
     """
 
-    strength: float = 0.6
+    strength: float = 1.0
     """Share of the optimal slope, 0 (no map) to 1 (all of it); up to 2 for experiments."""
-    floor: float = 0.15
-    """Weight of a place that nobody looks at, as a share of the mean weight, > 0: bounds the largest offset."""
-    min_delta_qp: float = -8.0
+    floor: float = 0.6
+    """Weight of a place that nobody looks at, as a share of the mean weight, > 0: how much the whole picture counts."""
+    min_delta_qp: float = -12.0
     """Best quality: the offsets of a frame are clipped to this about their mean, QP steps, <= 0."""
-    max_delta_qp: float = 10.0
+    max_delta_qp: float = 12.0
     """Worst quality: the offsets of a frame are clipped to this about their mean, QP steps, >= 0."""
     anchor: Anchor = "attended"
     """"attended": the attended quality of the plain encode is kept and the file shrinks; "mean": the offsets of a frame

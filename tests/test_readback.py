@@ -25,6 +25,8 @@ from stcodec.qp import QpLaw
 from stcodec.types import BlockGrid, FloatArray
 
 KEYINT = 8
+FLOOR = 0.15
+"""Offsets that stand out from the encoder's own."""
 
 
 def blob(size: tuple[int, int], x: float, y: float, sigma: float = 0.12) -> NDArray[np.uint8]:
@@ -37,7 +39,7 @@ def blob(size: tuple[int, int], x: float, y: float, sigma: float = 0.12) -> NDAr
 
 def asked(picture: NDArray[np.uint8], size: tuple[int, int], block_px: int = 16) -> FloatArray:
     """The offsets [rows, cols] that a map in [0, 255] stands for."""
-    return QpLaw(BlockGrid(*size, block_px), OffsetPolicy())(np.asarray(picture / 255, np.float32))
+    return QpLaw(BlockGrid(*size, block_px), OffsetPolicy(floor=FLOOR))(np.asarray(picture / 255, np.float32))
 
 
 def write_map(path: Path, picture: NDArray[np.uint8]) -> str:
@@ -70,7 +72,7 @@ def test_h264_key_frames_have_the_offsets(request: pytest.FixtureRequest, tmp_pa
     source: Path = request.getfixturevalue(clip)
     size = (640, 272) if clip == "ride" else (1280, 720)
     picture = blob((size[0] // 8, size[1] // 8), 0.3, 0.4)
-    fields: dict[str, Any] = {"crf": 24, "preset": "medium", "keyint": KEYINT, "pix_fmt": pix_fmt}
+    fields: dict[str, Any] = {"floor": FLOOR, "crf": 24, "preset": "medium", "keyint": KEYINT, "pix_fmt": pix_fmt}
     map_name = write_map(tmp_path / "map.png", picture)
     report = stcodec.encode(source, tmp_path / "guided.mp4", attention=map_name, **fields)
     stcodec.encode(source, tmp_path / "plain.mp4", attention="none", **fields)
@@ -97,7 +99,7 @@ def test_each_key_frame_has_the_map_of_its_own_time(ride: Path, tmp_path: Path) 
     for index, plane in enumerate(planes):
         cv2.imwrite(str(folder / f"{index:03}.png"), plane)
     run_ffmpeg("-framerate", "25", "-i", folder / "%03d.png", "-c:v", "ffv1", "-pix_fmt", "gray", tmp_path / "maps.mkv")
-    fields: dict[str, Any] = {"crf": 24, "keyint": 6, "smoothing_seconds": 0}
+    fields: dict[str, Any] = {"floor": FLOOR, "crf": 24, "keyint": 6, "smoothing_seconds": 0}
     stcodec.encode(ride, tmp_path / "guided.mp4", attention=f"map:{tmp_path / 'maps.mkv'}", **fields)
     stcodec.encode(ride, tmp_path / "plain.mp4", attention="none", **fields)
     changes = key_qp_changes(tmp_path / "guided.mp4", tmp_path / "plain.mp4")
@@ -123,7 +125,7 @@ def test_what_the_source_has_of_other_times_does_not_count(ride: Path, tmp_path:
 def test_vp9_inter_frames_have_the_offsets_in_eight_levels(ride: Path, tmp_path: Path, crf: int) -> None:
     picture = blob((80, 34), 0.3, 0.4)
     map_name = write_map(tmp_path / "map.png", picture)
-    stcodec.encode(ride, tmp_path / "guided.webm", encoder="libvpx-vp9", attention=map_name, crf=crf)
+    stcodec.encode(ride, tmp_path / "guided.webm", encoder="libvpx-vp9", attention=map_name, crf=crf, floor=FLOOR)
     requested = quantise_levels(asked(picture, (640, 272), 8), 8)
     assert 5 <= len(np.unique(requested)) <= 8
     frames = list(coded_qps(tmp_path / "guided.webm").values())
@@ -164,7 +166,7 @@ def test_hevc_errors_move_as_asked(ride: Path, tmp_path: Path, pix_fmt: str) -> 
     """No decoder exports HEVC's QP, so the error of each block is compared with a plain encode's."""
     picture = blob((80, 34), 0.3, 0.4)
     map_name = write_map(tmp_path / "map.png", picture)
-    fields: dict[str, Any] = {"encoder": "libx265", "crf": 26, "preset": "veryfast", "pix_fmt": pix_fmt}
+    fields: dict[str, Any] = {"floor": FLOOR, "encoder": "libx265", "crf": 26, "preset": "veryfast", "pix_fmt": pix_fmt}
     stcodec.encode(ride, tmp_path / "guided.mp4", attention=map_name, **fields)
     stcodec.encode(ride, tmp_path / "plain.mp4", attention="none", **fields)
     originals = as_levels(ride)

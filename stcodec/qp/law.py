@@ -16,9 +16,6 @@ from stcodec.types import BlockGrid, FloatArray
 QP_PER_HALVING = 3.0
 """QP steps that halve the distortion (the squared error) in the high-rate model D ~ 2^(QP/3)."""
 
-ANCHOR_GAIN = 1.2
-"""Calibrated on gaze recordings (docs/calibration.md): attended PSNR at the same CRF is that of the plain encode."""
-
 
 class QpLaw:
     """Turns saliency maps into QP offsets on one block grid."""
@@ -40,7 +37,7 @@ class QpLaw:
         delta -= self._mean(delta)
         delta = np.clip(delta, self.policy.min_delta_qp, self.policy.max_delta_qp)
         delta -= self._mean(delta)
-        delta += self._anchor_shift(weights, delta)
+        delta += self._anchor_shift(blocks, delta)
         if self.policy.step_qp > 0:
             delta = np.rint(delta / self.policy.step_qp) * self.policy.step_qp
         return delta.astype(np.float32)
@@ -66,13 +63,13 @@ class QpLaw:
     def _mean(self, values: FloatArray) -> float:
         return float((values * self._areas).sum())
 
-    def _anchor_shift(self, weights: FloatArray, delta: FloatArray) -> float:
-        """QP steps to add to offsets whose mean is 0."""
+    def _anchor_shift(self, blocks: FloatArray, delta: FloatArray) -> float:
+        """QP steps to add to offsets whose mean is 0, for block saliency."""
         anchor = self.policy.anchor
         if anchor == "mean":
             return 0.0
         if anchor == "attended":
-            return attended_shift(weights * self._areas, delta)
+            return attended_shift(blocks * self._areas, delta) if blocks.any() else 0.0
         return float(anchor)
 
 
@@ -80,7 +77,6 @@ def attended_shift(weights: FloatArray, delta: FloatArray) -> float:
     """The shift that keeps the attended quality of a plain encode with the same constant rate factor.
 
     To first order that is the shift that makes the weighted mean of the offsets zero: attended blocks keep their QP on
-    average. Measured with x264 it takes ANCHOR_GAIN times that, since finer references help the blocks that use them.
-    >= 0 when the offsets favour what the weights do.
+    average. docs/calibration.md has what becomes of quality then. >= 0 when the offsets favour what the weights do.
     """
-    return -ANCHOR_GAIN * float((weights * delta).sum() / weights.sum())
+    return -float((weights * delta).sum() / weights.sum())

@@ -21,7 +21,7 @@ from stcodec.train.stages import Report, train_images, train_runs
 from stcodec.train.synthetic import synthetic_run
 from stcodec.train.views import Views, read_views
 
-_DATA_SEED = 77
+_VIEW_SEED, _SYNTHETIC_SEED = 0, 77
 """The same views and synthetic runs for every seed of the training."""
 
 
@@ -40,10 +40,10 @@ def read_material(
 ) -> Material:
     """Read pictures with gaze, video with masks and video with gaze; leave_out: clips with gaze that are not wanted."""
     pictures = read_images(images)
-    views = read_views(pictures, stem, config.views, _DATA_SEED)
+    views = read_views(pictures, stem, config.views, _VIEW_SEED)
     cutouts = read_cutouts(masks) if config.synthetic_runs else []
     synthetic = [
-        seen(synthetic_run(pictures, cutouts, config.instants, np.random.default_rng((_DATA_SEED, number))), stem)
+        seen(synthetic_run(pictures, cutouts, config.instants, np.random.default_rng((_SYNTHETIC_SEED, number))), stem)
         for number in range(config.synthetic_runs)
     ]
     clips = {
@@ -97,7 +97,7 @@ class Trainer:
     def _pictures(self) -> Views:
         """Two views of each picture, more or less, as the stem sees them by now."""
         views = self._material.views
-        some = views.sample(2 * len(views) // max(1, self._config.views), np.random.default_rng(_DATA_SEED))
+        some = views.sample(2 * len(views) // max(1, self._config.views), np.random.default_rng(_VIEW_SEED))
         return some.through(self.net.stem) if self._config.trains_stem else some
 
     def _point(self, stage: str) -> Path | None:
