@@ -2,6 +2,7 @@
 
 function smallMap(layer, cells, caption) {
   const canvas = h("canvas", { width: 320, height: Math.round(320 * ASPECT), role: "img", "aria-label": caption });
+  canvas.style.maxWidth = `${Math.round(320 / Math.max(1, ASPECT))}px`;
   const context = canvas.getContext("2d");
   drawGrid(context, layer, cells, null);
   return h("figure", {}, canvas, h("figcaption", {}, caption));

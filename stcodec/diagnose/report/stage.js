@@ -1,6 +1,7 @@
 // The frame of the chosen moment with what lies over it.
 
 const CANVAS_WIDTH = 960;
+const TALLEST_VH = 75;
 const pictures = new Map();
 
 /** The still as a picture, once it is decoded; until then null, and all is drawn again when it is there. */
@@ -153,6 +154,7 @@ function drawStage() {
   }
   wanted.forEach((panel, index) => {
     const [canvas, caption] = holder.children[index].children;
+    canvas.style.maxWidth = `${(TALLEST_VH / ASPECT).toFixed(1)}vh`;
     canvas.setAttribute("aria-label", `Frame at ${clock(DATA.stills[chosen.still])}, ${layerOf(panel[1]).label}`);
     caption.textContent = panel[0] || "";
     caption.hidden = !panel[0];
