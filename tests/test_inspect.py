@@ -13,6 +13,7 @@ import pytest
 import viewers
 from inspected import CUT, FLICKERS, FPS, FRAMES, LAG_SECONDS, blob, make_inspected
 from PIL import Image
+from test_onnx import mean_of_colours, save_model
 
 import stcodec
 from stcodec.diagnose import InspectOptions, InspectReport, inspect
@@ -88,6 +89,15 @@ def test_a_film_of_one_frame(tmp_path: Path) -> None:
 def test_smoothing_takes_the_flicker_away(folder: Path) -> None:
     options = InspectOptions(attention=f"map:{folder / 'maps.mkv'}", smoothing_seconds=1.0)
     assert findings(inspect(folder / "film.mp4", options), "flicker") == []
+
+
+def test_anybodys_model(film: Path, tmp_path: Path) -> None:
+    """One that takes brightness for importance."""
+    model = save_model(tmp_path / "model.onnx", mean_of_colours(), shape=(1, 3, 18, 32))
+    report = inspect(film, InspectOptions(attention=f"onnx:{model}", report=tmp_path / "page.html"))
+    assert report.subjects[0].attention == f"onnx:{model}"
+    assert min(measure(report, "area_percent")) > 30  # the picture's own brightness spreads widely
+    assert max(measure(report, "level")) < 1
 
 
 # The network, from the inside
@@ -216,7 +226,6 @@ def test_two_sources_differ_most_first(folder: Path) -> None:
         (("film.mp4", "--attention", "nonsense"), 2, "'nonsense' is no source of attention"),
         (("film.mp4", "--attention", "map:no.mkv"), 1, r"no\.mkv: no such file"),
         (("film.mp4", "--attention", "no.safetensors"), 1, r"no\.safetensors: no such file"),
-        (("film.mp4", "--attention", "text.safetensors"), 1, r"text\.safetensors"),
         (("film.mp4", "--smoothing", "-1"), 2, "smoothing_seconds is -1: allowed is 0 to 10"),
         (("film.mp4", "--report", "page.txt"), 2, r"page\.txt: the report is a page: give a name that ends in \.html"),
         (("film.mp4", "--report", "no/page.html"), 1, "the folder no does not exist; make it first"),
@@ -244,7 +253,6 @@ def test_what_is_wrong_is_said_in_a_line(
 ) -> None:
     monkeypatch.chdir(folder)
     (folder / "there.html").write_text("mine")
-    (folder / "text.safetensors").write_text("no weights")
     for name, size in (("short.mp4", (320, 180)), ("square.mp4", (96, 96))):
         if name in arguments:
             media.make_film(folder / name, size=size, frames=10)

@@ -19,14 +19,15 @@ from stcodec.errors import AttentionError
 from stcodec.media.clips import ClipMaker, export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.shots import mark_shots
+from stcodec.media.thumbnails import Thumbnailer
 from stcodec.pipeline.progress import Meter
 from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-LEAST_RATE = ClipSpec(maps_per_second=5.0, thumbnail_side_px=THUMBNAIL_SIDE_PX)
-"""What the measures themselves need to see, whatever the source needs."""
+LEAST_RATE = ClipSpec(maps_per_second=5.0)
+"""How often maps are measured at least, whatever the source wants. It sees what it would see without."""
 
 
 @dataclass
@@ -62,13 +63,13 @@ def attend(
     with VideoReader(path, export=export_for(source.spec), keep_partial=keep_partial) as reader:
         run = _Run(source, reader.info, maps)
         maker = ClipMaker(reader.info, spec)
+        thumbnail = Thumbnailer(reader.info, THUMBNAIL_SIDE_PX)
         session = source.open(reader.info)
         for frame, starts in mark(reader.frames(), reader.info):
             meter.frame(frame.time, 0)
             clip = maker.push(frame, starts)
             if clip is not None:
-                assert clip.thumbnails is not None
-                run.expect(float(clip.pts_seconds[0]), starts, clip.thumbnails[0])
+                run.expect(frame.time, starts, thumbnail(frame))
                 run.take(session.attend(clip))
         run.take(session.finish())
         return run.done(reader.frames_read)

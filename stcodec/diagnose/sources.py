@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stcodec.attention import AttentionSource, open_source
 from stcodec.attention.neural import DetailSink, NeuralSource
+from stcodec.attention.neural_engine import finds_gpu
 from stcodec.attention.neural_options import NeuralOptions, parse_options
 from stcodec.attention.smoothed import SmoothedSource
 from stcodec.errors import OptionsError
@@ -34,7 +35,7 @@ def has_details(text: str) -> bool:
 def variant(text: str, **changes: float) -> NeuralSource:
     """The network that a text with details names, with some of its options changed (fields of NeuralOptions)."""
     if _is_checkpoint(text):
-        return NeuralSource(NeuralOptions(**changes), weights=Path(text))  # type: ignore[arg-type]
+        return NeuralSource(replace(_checkpoint_options(text), **changes), weights=Path(text))  # type: ignore[arg-type]
     argument = text.partition(":")[2]
     options = parse_options(argument) if argument else NeuralOptions()
     return NeuralSource(replace(options, **changes))  # type: ignore[arg-type]
@@ -44,9 +45,16 @@ def _is_checkpoint(text: str) -> bool:
     return text.endswith(CHECKPOINT_SUFFIX) and ":" not in text
 
 
+def _checkpoint_options(text: str) -> NeuralOptions:
+    """A checkpoint comes without the graphs that the CPU runs: torch runs it."""
+    if Path(text).with_name("frame.onnx").exists():
+        return NeuralOptions()
+    return NeuralOptions(device="cuda" if finds_gpu() else "torch")
+
+
 def _open(text: str, on_detail: DetailSink | None) -> AttentionSource:
     if _is_checkpoint(text):
-        source = NeuralSource(weights=check_input(Path(text)), on_detail=on_detail)
+        source = NeuralSource(_checkpoint_options(text), weights=check_input(Path(text)), on_detail=on_detail)
         source.name = text
         return source
     found = open_source(text)

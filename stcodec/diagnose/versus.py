@@ -9,6 +9,9 @@ from stcodec.diagnose.measure import Attended
 from stcodec.diagnose.measures import density_of, greatest, moved_percent
 from stcodec.diagnose.rank import worst_moments
 
+_LEAST_PERCENT = 1.0
+"""Share of the mass below which two maps are the same but for rounding."""
+
 DIFFERENCE = Fault(
     name="difference",
     title="Sources differ",
@@ -29,7 +32,8 @@ def find_differences(one: Attended, other: Attended) -> list[Finding]:
     densities = ((density_of(one.maps[index]), density_of(other.maps[index])) for index in range(len(one.series)))
     differs = np.array([moved_percent(*both) for both in densities], np.float32)
     one.series.add("differs_percent", differs)
-    return [_finding(one, other, index, float(differs[index])) for index in worst_moments(differs, one.series.seconds)]
+    worst = worst_moments(differs, one.series.seconds)
+    return [_finding(one, other, index, float(differs[index])) for index in worst if differs[index] >= _LEAST_PERCENT]
 
 
 def _finding(one: Attended, other: Attended, index: int, value: float) -> Finding:
