@@ -2,6 +2,7 @@
 
 from stcodec.batch.commands import plan, retry, run, status
 from stcodec.batch.hooks import command_words
+from stcodec.batch.ladder import parse_ladder
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.summary import BatchSummary
@@ -14,6 +15,7 @@ __all__ = [
     "JobRow",
     "Listener",
     "command_words",
+    "parse_ladder",
     "plan",
     "retry",
     "run",

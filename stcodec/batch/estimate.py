@@ -41,14 +41,17 @@ class _Rate:
     output_bytes: float
 
 
-def estimate(session: Session, options: EncodeOptions, key: str, jobs: int) -> Estimate:
-    """From what was made with the same options before; else the first frames of a few files are encoded as a trial."""
+def estimate(session: Session, options: EncodeOptions | None, key: str, jobs: int) -> Estimate:
+    """From what was made with the same options before; else the first frames of a few files are encoded as a trial.
+
+    options: None = there is no trial.
+    """
     ahead = session.table.ask(
         "SELECT COUNT(*), COALESCE(SUM(source_bytes), 0) FROM jobs WHERE plan = ? AND state = 'waiting'", session.plan
     )[0]
     files, size = int(ahead[0]), int(ahead[1])
     rates, basis = _recorded(session, key), "from the files made before"
-    if not rates and files:
+    if not rates and files and options is not None:
         rates = [rate for job in _chosen(session, files) if (rate := _trial(job, options)) is not None]
         basis = f"from a trial with the first {_TRIAL_FRAMES} frames of {len(rates)} files"
     tried = sum(rate.source_bytes for rate in rates)

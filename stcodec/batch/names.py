@@ -8,7 +8,8 @@ from pathlib import Path
 from stcodec.encoders.table import EncoderSpec
 from stcodec.errors import OptionsError
 
-DEFAULT_TEMPLATE = "{stem}.{ext}"
+_DEFAULT = "{stem}.{ext}"
+_DEFAULT_FOLDER = "{stem}"
 _FIELDS = ("stem", "ext", "encoder")
 _ANY_CODEC = ".mkv"
 
@@ -29,8 +30,9 @@ def check_template(template: str) -> None:
         raise OptionsError(f"--template {template!r}: all files would have one name: {{stem}} must be in it")
 
 
-def output_name(template: str | None, source: Path, spec: EncoderSpec) -> str:
+def output_name(template: str | None, source: Path, spec: EncoderSpec, *, is_folder: bool) -> str:
     """The name of a source's output; {ext} is the source's own ending if such files take the codec, else mkv."""
     ending = source.suffix.lower()
     ext = ending if ending in spec.containers else _ANY_CODEC
-    return (template or DEFAULT_TEMPLATE).format(stem=source.stem, ext=ext[1:], encoder=spec.name)
+    chosen = template or (_DEFAULT_FOLDER if is_folder else _DEFAULT)
+    return chosen.format(stem=source.stem, ext=ext[1:], encoder=spec.name)

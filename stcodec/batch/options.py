@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stcodec.batch.ladder import Rung, check_ladder
 from stcodec.batch.names import check_template
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import OptionsError
@@ -31,11 +32,17 @@ class BatchOptions:
     replace: bool = False
     """Put the result in the original's place, if it is smaller by min_saving_percent; else the original stays."""
     min_saving_percent: float = 5.0
+    ladder: tuple[Rung, ...] = ()
+    """Renditions of every video, packaged as HLS and DASH; empty = one file is made."""
 
     def __post_init__(self) -> None:
         find_encoder(self.encode.encoder)
         if self.template is not None:
             check_template(self.template)
+        if self.ladder:
+            check_ladder(self.ladder, self.encode)
+            if self.replace:
+                raise OptionsError("--ladder makes folders, which can't take the place of originals: leave --replace out")
         if not 0 <= self.min_saving_percent < 100:
             raise OptionsError(f"--min-saving is {self.min_saving_percent:g}: allowed is 0 to below 100 %")
         if self.replace and (self.verify is False or self.keep_partial):
@@ -58,6 +65,7 @@ def options_from(mapping: Mapping[str, Any]) -> BatchOptions:
     """The options that `BatchOptions.as_mapping` wrote down."""
     encode = dict(mapping["encode"])
     given = {**mapping, "encode": EncodeOptions(**{**encode, "policy": OffsetPolicy(**encode["policy"])})}
+    given["ladder"] = tuple(Rung(**rung) for rung in mapping["ladder"])
     return BatchOptions(**{**given, "include": tuple(mapping["include"]), "exclude": tuple(mapping["exclude"])})
 
 

@@ -21,21 +21,31 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 def is_unchanged(target: Path, job: JobRow) -> bool:
     """Whether the output is there as it was made: by size and time of change, and if only the time differs by its bytes."""
     try:
-        status = target.stat()
-        if status.st_size != job.output_bytes:
+        size, changed = stamp(target)
+        if size != job.output_bytes:
             return False
-        return status.st_mtime_ns == job.output_mtime_ns or content_hash(target) == job.output_hash
+        return changed == job.output_mtime_ns or content_hash(target) == job.output_hash
     except (OSError, MediaError):
         return False
 
 
+def stamp(path: Path) -> tuple[int, int]:
+    """The size of a file and its time of change; of a folder, of all files in it together."""
+    files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]
+    found = [one.stat() for one in files]
+    return sum(one.st_size for one in found), max((one.st_mtime_ns for one in found), default=0)
+
+
 def put(made: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a finished file its name, whole or not at all; folders are made. Raises MediaError.
+    """Give a finished file, or folder, its name, whole or not at all; folders are made. Raises MediaError.
 
     Without overwrite a file that appeared there meanwhile stays, too. `sync_folder` has to be called afterwards.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if made.is_dir():
+            _move_folder(made, target, overwrite)
+            return
         check_output(target, overwrite=overwrite)
         _move(made, target, overwrite)
     except FileExistsError as error:
@@ -71,6 +81,15 @@ def remove_replaced(source: Path, target: Path) -> None:
 
 def _is_same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.samefile(other)
+
+
+def _move_folder(made: Path, target: Path, overwrite: bool) -> None:
+    """A folder takes its name; an older one goes to where it was made, and is removed with what is there."""
+    if os.path.lexists(target):
+        if not overwrite:
+            raise MediaError(f"{display_name(target)}: exists already; -y replaces it")
+        target.rename(made.with_name(made.name + ".old"))
+    made.rename(target)
 
 
 def _move(made: Path, target: Path, overwrite: bool) -> None:

@@ -84,7 +84,9 @@ class Planner:
         below = self._below(found.path)
         if self._options.replace and self._is_settled(found, below):
             return
-        output = below.parent / output_name(self._options.template, found.path, self._spec)
+        output = below.parent / output_name(
+            self._options.template, found.path, self._spec, is_folder=bool(self._options.ladder)
+        )
         facts = {"plan": self._session.plan, "source_bytes": found.size_bytes, "source_mtime_ns": found.mtime_ns}
         row = self._table.row("source = ?", as_bytes(found.path)) or self._moved(found, output)
         if row is None:

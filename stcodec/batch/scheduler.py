@@ -16,6 +16,7 @@ from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.pieces import JoinTask, PartMade, PartTask, Pieces
 from stcodec.batch.progress import BatchProgress
+from stcodec.batch.renditions import LadderTask
 from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow
 from stcodec.batch.task import Cut, Made, MakeTask
@@ -136,7 +137,8 @@ class Scheduler:
     def _task(self, job: JobRow, *, may_cut: bool) -> MakeTask:
         seconds = self._running.part_seconds if may_cut else None
         target = self._session.output / job.output
-        return MakeTask(job.source, self._made(job), target, self._options, self._session.cache, seconds)
+        kind = LadderTask if self._options.ladder else MakeTask
+        return kind(job.source, self._made(job), target, self._options, self._session.cache, seconds)
 
     def _is_long(self, job: JobRow) -> bool:
         """Whether a video would keep its worker busy for longer than the others have anything to do."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from stcodec.batch.options import BatchOptions
-from stcodec.batch.outputs import is_unchanged, remove_replaced
+from stcodec.batch.outputs import is_unchanged, remove_replaced, stamp
 from stcodec.batch.table import JobRow, Table, as_bytes
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
@@ -192,11 +192,9 @@ def _settle(table: Table, output: Path, job: JobRow, options: BatchOptions) -> N
         if options.replace and _is_as_read(job):
             remove_replaced(job.source, target)
         table.update(job.id, state="done")
-    elif job.old_hash is not None and target.is_file() and content_hash(target) == job.old_hash:
-        status = target.stat()
-        table.update(
-            job.id, output_bytes=status.st_size, output_mtime_ns=status.st_mtime_ns, output_hash=job.old_hash, old_hash=None
-        )
+    elif job.old_hash is not None and target.exists() and content_hash(target) == job.old_hash:
+        size, changed = stamp(target)
+        table.update(job.id, output_bytes=size, output_mtime_ns=changed, output_hash=job.old_hash, old_hash=None)
 
 
 def _is_as_read(job: JobRow) -> bool:

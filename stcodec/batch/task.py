@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
 from stcodec.batch.options import BatchOptions
+from stcodec.batch.outputs import stamp
 from stcodec.batch.quality import sampled_psnr_db
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
@@ -74,10 +76,7 @@ class MakeTask:
 
     def run(self) -> Made | Cut:
         """Encode it, or cut it. Raises what `stcodec.encode` raises."""
-        folder = self.made.parent
-        folder.mkdir(exist_ok=True)
-        for left in folder.iterdir():
-            left.unlink()
+        folder = emptied(self.made.parent)
         before = check_input(self.source).stat()
         job = self.prepare()
         with job.reader, kept_maps(job, self.cache, folder) as (guided, maps, were_kept):
@@ -107,10 +106,10 @@ class MakeTask:
         self, report: EncodeReport, before: os.stat_result, quality_db: float | None, *, maps_were_kept: bool
     ) -> Made:
         """What is to be known of the finished file; before: the source's status when it was begun with."""
-        after = self.made.stat()
+        size, changed = stamp(self.made)
         return Made(
-            size_bytes=after.st_size,
-            mtime_ns=after.st_mtime_ns,
+            size_bytes=size,
+            mtime_ns=changed,
             content=content_hash(self.made),
             source_bytes=before.st_size,
             source_mtime_ns=before.st_mtime_ns,
@@ -130,6 +129,17 @@ class MakeTask:
             return None
         parts = find_parts(job, self.part_seconds)
         return Cut(tuple(parts), maps) if len(parts) > 1 else None
+
+
+def emptied(folder: Path) -> Path:
+    """A folder, made if it is not there, with nothing in it."""
+    folder.mkdir(exist_ok=True)
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+    return folder
 
 
 @contextmanager

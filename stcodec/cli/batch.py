@@ -58,6 +58,9 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="PERCENT",
         help="with --replace: else the original stays (%(default)s)",
     )
+    files.add_argument(
+        "--ladder", metavar="RUNGS", help="1080p@5M,720p@3M,480p@1200k: a folder with HLS and DASH of each video"
+    )
     add_video_flags(command)
     add_attention_flags(command)
     running = command.add_argument_group("the run")
@@ -143,7 +146,7 @@ def _dry_run(arguments: argparse.Namespace, output: Path | None, running: BatchR
 
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:
-    from stcodec.batch import BatchOptions
+    from stcodec.batch import BatchOptions, parse_ladder
 
     return BatchOptions(
         encode=encode_options(arguments),
@@ -154,6 +157,7 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         verify=arguments.verify,
         replace=arguments.replace,
         min_saving_percent=arguments.min_saving,
+        ladder=() if arguments.ladder is None else parse_ladder(arguments.ladder),
     )
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import av
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader
 from stcodec.media.paths import display_name, local_url
+from stcodec.media.scaling import Scaler
 
 SUFFIX = ".mp4"
 """MP4 keeps any clock and the rotation (Matroska would round times to 1 ms)."""
@@ -38,7 +38,7 @@ def write_lossless(reader: VideoReader, path: Path, *, frames: int | None = None
     Times are the reader's, from 0. Raises MediaError if the video can't be read or the file not be written.
     """
     width, height = scaled_size(reader.info.width_px, reader.info.height_px, scale)
-    scaler = VideoReformatter()
+    scaler = Scaler(width, height)
     count, start = 0, None
     try:
         with av.open(local_url(path), "w", format="mp4") as container:
@@ -48,9 +48,7 @@ def write_lossless(reader: VideoReader, path: Path, *, frames: int | None = None
                 assert frame.pts is not None
                 start = frame.pts if start is None else start
                 if scale != 1:
-                    times = frame.pts, frame.time_base
-                    frame = scaler.reformat(frame, width, height, interpolation=Interpolation.AREA, threads=1)  # noqa: PLW2901
-                    frame.pts, frame.time_base = times
+                    frame = scaler(frame)  # noqa: PLW2901
                 frame.pts = (frame.pts or 0) - start
                 container.mux(stream.encode(frame))
                 count += 1

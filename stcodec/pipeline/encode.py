@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,11 @@ from stcodec.encoders.session import EncoderSession, quantise_levels
 from stcodec.errors import EncoderError, OptionsError
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
+from stcodec.media.lossless import scaled_size
 from stcodec.media.mux import Muxer
 from stcodec.media.output import atomic_output, check_output, work_folder
 from stcodec.media.paths import check_input, display_name
+from stcodec.media.scaling import Scaler
 from stcodec.options import EncodeOptions, RunOptions, with_fields
 from stcodec.pipeline.check import check_file
 from stcodec.pipeline.feed import FedFrame, Feed
@@ -35,6 +38,7 @@ from stcodec.report import EncodeReport
 
 if TYPE_CHECKING:
     from av.packet import Packet
+    from av.video.frame import VideoFrame
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Job:
     options: EncodeOptions
     shift: Callable[[float], float] = field(default=lambda seconds: 0.0)
     """QP steps that are added to all offsets of the frame at a time in seconds."""
+
+    resize: Callable[[VideoFrame], VideoFrame] | None = None
+    """What makes frames of the source into those that are encoded; None = they are encoded as they are."""
 
     def reopened(self) -> Job:
         """The same job with a reader of its own: a reader gives its frames once."""
@@ -112,6 +119,18 @@ def prepare(source: str | os.PathLike[str], output: str | os.PathLike[str], opti
     except BaseException:
         reader.container.close()
         raise
+
+
+def rendition(job: Job, options: EncodeOptions, lines: int) -> Job:
+    """The same job with other options, in a smaller size: so many lines on the shorter side. Raises OptionsError."""
+    video = job.reader.info
+    width, height = scaled_size(video.width_px, video.height_px, lines / min(video.width_px, video.height_px))
+    # Sizes are even, so that shapes differ a little; players take renditions only if they are shown in one shape.
+    aspect = (video.sample_aspect_ratio or 1) * Fraction(video.width_px * height, video.height_px * width)
+    smaller = replace(video, width_px=width, height_px=height, sample_aspect_ratio=aspect)
+    plan = make_plan(options, smaller, hdr_metadata(job.reader.first_frame))
+    resize = None if (width, height) == (video.width_px, video.height_px) else Scaler(width, height)
+    return replace(job, plan=plan, options=options, resize=resize)
 
 
 def _check_container(target: Path, plan: EncoderPlan) -> None:
@@ -196,7 +215,8 @@ def send_frame(job: Job, session: EncoderSession, law: QpLaw, tally: Tally, fed:
     if fed.saliency is not None:
         levels = session.plan.levels
         delta = quantise_levels(law.offsets(fed.saliency), levels) + np.float32(job.shift(fed.frame.time))
-    tally.frame(fed.frame, delta)
-    packets = session.send(fed.frame, delta)
+    frame = fed.frame if job.resize is None else job.resize(fed.frame)
+    tally.frame(frame, delta)
+    packets = session.send(frame, delta)
     tally.packets(packets)
     return packets

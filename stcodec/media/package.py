@@ -1,0 +1,81 @@
+"""Several encodes of one video as a stream of choices: HLS and DASH over the same segments, by the ffmpeg program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+
+from stcodec.errors import MediaError, VerifyError
+from stcodec.media.ffmpeg import find_ffmpeg
+from stcodec.media.packets import video_times
+from stcodec.media.paths import display_name, local_url
+from stcodec.media.probe import main_video, stream_codec
+
+HLS_NAME, DASH_NAME = "master.m3u8", "manifest.mpd"
+_SOUND = ("aac", "ac3", "eac3", "opus", "libopus", "flac")
+"""What players take from such segments as it is; other sound becomes AAC."""
+
+
+def key_times(path: Path) -> list[int]:
+    """The times of a file's key frames in milliseconds. Raises MediaError."""
+    with av.open(local_url(path)) as container:
+        stream = main_video(container)
+        if stream is None:
+            raise MediaError(f"{display_name(path)}: has no video")
+        packets = (packet for packet in container.demux(stream) if packet.size and packet.is_keyframe)
+        return sorted(round(1000 * packet.pts * packet.time_base) for packet in packets if packet.pts is not None)
+
+
+def write_package(renditions: Sequence[Path], source: Path, folder: Path, segment_seconds: float) -> list[str]:
+    """Write master.m3u8, manifest.mpd and their segments into a folder; what could not be kept, for people.
+
+    renditions: encodes of the source, whose first track of sound is added. Raises VerifyError if their key frames are not
+    aligned or a rendition comes back with another number of frames, MediaError if the program fails.
+    """
+    keys = [key_times(path) for path in renditions]
+    if any(one != keys[0] for one in keys):
+        raise VerifyError("the key frames of the renditions do not agree: no player could change between them")
+    sound, messages = _sound(source)
+    command = [find_ffmpeg(), "-v", "error", "-nostdin"]
+    for path in (*renditions, source):
+        command += ["-i", local_url(path.resolve())]
+    for number in range(len(renditions)):
+        command += ["-map", f"{number}:v:0"]
+    sets = "id=0,streams=v"
+    if sound is not None:
+        command += ["-map", f"{len(renditions)}:a:{sound[0]}"]
+        sets += " id=1,streams=a"
+    command += ["-c:v", "copy", "-c:a", *(("copy",) if sound is None or sound[1] else ("aac", "-b:a", "160k"))]
+    command += ["-f", "dash", "-seg_duration", f"{segment_seconds:g}", "-use_timeline", "1", "-use_template", "1"]
+    command += ["-hls_playlist", "1", "-hls_master_name", HLS_NAME, "-adaptation_sets", sets, DASH_NAME]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise MediaError(f"the ffmpeg program could not package the video: {said[-1] if said else done.returncode}")
+    for number, path in enumerate(renditions):
+        wanted, found = len(video_times(path)[0]), len(video_times(folder / f"media_{number}.m3u8")[0])
+        if wanted != found:
+            raise VerifyError(f"{path.stem}: {found} of {wanted} frames are in the package: nothing was kept")
+    for file in folder.iterdir():
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+    return messages
+
+
+def _sound(source: Path) -> tuple[tuple[int, bool] | None, list[str]]:
+    """The track of sound that is taken, by its number among them, and whether as it is; what is not taken, for people."""
+    with av.open(local_url(source), metadata_errors="replace") as container:
+        tracks = list(container.streams.audio)
+        messages = [f"{len(tracks) - 1} more tracks of sound are left out of the package"] if len(tracks) > 1 else []
+        if container.streams.subtitles:
+            messages.append("subtitles are left out of the package")
+        if not tracks:
+            return None, messages
+        codec = stream_codec(tracks[0])
+        if codec not in _SOUND:
+            messages.append(f"sound in {codec} is made AAC")
+        return (0, codec in _SOUND), messages
