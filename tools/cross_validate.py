@@ -6,15 +6,18 @@
 Four folds, the clips of one scene together. A variant leaves out one part of the network or of its training; its
 difference to the full network is the mean over seeds, with a bootstrap interval over clips. Temperature and the share of
 the centre prior are fitted on all held-out maps of the full network. --maps writes the held-out maps of the first seed as
-map files, for tools/score_sources.py and tools/headline.py. What is in --work is not computed again.
+map files, for tools/score_sources.py and tools/headline.py; --weights the weights to ship, of a network trained on all clips.
+What is in --work is not computed again.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from gaze_clips import GazeClip, mean_scores, read_clips, scores
+from headline import portable
 from numpy.typing import NDArray
 from training_study import FOLDS, VARIANTS, Study
 
@@ -181,6 +185,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variant-seeds", type=int, metavar="N", help="only the first N seeds for what leaves out a part")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--weights", type=Path, help="where a network of the first seed goes that is trained on all clips")
     parser.add_argument("--maps", type=Path, help="folder for the held-out maps of the first seed")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -194,7 +199,7 @@ def main() -> None:
     calibration = fitted(study, maps["full"], clips)
     found = {name: [all_scores(study, name, one, calibration, clips) for one in maps[name]] for name in names}
     result: dict[str, Any] = {
-        "command": "python tools/cross_validate.py " + " ".join(sys.argv[1:]),
+        "command": portable(" ".join(["python tools/cross_validate.py", *sys.argv[1:]])),
         "versions": versions() | {"torch": torch.__version__},
         "protocol": "192x256 cells, one instant a second, 8 or more observers; look ahead; mean over clips, then over seeds",
         "seeds": seeds,
@@ -202,6 +207,16 @@ def main() -> None:
         "calibration": vars(calibration),
         "variants": table(found, clips),
     }
+    if given.weights is not None:
+        net = study.final(given.seeds[0])
+        provenance = {
+            "command": result["command"],
+            "config": json.dumps(asdict(VARIANTS["full"].config(given.seeds[0]))),
+            "stem_sha256": hashlib.sha256(given.stem.read_bytes()).hexdigest(),
+            "clips": " ".join(clip.name for clip in clips),
+            "versions": json.dumps(result["versions"]),
+        }
+        save_weights(net, given.weights, WeightsInfo(net.config, calibration, provenance))
     if given.maps is not None:
         write_maps(study, given.seeds[0], calibration, clips, given.maps)
     text = json.dumps(result, indent=1) + "\n"

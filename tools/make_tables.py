@@ -52,6 +52,44 @@ def offset_calibration() -> str:
     return table(head, rows)
 
 
+def offset_sweep() -> str:
+    """What each setting saves viewers, and costs the whole picture, by arm."""
+    found = read("offset_sweep")
+    columns = {"psnr-attended": "attended", "psnr-whole": "whole PSNR", "vmaf-whole": "whole VMAF"}
+    arms = ("neural", "human")
+    head = ["setting", *(f"{arm}: {label}" for arm in arms for label in columns.values())]
+    rows = [
+        [one["name"], *(f"{one['arms'][arm][name]:+.1f} %" for arm in arms for name in columns)] for one in found["settings"]
+    ]
+    return table(head, rows)
+
+
+def ablations() -> str:
+    """What each part of the network and of its training adds, on clips that were not trained on."""
+    variants = read("model_cross_validation")["variants"]
+
+    def cell(found: dict[str, float], digits: int) -> str:
+        return f"{found['mean']:+.{digits}f} [{found['low']:+.{digits}f}, {found['high']:+.{digits}f}]"
+
+    rows = []
+    for name, one in variants.items():
+        mean, difference = one["mean"], one["minus_full"]
+        gone = ["", ""] if name == "full" else [cell(difference["nss"], 2), cell(difference["cc"], 3)]
+        rows.append([name, f"{len(one['by_seed'])}", f"{mean['nss']:.2f}", f"{mean['cc']:.3f}", f"{mean['kl']:.3f}", *gone])
+    return table(["", "seeds", "NSS", "CC", "KL, nats", "NSS against full", "CC against full"], rows)
+
+
+def saliency() -> str:
+    """How well sources foretell gaze on all clips, the network's by cross-validation."""
+    names = {"neural": "`neural`, unseen clips", "human": "half of the observers predicting the other half"}
+    rows = []
+    for name, one in read("saliency_scores")["sources"].items():
+        mean = one["mean"]["all"]["frame"]
+        scores = (f"{mean['nss']:.2f}", f"{mean['auc_judd']:.3f}", f"{mean['cc']:.3f}", f"{mean['gain_bits']:+.2f}")
+        rows.append([names.get(name, f"`{name}`"), *scores])
+    return table(["source", "NSS", "AUC-Judd", "CC", "information gain, bits"], rows)
+
+
 def sources() -> str:
     """How well the built-in sources predict gaze."""
     head = ["source", "gain train", "gain dev", "NSS dev", "CC dev", "CPU a map"]
@@ -122,24 +160,24 @@ def snapping() -> str:
     return table(["preset", "step", "clip", "slope", "correlation", "applied"], rows)
 
 
-def headline() -> str:
+def headline(name: str) -> Callable[[], str]:
     """Bits saved at the same quality, by arm."""
 
     def cell(line: dict[str, Any]) -> str:
         low, high = line["interval_95_percent"]
         return f"{line['bd_rate_percent']:+.1f} % [{low:+.1f}, {high:+.1f}]"
 
-    rows = [
-        [
-            name,
-            cell(arm["psnr-attended"]),
-            cell(arm["psnr-whole"]),
-            cell(arm["psnr-background"]),
-            f"{arm['psnr-attended']['share_of_human']:.0%}",
+    def build() -> str:
+        (arms,) = (one["arms"] for one in read(name)["bd_rate_percent"].values())
+        metrics = [one for one in ("psnr-attended", "psnr-whole", "vmaf-whole", "psnr-background") if one in arms["human"]]
+        labels = {"psnr-attended": "attended PSNR", "psnr-whole": "whole frame, PSNR", "vmaf-whole": "whole frame, VMAF"}
+        rows = [
+            [arm, *(cell(found[metric]) for metric in metrics), f"{found['psnr-attended']['share_of_human']:.0%}"]
+            for arm, found in arms.items()
         ]
-        for name, arm in read("headline")["bd_rate_percent"]["libx264"]["arms"].items()
-    ]
-    return table(["arm", "attended PSNR", "whole frame", "background", "share of the human arm's saving"], rows)
+        return table(["arm", *(labels.get(one, "background") for one in metrics), "share of the human arm's saving"], rows)
+
+    return build
 
 
 def match() -> str:
@@ -211,12 +249,18 @@ def bench_inspect_films() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "offset_calibration": offset_calibration,
+    "offset_sweep": offset_sweep,
+    "ablations": ablations,
+    "saliency": saliency,
     "sources": sources,
     "bench_encode": bench("encode"),
     "bench_attach": bench("attach"),
     "bench_memory": bench_memory,
     "snapping": snapping,
-    "headline": headline,
+    "headline": headline("headline"),
+    "headline_all": headline("headline_all"),
+    "headline_x265": headline("headline_x265"),
+    "headline_1080p": headline("headline_1080p"),
     "match": match,
     "bench_metrics": bench_metrics,
     "bench_inspect": bench_inspect,

@@ -100,29 +100,39 @@ class Study:
 
     def networks(self, name: str, seed: int) -> list[AttentionNet]:
         """A variant by fold: each was not trained on its own."""
-        variant, material = VARIANTS[name], self.material(name)
+        trainer = self._pretrained(name, seed)
+        return [self._tuned(trainer, name, seed, fold) for fold in FOLDS]
+
+    def final(self, seed: int) -> AttentionNet:
+        """The full network, trained on all clips."""
+        return self._tuned(self._pretrained("full", seed), "full", seed, ())
+
+    def _pretrained(self, name: str, seed: int) -> Trainer:
+        """A variant's trainer, when the stages before recorded video are done."""
+        variant = VARIANTS[name]
         torch.manual_seed(seed)
         net = AttentionNet(variant.network)
         config = variant.config(seed)
         if load_stem(net.stem, self._stem_of(variant)):
             config = config.with_trained_stem()
-        trainer = Trainer(net, material, config, _teller(name, seed))
+        trainer = Trainer(net, self.material(name), config, _teller(name, seed))
         if variant.pictures:
             self._kept(f"pictures-{seed}", net, trainer.learn_pictures)
         else:
             expect_video(net)
         self._kept(f"{name}-{seed}", net, trainer.learn_motion)
-        found = []
-        for number, fold in enumerate(FOLDS):
-            tuned = AttentionNet(variant.network)
+        return trainer
 
-            def tune(tuned: AttentionNet = tuned, fold: Sequence[str] = fold) -> None:
-                names = [clip for clip in material.clips if clip not in fold]
-                tuned.load_state_dict(trainer.tune(names).state_dict())
+    def _tuned(self, trainer: Trainer, name: str, seed: int, left_out: Sequence[str]) -> AttentionNet:
+        tuned = AttentionNet(trainer.net.config)
 
-            self._kept(f"{name}-{seed}-{number}", tuned, tune)
-            found.append(tuned.eval())
-        return found
+        def tune() -> None:
+            clips = [clip for clip in self.material(name).clips if clip not in left_out]
+            tuned.load_state_dict(trainer.tune(clips).state_dict())
+
+        number = FOLDS.index(tuple(left_out)) if left_out else "all"
+        self._kept(f"{name}-{seed}-{number}", tuned, tune)
+        return tuned.eval()
 
     def _stem_of(self, variant: Variant) -> Path:
         if variant.pictures:
