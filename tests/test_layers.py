@@ -38,6 +38,7 @@ ONLY_IN = {
     "av": {"media", "encoders"},
     "cv2": {"attention"},
     "onnxruntime": {"attention"},
+    "ray": {"batch"},
     "rich": {"cli"},
     "safetensors": {"model"},
     "sqlite3": {"batch"},
@@ -92,6 +93,11 @@ def test_attention_needs_torch_in_one_file_only() -> None:
         path.name for path in (PACKAGE / "attention").glob("*.py") if "torch" in {one.split(".")[0] for one in imports(path)}
     }
     assert found == {"neural_torch.py"}
+
+
+def test_one_file_knows_ray() -> None:
+    found = {path.name for path in PACKAGE.rglob("*.py") if "ray" in {one.split(".")[0] for one in imports(path)}}
+    assert found == {"ray_pool.py"}
 
 
 def test_errors_and_types_need_nothing_but_numpy() -> None:

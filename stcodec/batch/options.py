@@ -86,6 +86,8 @@ class BatchRun:
     part_seconds: float = 60.0
     """A video that would keep one worker busy when the others have nothing left is cut into parts of about that length;
     0 = none is."""
+    ray: str | None = None
+    """"auto" or the address of a Ray cluster, whose processes do the work; None = processes of this machine."""
     attempts: int = 2
     """How often a file is tried whose process dies in the middle."""
 

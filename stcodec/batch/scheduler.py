@@ -16,6 +16,7 @@ from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.pieces import JoinTask, PartMade, PartTask, Pieces
 from stcodec.batch.progress import BatchProgress
+from stcodec.batch.ray_pool import RayWorkers
 from stcodec.batch.renditions import LadderTask
 from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow
@@ -68,7 +69,7 @@ class Scheduler:
         try:
             for job in list(self._table.rows("plan = ? AND state = 'done' AND hook = ?", self._session.plan, DUE)):
                 self._hooks.begin(job)  # a run that was broken off did not come to it
-            with Workers(jobs_of(self._running), self._session.work, apart=True) as workers:
+            with self._pool() as workers:
                 self._progress.tell("")
                 for outcome in workers.run(self._tasks(), self._finisher.flush):
                     self._take(outcome)
@@ -80,6 +81,12 @@ class Scheduler:
             raise
         finally:
             self._hooks.stop()
+
+    def _pool(self) -> Workers | RayWorkers:
+        work = self._session.work
+        if self._running.ray is not None:
+            return RayWorkers(self._running.ray, self._running.jobs, work)
+        return Workers(jobs_of(self._running), work, apart=True)
 
     def _tasks(self) -> Iterator[MakeTask | PartTask | JoinTask | None]:
         while True:

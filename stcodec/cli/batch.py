@@ -68,6 +68,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     running.add_argument(
         "--attempts", type=int, default=2, metavar="N", help="tries of a file whose process dies (%(default)s)"
     )
+    running.add_argument("--ray", metavar="ADDRESS", help="on a Ray cluster: its address, or auto (docs/batch.md)")
     running.add_argument(
         "--part-seconds", type=float, default=60.0, metavar="N", help="length of the parts of long videos; 0 = no parts (60)"
     )
@@ -94,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         on_done=() if arguments.on_done is None else batch.command_words(arguments.on_done),
         watch_seconds=arguments.watch,
         part_seconds=arguments.part_seconds,
+        ray=arguments.ray,
         attempts=arguments.attempts,
     )
     if arguments.source in ("status", "retry"):

@@ -19,8 +19,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from stcodec.errors import StcodecError
 
-_ASK_AGAIN_SECONDS = 0.5
-_MOMENT_SECONDS = 0.005
+ASK_AGAIN_SECONDS = 0.5
+MOMENT_SECONDS = 0.005
 _END = object()
 _PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -80,7 +80,7 @@ class Workers:
         called when the next outcome is not there in a moment.
         """
         if self._here:
-            yield from (_outcome(place, task) for place, task in enumerate(filter(None, tasks)))
+            yield from (outcome_of(place, task) for place, task in enumerate(filter(None, tasks)))
             return
         supply, places = iter(tasks), count()
         has_ended = False
@@ -93,15 +93,15 @@ class Workers:
                     self._start(next(places), task)
             if is_starved and not self._busy:
                 pause()
-                time.sleep(_ASK_AGAIN_SECONDS)
-            for link in self._ready(pause, _ASK_AGAIN_SECONDS if is_starved else None):
+                time.sleep(ASK_AGAIN_SECONDS)
+            for link in self._ready(pause, ASK_AGAIN_SECONDS if is_starved else None):
                 yield self._take(link)
 
     def _ready(self, pause: Callable[[], None], seconds: float | None) -> list[Connection]:
         """Those who have something to say, none after some seconds."""
         if not self._busy:
             return []
-        ready = wait(list(self._busy), _MOMENT_SECONDS)
+        ready = wait(list(self._busy), MOMENT_SECONDS)
         if not ready:
             pause()
             ready = wait(list(self._busy), seconds)
@@ -165,7 +165,7 @@ def _serve(link: Connection, work: str, cores: frozenset[int]) -> None:
     while True:
         try:
             place, task = link.recv()
-            link.send(_outcome(place, task))
+            link.send(outcome_of(place, task))
         except (EOFError, ConnectionError):
             return
 
@@ -176,7 +176,8 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _outcome(place: int, task: Task) -> Outcome:
+def outcome_of(place: int, task: Task) -> Outcome:
+    """Do a task; what became of it."""
     try:
         return Outcome(place, task.run())
     except StcodecError as error:
