@@ -67,8 +67,9 @@ def test_the_output_folder_vanishes(tmp_path: Path) -> None:
 
 
 def test_what_may_not_be_read_fails_alone(capfd: Capture, tmp_path: Path) -> None:
-    make_folder(tmp_path / "in", "closed.mp4", "good.mp4", "closed/a.mp4")
+    make_folder(tmp_path / "in", "closed.mp4", "good.mp4", "closed/a.mp4", "names/b.mp4")
     (tmp_path / "in" / "closed.mp4").chmod(0)
+    (tmp_path / "in" / "names").chmod(0o444)
     (tmp_path / "in" / "closed").chmod(0)
     words = program("batch", "in", "out", *QUICK)
     if os.geteuid() == 0:
@@ -80,10 +81,12 @@ def test_what_may_not_be_read_fails_alone(capfd: Capture, tmp_path: Path) -> Non
     assert "closed.mp4: no permission to read it" in done.stdout
     assert "in/closed: the folder can't be read (Permission denied)" in done.stdout
     assert files(tmp_path / "out") == {"good.mp4"}
-    (tmp_path / "in" / "closed").chmod(0o755)
+    assert "in/names/b.mp4: can't be read (Permission denied)" in done.stdout
+    for name in ("closed", "names"):
+        (tmp_path / "in" / name).chmod(0o755)
     (tmp_path / "in" / "closed.mp4").chmod(0o644)
     assert run(capfd, "batch", "retry", tmp_path / "out", "-q").status == 0
-    assert files(tmp_path / "out") == {"good.mp4", "closed.mp4", "closed/a.mp4"}
+    assert files(tmp_path / "out") == {"good.mp4", "closed.mp4", "closed/a.mp4", "names/b.mp4"}
 
 
 def test_a_clock_that_jumps_changes_nothing(capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,11 @@ class RayWorkers:
         self._flying: dict[Any, int] = {}
         """Place of the task by what Ray calls its result."""
 
+    @property
+    def jobs(self) -> int:
+        """How many tasks are done side by side."""
+        return self._jobs or 1
+
     def __enter__(self) -> Self:
         self._connect()
         try:
@@ -65,13 +70,12 @@ class RayWorkers:
 
     def run(self, tasks: Iterable[Task | None], pause: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
         """As `Workers.run`."""
-        assert self._jobs is not None
         remote = self._ray.remote(num_cpus=1, max_retries=0)(_do)
         supply, places = iter(tasks), count()
         has_ended = False
         while not has_ended or self._flying:
             is_starved = False
-            while not has_ended and not is_starved and len(self._flying) < self._jobs:
+            while not has_ended and not is_starved and len(self._flying) < self.jobs:
                 try:
                     task = next(supply)
                 except StopIteration:

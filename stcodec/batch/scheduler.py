@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -58,6 +59,8 @@ class Scheduler:
         self._pieces: dict[int, Pieces] = {}
         """Videos that are encoded in parts, by the number of the job."""
         self._given = 0
+        self._jobs = 1
+        """Tasks that are done side by side."""
         self._deaths: Counter[int] = Counter()
         """How many processes died of a file."""
         self._progress = BatchProgress(mine.table, mine.plan, listener)
@@ -70,14 +73,16 @@ class Scheduler:
             for job in list(self._table.rows("plan = ? AND state = 'done' AND hook = ?", self._session.plan, DUE)):
                 self._hooks.begin(job)  # a run that was broken off did not come to it
             with self._pool() as workers:
+                self._jobs = workers.jobs
                 self._progress.tell("")
                 for outcome in workers.run(self._tasks(), self._finisher.flush):
                     self._take(outcome)
                     self._hooks.look()
                 self._finisher.flush()
             self._hooks.finish()
-        except KeyboardInterrupt:
-            self._finisher.flush()
+        except (KeyboardInterrupt, BatchError):
+            with suppress(BatchError):
+                self._finisher.flush()
             raise
         finally:
             self._hooks.stop()
@@ -126,11 +131,7 @@ class Scheduler:
 
     def _settle(self, job: JobRow, error: str | None, *, has_died: bool = False) -> None:
         """A job has its file, or none."""
-        if error is not None and any(reason in error for reason in _FULL):
-            raise BatchError(
-                f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
-                "on; what was finished is kept"
-            )
+        self._check_room(error)
         self._places.pop(job.id)
         if error is not None:
             self._fail(job, error, may_repeat=has_died)
@@ -149,8 +150,8 @@ class Scheduler:
 
     def _is_long(self, job: JobRow) -> bool:
         """Whether a video would keep its worker busy for longer than the others have anything to do."""
-        jobs = jobs_of(self._running)
-        return jobs > 1 and self._running.part_seconds > 0 and job.source_bytes * jobs >= self._progress.bytes_left
+        can_share = self._jobs > 1 and self._running.part_seconds > 0
+        return can_share and job.source_bytes * self._jobs >= self._progress.bytes_left
 
     def _go_on(self, job: JobRow, result: Cut | PartMade, task: MakeTask | PartTask | JoinTask) -> None:
         if isinstance(result, Cut):
@@ -163,6 +164,7 @@ class Scheduler:
 
     def _without_parts(self, job: JobRow, task: PartTask | JoinTask, error: str, *, has_died: bool) -> None:
         """A part failed: once more if its process died; else the video is encoded in one piece."""
+        self._check_room(error)
         if job.id not in self._pieces:
             return
         self._listener.note(f"again: {display_name(job.source)}: {error}")
@@ -173,6 +175,14 @@ class Scheduler:
         del self._pieces[job.id]
         self._ready = deque(one for one in self._ready if one[0].id != job.id)
         self._ready.append((job, self._task(job, may_cut=False)))
+
+    def _check_room(self, error: str | None) -> None:
+        """Raise BatchError if the disk is full: everything that follows would fail, too."""
+        if error is not None and any(reason in error for reason in _FULL):
+            raise BatchError(
+                f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
+                "on; what was finished is kept"
+            )
 
     def _fail(self, job: JobRow, error: str, *, may_repeat: bool) -> None:
         error = error.removeprefix(f"{display_name(job.source)}: ")

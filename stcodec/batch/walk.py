@@ -80,7 +80,12 @@ class Walk:
             path = folder / name
             if name.startswith(".") or self._matches(path, self._exclude):
                 continue
-            if path.is_dir():
+            try:
+                is_folder = path.is_dir()
+            except OSError as error:  # a folder whose names may be read, and nothing else
+                yield Skipped(path, f"can't be read ({error.strerror})", is_fault=True)
+                continue
+            if is_folder:
                 deeper.append(path)
             elif not self._include or self._matches(path, self._include):
                 yield self._file(path)

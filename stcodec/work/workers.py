@@ -64,6 +64,11 @@ class Workers:
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, tuple[_Worker, int]] = {}
 
+    @property
+    def jobs(self) -> int:
+        """How many tasks are done side by side."""
+        return self._jobs
+
     def __enter__(self) -> Self:
         return self
 
