@@ -6,7 +6,7 @@
 Four folds, the clips of one scene together. A variant leaves out one part of the network or of its training; its
 difference to the full network is the mean over seeds, with a bootstrap interval over clips. Temperature and the share of
 the centre prior are fitted on all held-out maps of the full network. --maps writes the held-out maps of the first seed as
-map files, for tools/score_sources.py and tools/headline.py; --weights the weights to ship, of a network trained on all clips.
+map files, for tools/score_sources.py and tools/headline.py; --weights the weights to ship, trained on all clips.
 What is in --work is not computed again.
 """
 
