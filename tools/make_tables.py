@@ -54,12 +54,12 @@ def offset_calibration() -> str:
 
 def offset_sweep() -> str:
     """What each setting saves viewers, and costs the whole picture, by arm."""
-    found = read("offset_sweep")
-    columns = {"psnr-attended": "attended", "psnr-whole": "whole PSNR", "vmaf-whole": "whole VMAF"}
-    arms = ("neural", "human")
-    head = ["setting", *(f"{arm}: {label}" for arm in arms for label in columns.values())]
+    head = ["setting", "guided by", "clips", "attended BD-rate", "whole-frame BD-rate"]
     rows = [
-        [one["name"], *(f"{one['arms'][arm][name]:+.1f} %" for arm in arms for name in columns)] for one in found["settings"]
+        [one["name"], arm, f"{scores['clips']}", f"{scores['psnr-attended']:+.1f} %", f"{scores['psnr-whole']:+.1f} %"]
+        for run in read("offset_sweep")["runs"]
+        for one in run["settings"]
+        for arm, scores in one["arms"].items()
     ]
     return table(head, rows)
 

@@ -7,7 +7,7 @@ Each setting is an evaluation of its own (`stcodec evaluate`: half of the observ
 weight the scores), against a plain encode with the same encoder options. Settings: the default, each of its fields
 varied by itself (strength, floor, clip, anchor, smoothing), pairs of strength and floor, and encoder options beside the
 default. `on_front` names what no other setting of the arm beats in both, attended saving and
-whole-frame cost by each metric.
+whole-frame cost by each metric. A run is added to those in --out.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--metrics", default="psnr")
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--work", type=Path, required=True, help="folder for the cache")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--note", default="", help="what to know about the run")
+    parser.add_argument("--out", type=Path, help="where the run is added")
     return parser.parse_args()
 
 
@@ -135,14 +136,18 @@ def main() -> None:
             )
     names = sorted({arm for one in found for arm in one["arms"]})
     costs = [f"{metric}-whole" for metric in given.metrics.split(",")]
-    result = {
+    run = {
         "command": portable(" ".join(["python tools/sweep_offsets.py", *sys.argv[1:]])),
-        "versions": versions(),
-        "clips": [path.stem for path in clip_files(given.data, given.split, given.clips)],
+        "note": given.note,
         "settings": found,
         "on_front": {arm: {cost: on_front(found, arm, cost) for cost in costs} for arm in names},
     }
     if given.out is not None:
+        clips = [path.stem for path in clip_files(given.data, given.split, given.clips)]
+        result = {"versions": versions(), "clips": clips, "frames": given.frames, "crf": given.crf, "runs": []}
+        if given.out.exists():
+            result = json.loads(given.out.read_text())
+        result["runs"].append(run)
         given.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
