@@ -66,9 +66,6 @@ class DetailFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
     def append(self, detail: NeuralDetail) -> None:
         """The next one. Raises MediaError if the disk is full."""
         small = condensed(detail, self._shape, self._aspect)

@@ -15,7 +15,6 @@ from stcodec.types import FloatArray, TimeArray, VideoInfo
 
 LEAD_SECONDS = 0.3
 """First fixations are on the centre of the screen: so much is not scored."""
-_MOST_LISTED = 10
 SCORES = ("nss", "auc", "cc", "sim", "kl_nats")
 
 GAZE = Fault(
@@ -43,7 +42,7 @@ def score_gaze(series: Series, maps: GridFile, gaze: GazeSource, video: VideoInf
             scores[:, index] = map_scores(maps[index], *_looking(gaze.fixations, since_start, video))
     for name, values in zip(SCORES, scores, strict=True):
         series.add(name, values)
-    return [_finding(series, gaze.fixations, video, index) for index in worst_moments(-scores[0], series.seconds, 10)]
+    return [_finding(series, gaze.fixations, video, index) for index in worst_moments(-scores[0], series.seconds)]
 
 
 def map_scores(saliency: FloatArray, x: TimeArray, y: TimeArray) -> tuple[float, ...]:
@@ -74,5 +73,5 @@ def _finding(series: Series, fixations: Fixations, video: VideoInfo, index: int)
     x, y = _looking(fixations, seconds - video.start_seconds, video)
     aspect = video.display_height_px / video.display_width_px
     place = Place(float(np.median(x)), float(np.median(y)) * aspect)
-    text = f"NSS {value:.2f} by {len(x)} fixations: they are elsewhere than the map"
+    text = f"NSS {value:.2f} by {len(x)} fixations; the ring is where they look"
     return Finding(GAZE.name, seconds, seconds, seconds, value, text, place)
