@@ -74,7 +74,7 @@ function drawTokens(context, subject) {
   tokens.index.forEach((place, number) => {
     const [x, y] = [(place % cols) * wide, Math.floor(place / cols) * high];
     const picked = chosen.token === number;
-    context.strokeStyle = picked ? "#ff8c3b" : `rgb(255 255 255 / ${0.15 + 0.85 * tokens.open[number]})`;
+    context.strokeStyle = picked ? "#ff8c3b" : `rgb(255 255 255 / ${tokens.open[number]})`;
     context.lineWidth = picked ? width / 200 : width / 500;
     context.strokeRect(x + 1.5, y + 1.5, wide - 3, high - 3);
     if (picked) drawLooks(context, tokens.places[number], x + wide / 2, y + high / 2);
