@@ -46,8 +46,8 @@ from stcodec.train.sequence import run_logits
 from stcodec.types import BlockGrid, FloatArray, SaliencyTrack
 
 SHAPE = (192, 256)
-TEMPERATURES = (0.8, 0.85, 0.9, 0.95, 1.0, 1.1)
-CENTER_SHARES = (0.02, 0.05, 0.1, 0.15)
+TEMPERATURES = (0.8, 0.9, 1.0, 1.1)
+CENTER_SHARES = (0.05, 0.1, 0.15)
 NSS_WEIGHT = 0.1
 _CHUNK = 6
 """Instants that are foretold together, and the window's reach to both sides of them."""
