@@ -30,9 +30,10 @@ CUTS = (24, 52)
 
 
 def vfr_film(path: Path) -> Path:
-    """Three shots whose frames are 12 to 55 ms apart."""
-    steps = np.random.default_rng(3).uniform(0.012, 0.055, FRAMES)
-    ticks = [round(90_000 * float(second)) for second in 1.4 + np.cumsum(steps)]
+    """Three shots that begin with long frames and end with short ones: decoding times counted from each start overlap."""
+    since = [place - max(start for start in (0, *CUTS) if start <= place) for place in range(FRAMES)]
+    seconds = 1.4 + np.cumsum([0.06 if place < 8 else 0.012 for place in since])
+    ticks = [round(90_000 * float(second)) for second in seconds]
     return media.make_film(path, size=SIZE, ticks=ticks, time_base=Fraction(1, 90_000), cuts=CUTS, fps=Fraction(30))
 
 
@@ -92,7 +93,8 @@ def test_parts_join_without_a_seam(
     decoded = [packet.dts for packet in packets if packet.dts is not None]  # Matroska leaves the first to be guessed
     assert decoded == sorted(set(decoded)) and len(decoded) >= FRAMES - 4
     said = media.run_ffmpeg("-v", "error", "-i", joined, "-map", "0:v:0", "-f", "null", "-")
-    assert [line for line in said.splitlines() if not line.startswith("[null @")] == []  # that one wants a constant rate
+    # The null muxer wants a constant rate; the decoder must have nothing to say.
+    assert [line for line in said.splitlines() if "[null @" not in line and "repeated" not in line] == []
     streams = [media.streams_of(path) for path in (joined, whole)]
     assert [(one["kind"], one["codec"], one["frames"]) for one in streams[0]] == [
         (one["kind"], one["codec"], one["frames"]) for one in streams[1]

@@ -6,14 +6,16 @@
 
 Throughput: the same files, libx264, preset medium, crf 23, sound copied. The arms are interleaved, each round begins with
 another one, ratios are taken within a round: ffmpeg's time over that of the batch. With a source of attention the batch does
-more than ffmpeg is asked for; the ratio to attention "none" is given, too.
+more than ffmpeg is asked for; the ratio to attention "none" is given, too. Where others use the machine, only the ratio of
+CPU times tells something: wall time is shared by threads, and ffmpeg has more of them than workers that have a core each.
 
 Scheduler: tiny files, a task that only copies them, everything else as in earnest (walk, table, processes, hashes, names,
 fsyncs). What counts is the time in which the scheduler is not waiting for a worker, over the number of jobs.
 
 Simulation: the durations and sizes that the throughput runs recorded, drawn at random, given out longest first by one
 scheduler that needs the measured time for each, to nodes of two workers; sources and results go through a shared storage of
---storage-gbit. What has the largest share of its time in use is what saturates.
+--storage-gbit. What has the largest share of its time in use is what saturates; saturated_at_nodes says at how many nodes
+either of the two would be in use all the time. Ray's own time for each task is not in it.
 Results go to data/results/bench_batch.json, a section a mode.
 """
 
@@ -71,10 +73,16 @@ def throughput(folder: Path, program: str, attentions: Sequence[str], files: int
     for number in range(rounds):
         first = number % len(arms)
         for arm in (*arms[first:], *arms[:first]):
-            seconds, durations = _run(folder, sources, program, arm)
-            say(f"round {number}: {arm}: {seconds:.1f} s")
-            runs.append({"round": number, "arm": arm, "wall_seconds": round(seconds, 2), "jobs": durations})
-    by_arm = {arm: [run["wall_seconds"] for run in runs if run["arm"] == arm] for arm in arms}
+            runs.append({"round": number, "arm": arm, **_run(folder, sources, program, arm)})
+            say(f"round {number}: {arm}: {runs[-1]['wall_seconds']:.1f} s, CPU {runs[-1]['cpu_seconds']:.1f} s")
+    ratios = {time: _ratios(runs, attentions, time) for time in ("wall_seconds", "cpu_seconds")}
+    return {"files": files, "clip": DEMO.stem, "parallel": JOBS, "ratios": ratios, "runs": runs}
+
+
+def _ratios(runs: Sequence[dict[str, Any]], attentions: Sequence[str], time: str) -> dict[str, Any]:
+    """Of a rival's time to that of the batch: its throughput against the rival's."""
+    arms = list(dict.fromkeys(run["arm"] for run in runs))
+    by_arm = {arm: [run[time] for run in sorted(runs, key=lambda run: run["round"]) if run["arm"] == arm] for arm in arms}
     ratios = {}
     for arm in attentions:
         for rival in {"ffmpeg", "none"} & set(arms) - {arm}:
@@ -83,11 +91,11 @@ def throughput(folder: Path, program: str, attentions: Sequence[str], files: int
                 "median": round(statistics.median(each), 3), "least": round(min(each), 3), "largest": round(max(each), 3)
             }  # fmt: skip
             spread = f"{statistics.median(each):.3f} ({min(each):.3f}-{max(each):.3f})"
-            print(f"throughput of batch with {arm} against {rival}: {spread}")
-    return {"files": files, "clip": DEMO.stem, "parallel": JOBS, "ratios": ratios, "runs": runs}
+            print(f"{time}: throughput of batch with {arm} against {rival}: {spread}")
+    return ratios
 
 
-def _run(folder: Path, sources: Path, program: str, arm: str) -> tuple[float, list[dict[str, float]]]:
+def _run(folder: Path, sources: Path, program: str, arm: str) -> dict[str, Any]:
     output = folder / "out"
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
@@ -97,10 +105,14 @@ def _run(folder: Path, sources: Path, program: str, arm: str) -> tuple[float, li
     if arm != "ffmpeg":
         coding = f"--encoder libx264 --preset {PRESET} --crf {CRF} --attention {arm} --jobs {JOBS} -q"
         command = [sys.executable, "-m", "stcodec", "batch", str(sources), str(output), *coding.split()]
-    started = time.perf_counter()
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    seconds = time.perf_counter() - started
-    return seconds, [] if arm == "ffmpeg" else _recorded(output)
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "wall_seconds": round(seconds, 2),
+        "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2),
+        "jobs": [] if arm == "ffmpeg" else _recorded(output),
+    }
 
 
 def _recorded(output: Path) -> list[dict[str, float]]:
@@ -218,12 +230,13 @@ def simulate(
             "storage": sum(size for _, size in work) * 8 / (storage_gbit * 1e9) / whole,
         }
         row = {
-            "nodes": nodes, "jobs": count, "jobs_a_second": round(count / whole, 2),
+            "nodes": nodes, "jobs": count, "jobs_a_second": round(count / whole, 5),
+            "saturated_at_nodes": {name: round(nodes / use[name]) for name in ("scheduler", "storage")},
             "use": {name: round(share, 3) for name, share in use.items()}, "saturated": max(use, key=lambda name: use[name]),
         }  # fmt: skip
         table.append(row)
         shares = ", ".join(f"{name} {share:.0%}" for name, share in use.items())
-        print(f"{nodes:5d} nodes: {row['jobs_a_second']:8.1f} jobs/s; in use: {shares}")
+        print(f"{nodes:5d} nodes: {row['jobs_a_second']:8.3f} jobs/s; in use: {shares}")
     base: float = table[0]["jobs_a_second"]
     return [{**row, "speed_up": round(float(row["jobs_a_second"]) / base, 1)} for row in table]
 
