@@ -6,6 +6,8 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +71,15 @@ def wait_for_files(process: subprocess.Popen[str], count: int) -> None:
         if count <= 0:
             return
     raise AssertionError(process.stderr.read() if process.stderr else "")
+
+
+def reader_of(path: Path, run: subprocess.Popen[str]) -> int:
+    """The process that decodes a file for a run, once there is one."""
+    until = time.monotonic() + 90
+    while time.monotonic() < until and run.poll() is None:
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):
+                if process.name.isdecimal() and any(one.readlink() == path for one in (process / "fd").iterdir()):
+                    return int(process.name)
+        time.sleep(0.02)
+    raise AssertionError(f"nobody opened {path}")

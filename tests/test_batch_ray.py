@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import command
 import media
 import pytest
-from batches import FRAMES, jobs, make_folder
+from batches import FRAMES, jobs, make_folder, reader_of
 from command import ENVIRONMENT, program
 
 
@@ -33,11 +32,7 @@ def test_a_killed_worker_takes_no_file_with_it(tmp_path: Path) -> None:
     with subprocess.Popen(
         program("batch", *arguments), cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
     ) as process:
-        until = time.monotonic() + 90
-        while (holder := _reader_of(slow)) is None:
-            assert process.poll() is None and time.monotonic() < until
-            time.sleep(0.05)
-        os.kill(holder, signal.SIGKILL)
+        os.kill(reader_of(slow, process), signal.SIGKILL)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "slow.mp4: its process ended (WorkerCrashedError)" in err
@@ -46,15 +41,3 @@ def test_a_killed_worker_takes_no_file_with_it(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [len(media.frames_of(tmp_path / "out" / f"{number}.mp4")) for number in range(3)] == [FRAMES] * 3
     assert len(media.frames_of(tmp_path / "out" / "slow.mp4")) == 50
-
-
-def _reader_of(path: Path) -> int | None:
-    """A process of Ray that has a file open."""
-    for process in Path("/proc").iterdir():
-        try:
-            is_ray = process.name.isdecimal() and (process / "cmdline").read_bytes().startswith(b"ray::")
-            if is_ray and any(one.readlink() == path for one in (process / "fd").iterdir()):
-                return int(process.name)
-        except OSError:
-            continue
-    return None

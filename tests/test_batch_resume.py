@@ -12,7 +12,7 @@ from pathlib import Path
 import command
 import media
 import pytest
-from batches import FRAMES, QUICK, files, jobs, make_folder, start, states, unfinished, wait_for_files
+from batches import FRAMES, QUICK, files, jobs, make_folder, reader_of, start, states, unfinished, wait_for_files
 from command import ENVIRONMENT, run
 
 Capture = pytest.CaptureFixture[str]
@@ -147,8 +147,7 @@ def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: P
 def test_a_worker_that_dies_takes_no_file_with_it(folder: Path) -> None:
     slow_film(folder)
     with start(folder, "in", "out", "--attention", "none", "--preset", "slow", "--jobs", "2") as process:
-        wait_for_files(process, 1)
-        os.kill(reader_of(folder / "in" / "slow.mp4", process.pid), signal.SIGKILL)
+        os.kill(reader_of(folder / "in" / "slow.mp4", process), signal.SIGKILL)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "slow.mp4: its process ended (SIGKILL)" in err
@@ -157,17 +156,3 @@ def test_a_worker_that_dies_takes_no_file_with_it(folder: Path) -> None:
         "slow.mp4": 2,
     }
     assert len(media.frames_of(folder / "out" / "slow.mp4")) == 50
-
-
-def reader_of(path: Path, parent: int) -> int:
-    """The child of a process that has a file open."""
-    for process in Path("/proc").iterdir():
-        try:
-            is_child = (
-                process.name.isdecimal() and int((process / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent
-            )
-            if is_child and any(one.readlink() == path for one in (process / "fd").iterdir()):
-                return int(process.name)
-        except OSError:
-            continue
-    raise AssertionError(f"nobody has {path} open")
