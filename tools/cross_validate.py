@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -199,7 +200,7 @@ def main() -> None:
     calibration = fitted(study, maps["full"], clips)
     found = {name: [all_scores(study, name, one, calibration, clips) for one in maps[name]] for name in names}
     result: dict[str, Any] = {
-        "command": portable(" ".join(["python tools/cross_validate.py", *sys.argv[1:]])),
+        "command": portable(shlex.join(["python", "tools/cross_validate.py", *sys.argv[1:]])),
         "versions": versions() | {"torch": torch.__version__},
         "protocol": "192x256 cells, one instant a second, 8 or more observers; look ahead; mean over clips, then over seeds",
         "seeds": seeds,
