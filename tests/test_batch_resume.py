@@ -48,6 +48,8 @@ def slow_film(folder: Path) -> None:
 
 def test_a_run_that_is_broken_off_goes_on(capfd: Capture, folder: Path) -> None:
     slow_film(folder)
+    more = tuple(f"more-{number}.mp4" for number in range(8))  # than are made before the last signal
+    make_folder(folder / "in", *more)
     slow = ("in", "out", "--attention", "center", "--preset", "placebo", "--jobs", "2")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with start(folder, *slow) as process:
@@ -66,7 +68,7 @@ def test_a_run_that_is_broken_off_goes_on(capfd: Capture, folder: Path) -> None:
     assert run(capfd, "batch", *slow, "-q").status == 0
     after = command.snapshot(folder / "out")
     assert {name: after[name] for name in made} == {name: before[name] for name in made}
-    assert files(folder / "out") == {*NAMES, "slow.mp4"} and unfinished(folder / "out") == []
+    assert files(folder / "out") == {*NAMES, *more, "slow.mp4"} and unfinished(folder / "out") == []
     assert set(states(folder / "out").values()) == {"done"}
 
 
