@@ -30,12 +30,13 @@ FLOORS = {
     "diagnose": 4,
     "evaluate": 4,
     "search": 4,
+    "stream": 4,
     "train": 4,
     "cli": 5,
 }
 """The first name below `stcodec` and its floor. A new folder must be given one."""
 ONLY_IN = {
-    "av": {"media", "encoders"},
+    "av": {"media", "encoders", "stream"},
     "cv2": {"attention"},
     "onnxruntime": {"attention"},
     "ray": {"batch"},
@@ -43,8 +44,8 @@ ONLY_IN = {
     "safetensors": {"model"},
     "sqlite3": {"batch"},
     "torch": {"model", "attention", "train"},
-    "threading": {"pipeline"},
-    "queue": {"pipeline"},
+    "threading": {"pipeline", "stream"},
+    "queue": {"pipeline", "stream"},
 }
 """Packages, and the only places that may import them."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOORS)
