@@ -15,6 +15,7 @@ PACKAGE = Path(stcodec.__file__).parent
 FLOORS = {
     "errors": 0,
     "types": 0,
+    "colours": 1,
     "offline_page": 1,
     "options": 1,
     "report": 1,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcodec.attention.grids import resize
-from stcodec.diagnose.colours import AMOUNT, SIGNED, Picture, coloured
+from stcodec.colours import AMOUNT, SIGNED, Picture, coloured
 from stcodec.diagnose.peaks import Trail
 from stcodec.types import BoolArray, FloatArray
 

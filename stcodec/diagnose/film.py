@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stcodec.diagnose.colours import Picture
+from stcodec.colours import Picture
 from stcodec.diagnose.drawing import contoured, draw_inset, draw_tokens, draw_ways, overlaid
 from stcodec.diagnose.measure import Attended
 from stcodec.diagnose.offsets import OFFSET_LIMIT, offsets_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stcodec.diagnose.colours import AMOUNT, SIGNED
+from stcodec.colours import AMOUNT, SIGNED
 from stcodec.diagnose.details import Detail
 from stcodec.diagnose.faults import FAULTS, Fault, Finding, fault_scores
 from stcodec.diagnose.peaks import Trail
