@@ -1,0 +1,193 @@
+"""Real peers of a live stream, on loopback: RTMP servers, the ffmpeg program, a server of files as players ask for them.
+
+Each is a context manager; it ends what it started by its process id. Where a part is not installed the test is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+NODE_FOLDER = "STCODEC_NODE_MODULES"
+"""Environment variable: the folder `node_modules` that holds node-media-server, hls.js and dashjs; .ci/run fills it."""
+_NODE_DEFAULT = Path.home() / ".cache" / "stcodec-tests" / "node_modules"
+_NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+_PATIENCE_SECONDS = 30.0
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = _PATIENCE_SECONDS) -> None:
+    """Until it holds; the test fails if it does not come to that."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"never happened within {seconds:g} s: {what}"
+        time.sleep(0.02)
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody takes TCP connections there."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def node_package(name: str) -> Path:
+    """The folder of a package from npm; the test is skipped where it is not installed."""
+    folder = Path(os.environ.get(NODE_FOLDER, _NODE_DEFAULT)) / name
+    if shutil.which("node") is None or not folder.is_dir():
+        pytest.skip(f"node, or {name} from npm, is not installed in {folder.parent} ({NODE_FOLDER} names another folder)")
+    return folder
+
+
+@contextmanager
+def running(
+    command: Sequence[str], log: Path, is_ready: Callable[[], bool] = lambda: True, folder: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program from when it is ready to the end of the block; what it says goes to the log."""
+    with log.open("ab") as file:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=folder)
+    try:
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not is_ready():
+            said = log.read_text(errors="replace")
+            assert process.poll() is None and time.monotonic() < end, f"{command[0]} did not start:\n{said}"
+            time.sleep(0.02)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@dataclass(frozen=True)
+class RtmpServer:
+    """A running server: stream KEY is published to and read from `rtmp/KEY`."""
+
+    rtmp: str
+    """Address of the application, without the stream's key."""
+    hls: str
+    """Address of the folder where KEY.m3u8 appears; empty if the server makes none."""
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def nginx_rtmp(folder: Path, rtmp_port: int | None = None) -> Iterator[RtmpServer]:
+    """nginx with the RTMP module: takes a stream under `live/KEY`, gives it to readers and as HLS over HTTP."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None or not _NGINX_MODULE.exists():
+        pytest.skip("nginx and libnginx-mod-rtmp (Debian's packages) are not installed")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hls").mkdir(exist_ok=True)
+    rtmp, http = rtmp_port or free_port(), free_port()
+    config = folder / "nginx.conf"
+    config.write_text(_nginx_config(folder, rtmp, http))
+    command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config)]
+    with running(command, folder / "nginx.log", lambda: is_listening(rtmp) and is_listening(http)) as process:
+        yield RtmpServer(f"rtmp://127.0.0.1:{rtmp}/live", f"http://127.0.0.1:{http}/hls", folder, process)
+
+
+def _nginx_config(folder: Path, rtmp: int, http: int) -> str:
+    temporary = "\n".join(
+        f"  {kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return f"""load_module {_NGINX_MODULE};
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log info;
+events {{ worker_connections 64; }}
+rtmp {{
+  access_log off;
+  server {{
+    listen 127.0.0.1:{rtmp};
+    chunk_size 4096;
+    application live {{
+      live on;
+      wait_key on;
+      hls on;
+      hls_path {folder}/hls;
+      hls_fragment 1s;
+      hls_playlist_length 6s;
+    }}
+  }}
+}}
+http {{
+  access_log off;
+{temporary}
+  types {{ application/vnd.apple.mpegurl m3u8; video/mp2t ts; }}
+  server {{
+    listen 127.0.0.1:{http};
+    location /hls {{
+      root {folder};
+      add_header Cache-Control no-cache;
+      add_header Access-Control-Allow-Origin *;
+    }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def node_media_server(folder: Path, rtmp_port: int | None = None) -> Iterator[RtmpServer]:
+    """The second RTMP server, from npm."""
+    package = node_package("node-media-server")
+    folder.mkdir(parents=True, exist_ok=True)
+    rtmp = rtmp_port or free_port()
+    config = {
+        "bind": "127.0.0.1",
+        "rtmp": {"port": rtmp},
+        "auth": {"play": False, "publish": False},
+        "store": {"path": str(folder / "store"), "maxHistory": 10},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    command = ["node", str(package / "bin" / "app.js"), "-c", str(folder / "config.json"), "--no-admin"]
+    with running(command, folder / "node.log", lambda: is_listening(rtmp), folder) as process:
+        yield RtmpServer(f"rtmp://127.0.0.1:{rtmp}/live", "", folder, process)
+
+
+@contextmanager
+def ffmpeg_peer(*arguments: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The ffmpeg program of imageio-ffmpeg at work: a reader, a publisher, or a server."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-y", *map(str, arguments)]
+    with running(command, log) as process:
+        yield process
+
+
+def srt_listener(port: int, output: Path, log: Path, query: str = "") -> list[str | Path]:
+    """Arguments of `ffmpeg_peer`: takes one SRT caller and keeps what comes, packet by packet."""
+    return [*_RECEIVE, "-i", f"srt://127.0.0.1:{port}?mode=listener{query}", *_KEEP, output]
+
+
+def rtsp_server(port: int, output: Path) -> list[str | Path]:
+    """Arguments of `ffmpeg_peer`: takes one RTSP publisher and keeps what comes."""
+    listen = ["-rtsp_flags", "listen", "-listen_timeout", "10"]
+    return [*_RECEIVE, *listen, "-i", f"rtsp://127.0.0.1:{port}/live", *_KEEP, output]
+
+
+def reader(url: str, output: Path) -> list[str | Path]:
+    """Arguments of `ffmpeg_peer`: reads an address until it ends and keeps what comes."""
+    return [*_RECEIVE, "-i", url, *_KEEP, output]
+
+
+_RECEIVE = ("-v", "error", "-fflags", "nobuffer", "-probesize", "32768", "-analyzeduration", "0")
+_KEEP = ("-map", "0", "-c", "copy", "-copyts", "-flush_packets", "1", "-f", "mpegts")
