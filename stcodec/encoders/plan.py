@@ -43,6 +43,10 @@ class EncoderPlan:
     """Most distinct offsets in a frame, 0 among them."""
     messages: tuple[str, ...] = field(default=())
     """What was changed or can't be kept, for people."""
+    is_live: bool = False
+    """Each frame comes out before the next goes in: threads share a picture's slices, not several pictures."""
+    threads: int = 0
+    """Threads of the encoder; 0 = its own choice."""
 
     @property
     def grid(self) -> BlockGrid:

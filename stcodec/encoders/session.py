@@ -43,9 +43,12 @@ class EncoderSession:
         _open(context, plan)
         self._regions = RegionTable(plan.grid, plan.qp_range, plan.spec.whole_units) if plan.has_offsets else None
 
-    def send(self, frame: VideoFrame, delta_qp: FloatArray | None) -> Sequence[Packet[Any]]:
-        """Encode a frame with offsets [rows, cols] in QP steps on the plan's grid, or None; the packets that are ready."""
-        frame.pict_type = PictureType.NONE  # the source's frame types are not ours
+    def send(self, frame: VideoFrame, delta_qp: FloatArray | None, *, key: bool = False) -> Sequence[Packet[Any]]:
+        """Encode a frame with offsets [rows, cols] in QP steps on the plan's grid, or None; the packets that are ready.
+
+        key: it must become a key frame; else the encoder chooses.
+        """
+        frame.pict_type = PictureType.I if key else PictureType.NONE  # the source's frame types are not ours
         if self._regions is not None:
             if delta_qp is None:
                 raise EncoderError(f"{self.plan.spec.name}: the frame at {frame.time:.3f} s came without offsets")
@@ -103,6 +106,9 @@ def _configure(context: VideoCodecContext, plan: EncoderPlan) -> None:
     context.time_base = video.time_base
     # PyAV asks for slice threads by default, which costs x264 bits; this is what the ffmpeg command line does.
     context.thread_type = ThreadType.FRAME if plan.spec.codec != "vp9" else ThreadType.AUTO
+    if plan.is_live:
+        context.thread_type = ThreadType.SLICE
+    context.thread_count = plan.threads
     if video.sample_aspect_ratio:
         context.sample_aspect_ratio = video.sample_aspect_ratio
     colour = _coded_colour(plan)

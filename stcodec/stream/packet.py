@@ -22,7 +22,8 @@ class Track:
     codec: str
     """ffmpeg's name of the codec, not of the encoder: "h264", "hevc", "aac"."""
     extradata: bytes
-    """The global header; the packets carry it too where `in_band`."""
+    """The global header. H.264 and HEVC are in Annex B, headers and packets; the packets of key frames carry the header
+    too. AAC is raw (no ADTS), and this is its AudioSpecificConfig."""
     bitrate_bps: int
     """What the track aims at; 0 = not known."""
     width_px: int = 0
