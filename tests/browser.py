@@ -33,9 +33,12 @@ class Page:
         self.driver = driver
 
     def open(self, path: Path, width: int = 1280) -> None:
+        self.visit(path.as_uri(), width)
+
+    def visit(self, url: str, width: int = 1280) -> None:
         self.resize(width)
         self.drain()
-        self.driver.get(path.as_uri())
+        self.driver.get(url)
 
     def resize(self, width: int) -> None:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}

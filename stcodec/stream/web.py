@@ -1,0 +1,233 @@
+"""A small HTTP server for a running stream: metrics, health, and the dashboard. It only shows; nothing can be changed.
+
+It is safe beside hostile neighbours: it listens on this machine only unless told otherwise, and then wants a token; pages of
+other sites can't read it (no CORS, and a foreign Host header, as DNS rebinding has it, is refused); requests are bounded in
+number, size and time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from stcodec.errors import OptionsError
+from stcodec.stream.dashboard.feed import Feed
+from stcodec.stream.dashboard.page import render
+from stcodec.stream.listen import WebOptions
+from stcodec.stream.metrics import CONTENT_TYPE, ill, prometheus_text
+from stcodec.stream.snapshot import Observed, StreamSnapshot
+
+_MOST_CONNECTIONS = 32
+_REQUEST_SECONDS = 10.0
+"""A connection is one request, and closed after this long whatever it does."""
+_QUIET_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class WebServer:
+    """Bound when made, so that a busy port is known before anything starts; answers once it has something to show."""
+
+    def __init__(self, options: WebOptions) -> None:
+        self._feed = Feed()
+        self._server = _bind(options)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._server.server_address[:2]
+        return f"http://[{host!s}]:{port}/" if ":" in str(host) else f"http://{host!s}:{port}/"
+
+    def start(self, observed: Observed) -> None:
+        """Answer from now on, from a thread of its own."""
+        self._server.routes = _routes(observed, self._feed, self._server.options.dashboard)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="web", daemon=True)
+        self._thread.start()
+
+    def show(self, snapshot: StreamSnapshot) -> None:
+        """Keep a moment for the dashboard's charts."""
+        self._feed.keep(snapshot)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join(_QUIET_SECONDS)
+        self._server.server_close()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+    status: HTTPStatus = HTTPStatus.OK
+
+
+_Routes = dict[str, Callable[[dict[str, list[str]]], _Answer]]
+
+
+def _routes(observed: Observed, feed: Feed, dashboard: bool) -> _Routes:
+    def healthz(_: object) -> _Answer:
+        reasons = ill(observed.snapshot())
+        text = "".join(f"{one}\n" for one in reasons) or "healthy\n"
+        return _Answer(
+            text.encode(errors="backslashreplace"), status=HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        )
+
+    def state(query: dict[str, list[str]]) -> _Answer:
+        since = query.get("since", ["0"])[0]
+        number = int(since) if since.isdecimal() and len(since) < 10 else 0
+        return _json(feed.state(observed.snapshot(), number))
+
+    routes: _Routes = {
+        "/healthz": healthz,
+        "/metrics": lambda _: _Answer(prometheus_text(observed.snapshot()).encode(), CONTENT_TYPE),
+    }
+    if dashboard:
+        routes["/"] = lambda _: _Answer(render().encode(), "text/html; charset=utf-8")
+        routes["/state.json"] = state
+        routes["/preview.json"] = lambda _: _json(feed.preview(observed.preview()))
+    return routes
+
+
+def _json(value: Any) -> _Answer:
+    return _Answer(json.dumps(value, allow_nan=False).encode(), "application/json")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = _MOST_CONNECTIONS
+
+    def __init__(self, options: WebOptions) -> None:
+        self.options = options
+        self.routes: _Routes = {}
+        self._opened: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
+        self.address_family = socket.AF_INET6 if ":" in options.place[0] else socket.AF_INET
+        super().__init__(options.place, _Handler)
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's asks the name service who we are
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            full = len(self._opened) >= _MOST_CONNECTIONS
+            if not full:
+                self._opened[request] = time.monotonic()
+        if full:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._opened.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called a few times a second: who takes too long is cut off; its thread then ends by itself."""
+        limit = time.monotonic() - _REQUEST_SECONDS
+        with self._lock:
+            for connection, since in self._opened.items():
+                if since < limit:
+                    try:
+                        connection.shutdown(socket.SHUT_RDWR)
+                    except OSError:  # it has gone already
+                        continue
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing: the client went away; what it sees of any other error is a closed connection."""
+
+
+def _bind(options: WebOptions) -> _Server:
+    try:
+        return _Server(options)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such port"
+        raise OptionsError(f"{options.address}: can't listen there ({reason}); choose another port with --metrics") from None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _QUIET_SECONDS
+    server_version, sys_version = "stcodec", ""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        route = self.server.routes.get(parts.path)
+        if not self._is_for_us():
+            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to its own address only")
+        elif not self._has_token():
+            self._refuse(HTTPStatus.UNAUTHORIZED, "a token is needed, as Bearer or as the password")
+        elif route is None:
+            self._refuse(HTTPStatus.NOT_FOUND, f"there is {' '.join(self.server.routes)}")
+        else:
+            self._answer(route(parse_qs(parts.query, max_num_fields=8)))
+
+    do_HEAD = do_GET
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What http.server itself refuses: as plain text."""
+        self._refuse(HTTPStatus(code), message or "")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Nothing: stderr belongs to the status line."""
+
+    def _is_for_us(self) -> bool:
+        """False for names that a foreign page could have pointed here. A token keeps those out by itself."""
+        if self.server.options.token is not None:
+            return True
+        named = self.headers.get_all("Host") or [""]
+        try:
+            host = urlsplit(f"//{named[0]}").hostname
+        except ValueError:
+            return False
+        return len(named) == 1 and host in {"localhost", "127.0.0.1", "::1", str(self.server.server_address[0])}
+
+    def _has_token(self) -> bool:
+        token = self.server.options.token
+        if token is None:
+            return True
+        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                given = base64.b64decode(given, validate=True).decode("latin-1").partition(":")[2]
+            except binascii.Error:
+                return False
+        elif scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
+
+    def _refuse(self, status: HTTPStatus, text: str) -> None:
+        self._answer(_Answer(f"{text}\n".encode(errors="backslashreplace"), status=status))
+
+    def _answer(self, answer: _Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Basic realm="stcodec", charset="UTF-8"')
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
