@@ -78,17 +78,27 @@ def source_parts(text: str) -> list[tuple[float, str]]:
 
 def with_device(text: str, device: str) -> str:
     """The text with the device written into every neural part that names none; other sources have no choice of it."""
-    parts = [(weight, _on_device(part, device)) for weight, part in source_parts(text)]
+    return _with_option(text, "device=", f"device={device}")
+
+
+def causal(text: str) -> str:
+    """The text with every neural part made causal: what comes later counts for nothing."""
+    return _with_option(text, "causal", "causal")
+
+
+def _with_option(text: str, key: str, option: str) -> str:
+    """The text with an option in every neural part that has none of its kind."""
+    parts = [(weight, _part_with(part, key, option)) for weight, part in source_parts(text)]
     if len(parts) == 1 and not _WEIGHT.match(text):
         return parts[0][1]
     return "+".join(f"{weight!r}*{part}" for weight, part in parts)
 
 
-def _on_device(part: str, device: str) -> str:
+def _part_with(part: str, key: str, option: str) -> str:
     name, _, options = part.partition(":")
-    if name != "neural" or "device=" in options:
+    if name != "neural" or key in options:
         return part
-    return f"neural:{options + ',' if options else ''}device={device}"
+    return f"neural:{options + ',' if options else ''}{option}"
 
 
 def _open_blend(text: str) -> AttentionSource:

@@ -1,0 +1,226 @@
+"""Attention on a thread of its own: it sees the newest instant only, and nobody waits for it."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stcodec.attention.base import AttentionSession, AttentionSource
+from stcodec.stream.gauges import Rate
+from stcodec.types import Clip, FloatArray, VideoInfo
+
+HANG_SECONDS = 5.0
+"""A map that takes longer than this never comes."""
+_FIRST_HANG_SECONDS = 30.0
+"""The first may take longer: the source is loaded."""
+_KEPT = 8
+"""Maps that are kept: frames that wait for their encoder are older than the newest map."""
+_NICE = 5
+"""How far attention steps back for the encoders when both want the same core."""
+_LATE_SECONDS = 1.0
+_AGAIN_SECONDS = 0.5
+"""Pause before a source that failed begins anew."""
+
+
+@dataclass(frozen=True)
+class LiveMap:
+    """A saliency map, and the picture that it was made of."""
+
+    saliency: FloatArray
+    """[h, w] in [0, 1], display orientation."""
+    seconds: float
+    """The picture's time in the stream."""
+    shot: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Instant:
+    """What attention is shown."""
+
+    clip: Clip
+    """One instant."""
+    shot: int
+
+
+class Attention:
+    """The newest maps of a source, whatever happens to it.
+
+    Only the newest instant waits; one that comes before it was taken replaces it. A source that fails or hangs begins
+    anew on a fresh thread, and is counted; an old thread that comes back later finds nobody who listens.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], AttentionSource], source: AttentionSource, video: VideoInfo, smoothing_seconds: float
+    ) -> None:
+        """open_source: how a fresh source is got; source: the first one, opened already."""
+        self.restarts = 0
+        self.made = 0
+        self.rate = Rate()
+        self.message = ""
+        self.may_run: Callable[[], bool] = lambda: True
+        """Asked before each map: whether attention has its turn now, or waits a little more."""
+        self._open_source = open_source
+        self._smoothing = smoothing_seconds
+        self._changed = threading.Condition()
+        self._waiting: Instant | None = None
+        self._maps: deque[LiveMap] = deque(maxlen=_KEPT)
+        self._video = video
+        self._worker: _Worker | None = None
+        self._missed_at = -_LATE_SECONDS
+        self._ended = False
+        self._begin(source)
+
+    def offer(self, instant: Instant) -> None:
+        """Show an instant; never waits."""
+        with self._changed:
+            if self._waiting is not None:
+                self._missed_at = time.monotonic()
+            if self._waiting is not None and self._waiting.clip.shot_starts.any():
+                instant = replace(instant, clip=replace(instant.clip, shot_starts=np.array([True])))
+            self._waiting = instant
+            self._changed.notify_all()
+
+    def newest(self, seconds: float, shot: int) -> LiveMap | None:
+        """The newest map of a shot that was made of a picture no later than that; None if there is none."""
+        with self._changed:
+            for one in reversed(self._maps):
+                if one.shot == shot and one.seconds <= seconds + 1e-6:
+                    return one
+        return None
+
+    def restart(self, video: VideoInfo) -> None:
+        """Begin anew on another video."""
+        with self._changed:
+            self._video = video
+            self._maps.clear()
+            self._waiting = None
+        self._begin(None)
+
+    def is_late(self) -> bool:
+        """Whether an instant had to go unseen lately because the one before it took too long."""
+        return time.monotonic() - self._missed_at < _LATE_SECONDS
+
+    def check(self, now: float) -> None:
+        """Begin anew if the thread has died or hangs. Called now and then."""
+        worker = self._worker
+        if worker is None or self._ended:
+            return
+        why = worker.trouble(now)
+        if why is not None:
+            self.message = why
+            self.restarts += 1
+            self._begin(None)
+
+    def close(self) -> None:
+        """End; a thread that hangs is left behind."""
+        with self._changed:
+            self._ended = True
+            self._worker = None
+            self._changed.notify_all()
+
+    def is_current(self, worker: _Worker) -> bool:
+        """Whether a worker is still the one that is listened to."""
+        return self._worker is worker
+
+    def take(self, worker: _Worker) -> Instant | None:
+        """The newest instant as soon as there is one; None if the worker is to end."""
+        with self._changed:
+            while self.is_current(worker) and self._waiting is None:
+                self._changed.wait(1.0)
+            if not self.is_current(worker):
+                return None
+            instant, self._waiting = self._waiting, None
+            return instant
+
+    def put(self, worker: _Worker, instant: Instant, saliency: FloatArray) -> None:
+        """A finished map."""
+        with self._changed:
+            if not self.is_current(worker):
+                return
+            seconds = float(instant.clip.pts_seconds[0])
+            before = self._maps[-1] if self._maps else None
+            if before is not None and before.shot == instant.shot and before.saliency.shape == saliency.shape:
+                saliency = self._smoothed(before, saliency, seconds)
+            self.made += 1
+            self._maps.append(LiveMap(saliency, seconds, instant.shot, self.made))
+        self.rate.add()
+
+    def _smoothed(self, before: LiveMap, saliency: FloatArray, seconds: float) -> FloatArray:
+        """Exponentially over the past: the time constant is the policy's."""
+        if self._smoothing <= 0:
+            return saliency
+        kept = np.float32(math.exp(-(seconds - before.seconds) / self._smoothing))
+        return kept * before.saliency + (1 - kept) * saliency
+
+    def _begin(self, source: AttentionSource | None) -> None:
+        with self._changed:
+            self._worker = _Worker(self, self._open_source, source, self._video)
+            self._changed.notify_all()
+        self._worker.start()
+
+
+class _Worker(threading.Thread):
+    """A source at work until it fails, or until another has taken its place."""
+
+    def __init__(
+        self, owner: Attention, open_source: Callable[[], AttentionSource], source: AttentionSource | None, video: VideoInfo
+    ) -> None:
+        super().__init__(name="attention", daemon=True)
+        self._owner = owner
+        self._open_source = open_source
+        self._source = source
+        self._video = video
+        self._busy_since: float | None = None
+        self._made_one = False
+        self._failed: str | None = None
+        self._failed_at = 0.0
+
+    def trouble(self, now: float) -> str | None:
+        """Why another must take its place; None if it is well."""
+        if self._failed is not None:
+            return self._failed if now - self._failed_at >= _AGAIN_SECONDS else None
+        if not self.is_alive():
+            return "the attention thread died"
+        busy = self._busy_since
+        limit = HANG_SECONDS if self._made_one else _FIRST_HANG_SECONDS
+        if busy is not None and now - busy > limit:
+            return f"attention gave no map for {limit:g} s"
+        return None
+
+    def run(self) -> None:
+        try:
+            _step_back()
+            self._busy_since = time.monotonic()
+            session = (self._source or self._open_source()).open(self._video)
+            self._busy_since = None
+            while (instant := self._owner.take(self)) is not None:
+                self._attend(session, instant)
+        except Exception as error:  # whatever a source raises, the stream goes on
+            self._failed_at = time.monotonic()
+            self._failed = f"attention failed: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+
+    def _attend(self, session: AttentionSession, instant: Instant) -> None:
+        while self._owner.is_current(self) and not self._owner.may_run():
+            time.sleep(0.005)
+        self._busy_since = time.monotonic()
+        found = session.attend(instant.clip)
+        self._busy_since = None
+        if len(found):
+            self._made_one = True
+            self._owner.put(self, instant, found.saliency[-1])
+
+
+def _step_back() -> None:
+    """This thread gives way to the others when cores are short; where it can't be said, it doesn't."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    except (OSError, AttributeError):
+        return

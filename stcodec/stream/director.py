@@ -1,0 +1,316 @@
+"""The middle of a live stream: takes what the source gives, and hands each frame to attention and to all encoders."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from av.video.frame import VideoFrame
+
+from stcodec.attention.base import AttentionSource
+from stcodec.encoders.session import EncoderSession
+from stcodec.media.clips import ClipMaker
+from stcodec.media.scaling import Scaler
+from stcodec.stream.attend import Attention, Instant
+from stcodec.stream.cuts import CutDetector
+from stcodec.stream.encode import RenditionEncoder, Reopen, Work
+from stcodec.stream.fan import Fan
+from stcodec.stream.fit import Fit, copied
+from stcodec.stream.frame_rate import FrameRateWatch
+from stcodec.stream.gauges import Rate
+from stcodec.stream.options import StreamOptions
+from stcodec.stream.pace import Pacer
+from stcodec.stream.packet import TICK, LivePacket
+from stcodec.stream.plans import easier_presets, first_preset, live_plan
+from stcodec.stream.pressure import ENGAGE, PressureControl
+from stcodec.stream.reader import Ended, FrameIn, Opened, Reader, SoundIn
+from stcodec.stream.snapshot import Pressure
+from stcodec.stream.sound import Sound
+from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline, to_ticks
+from stcodec.types import VideoInfo
+
+_POLL_SECONDS = 0.1
+_HOLD_AFTER_SECONDS = 0.5
+"""A live source that says nothing for so long is stood in for by its last picture."""
+_ROOM = 4
+"""Frames that wait for an encoder when nothing may be dropped."""
+_FEWER = 3
+"""Of so many instants attention sees one when maps are to be fewer."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What attention looks at, and the source that is asked."""
+
+    source: AttentionSource
+    attention: Attention
+
+
+class Director(threading.Thread):
+    """Runs until the source ends, the duration is over, or it is told to stop."""
+
+    def __init__(
+        self,
+        options: StreamOptions,
+        reader: Reader,
+        canvas: VideoInfo,
+        encoders: Sequence[RenditionEncoder],
+        fan: Fan,
+        sound: Sound | None,
+        watched: Watched | None,
+    ) -> None:
+        super().__init__(name="director", daemon=True)
+        self.timeline = Timeline()
+        self.pressure = PressureControl(options.max_latency_seconds, len(easier_presets(options)))
+        self.fps_in = Rate()
+        self.frames_in = 0
+        self.ended = threading.Event()
+        self.error: BaseException | None = None
+        self.newest: VideoFrame | None = None
+        """The newest picture that went to the encoders."""
+        self._options, self._reader, self._encoders, self._fan = options, reader, encoders, fan
+        self._sound, self._watched = sound, watched
+        self._stopping = threading.Event()
+        self._canvas = canvas
+        self._rate = FrameRateWatch(canvas.frame_rate or Fraction(30))
+        self._scalers = [_scaler(one, canvas) for one in encoders]
+        self._pacer = Pacer() if reader.address.is_paced and options.is_paced else None
+        self._waiting_sound: deque[LivePacket] = deque()
+        self._presets = (first_preset(options), *easier_presets(options))
+        self._eased = 0
+        self._shot = 0
+        self._instants = 0
+        self._new_shot = True
+        self._holding = False
+        self._last_ticks = -1
+        self._last_wall = 0.0
+        self._last_key: int | None = None
+        self._see(reader.video)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether the last picture stands in for a source that says nothing."""
+        return self._holding
+
+    def stop(self) -> None:
+        """End after the frame at hand."""
+        self._stopping.set()
+        self._reader.stop()
+        self.join(2.0)
+
+    def run(self) -> None:
+        try:
+            self._reader.start()
+            while not self._stopping.is_set() and self._next():
+                pass
+            self._give_sound(None)
+        except Exception as error:  # carried to the thread that waits for the end
+            self.error = error
+        finally:
+            self.ended.set()
+
+    def _next(self) -> bool:
+        """Take one thing from the source; False at the end."""
+        item = self._reader.take(_POLL_SECONDS)
+        if isinstance(item, FrameIn):
+            self._frame(item)
+        elif isinstance(item, SoundIn):
+            self._take_sound(item)
+        elif isinstance(item, Opened):
+            self._opened(item)
+        elif isinstance(item, Ended):
+            return False
+        elif self._holds():
+            self._hold()
+        limit = self._options.duration_seconds
+        return limit is None or self._last_ticks < to_ticks(limit) - self._rate.length
+
+    # --- the source ---------------------------------------------------------------------------------------------------
+
+    def _opened(self, item: Opened) -> None:
+        if self._last_ticks < 0:
+            return  # the first time: everything is made for it already
+        self.timeline.restart()
+        self._new_shot = True
+        if self._sound is not None:
+            self._sound.source_changed(item.sound)
+        if _shape(item.video) != _shape(self._video):
+            self._see(item.video)
+
+    def _see(self, video: VideoInfo) -> None:
+        """Make what depends on the source's pictures."""
+        self._video = video
+        self._fit = Fit(self._canvas.width_px, self._canvas.height_px)
+        self._cuts = CutDetector(self._canvas)
+        self._maker: ClipMaker | None = None
+        if self._watched is not None:
+            spec = self._watched.source.spec
+            # Vectors are in the source's pixels: they fit the canvas only if that is the source's own picture.
+            own = (video.width_px, video.height_px) == (self._canvas.width_px, self._canvas.height_px)
+            vectors = spec.motion_vectors and own and not video.rotation_degrees
+            self._maker = ClipMaker(self._canvas, replace(spec, motion_vectors=vectors))
+
+    def _frame(self, item: FrameIn) -> None:
+        self.frames_in += 1
+        self.fps_in.add()
+        frame = item.frame
+        if (frame.width, frame.height) != (self._video.width_px, self._video.height_px):
+            self._see(replace(self._video, width_px=frame.width, height_px=frame.height))
+            self._new_shot = True
+        base = frame.time_base or TICK
+        source = None if frame.pts is None else round(frame.pts * base * TICKS_PER_SECOND)
+        jumps = self.timeline.jumps
+        ticks = self.timeline.place("video", source, self._rate.length, self._arrived(item.arrived))
+        if ticks is None:
+            self._drop()
+            return
+        self._new_shot |= self.timeline.jumps > jumps
+        captured_at = item.arrived if self._pacer is None else self._pace(ticks)
+        frame.pts, frame.time_base = ticks, TICK
+        self._show(frame, ticks, captured_at)
+
+    def _arrived(self, at: float) -> int | None:
+        return None if self._reader.address.is_paced else to_ticks(at)
+
+    def _pace(self, ticks: int) -> float:
+        """Wait until a frame is due, giving the sound before it at its own time; when it was due."""
+        assert self._pacer is not None
+        self._give_sound(ticks)
+        due = self._pacer.due(float(ticks * TICK), time.monotonic())
+        self._sleep_until(due)
+        return due
+
+    def _take_sound(self, item: SoundIn) -> None:
+        if self._sound is None:
+            return
+        for packet in self._sound.packets(item, self.timeline, self._arrived(item.arrived)):
+            if self._pacer is None:
+                self._fan.put(packet)
+            else:
+                self._waiting_sound.append(packet)
+
+    def _give_sound(self, until_ticks: int | None) -> None:
+        """Sound of a paced source, each packet when it is due; None = all that is left, at once."""
+        while self._waiting_sound and (until_ticks is None or self._waiting_sound[0].pts <= until_ticks):
+            packet = self._waiting_sound.popleft()
+            if until_ticks is not None and self._pacer is not None:
+                self._sleep_until(self._pacer.due(float(packet.pts * TICK), time.monotonic()))
+            self._fan.put(replace(packet, captured_at=time.monotonic()))
+
+    def _sleep_until(self, due: float) -> None:
+        if (left := due - time.monotonic()) > 0:
+            self._stopping.wait(left)
+
+    # --- a source that is away ----------------------------------------------------------------------------------------
+
+    def _holds(self) -> bool:
+        away = time.monotonic() - self._last_wall
+        return self._pacer is None and self._options.is_paced and self.newest is not None and away >= _HOLD_AFTER_SECONDS
+
+    def _hold(self) -> None:
+        """The last picture again, at the pace that frames came at."""
+        assert self.newest is not None
+        start_wall, start_ticks = self._last_wall, self._last_ticks
+        self._holding = True
+        while not self._stopping.is_set() and self._reader.is_silent():
+            now = time.monotonic()
+            ticks = start_ticks + to_ticks(now - start_wall)
+            frame = copied(self.newest)
+            frame.pts, frame.time_base = ticks, TICK
+            self.timeline.hold("video", ticks)
+            self._encode(frame, ticks, now)
+            self._stopping.wait(float(self._rate.length * TICK))
+        self._holding, self._new_shot = False, True
+
+    # --- the encoders -------------------------------------------------------------------------------------------------
+
+    def _show(self, frame: VideoFrame, ticks: int, captured_at: float) -> None:
+        """A new picture: attention may see it, and all encoders get it."""
+        canvas = self._fit(frame, self._video.rotation_degrees)
+        canvas.pts, canvas.time_base = ticks, TICK
+        starts = self._cuts(canvas) or self._new_shot
+        self._new_shot = False
+        self._shot += starts
+        self._attend(frame, canvas, starts)
+        if self._last_ticks >= 0 and self._rate.see(ticks - self._last_ticks):
+            self._canvas = replace(self._canvas, frame_rate=self._rate.rate)
+            self._reopen()
+        if starts and self._options.key_at_cuts:
+            self._last_key = None
+        self._encode(canvas, ticks, captured_at)
+
+    def _attend(self, frame: VideoFrame, canvas: VideoFrame, starts: bool) -> None:
+        if self._watched is None or self._maker is None:
+            return
+        same = (frame.width, frame.height) == (canvas.width, canvas.height)
+        clip = self._maker.push(frame if same else canvas, starts)
+        if clip is None:
+            return
+        self._instants += 1
+        if starts or self.pressure.level < Pressure.FEWER_MAPS or self._instants % _FEWER == 0:
+            self._watched.attention.offer(Instant(clip, self._shot))
+
+    def _encode(self, canvas: VideoFrame, ticks: int, captured_at: float) -> None:
+        if self._relieve():
+            self._drop()
+            return
+        key = self._last_key is None or ticks - self._last_key >= self._key_distance()
+        if key:
+            self._last_key = ticks
+        # Pictures are scaled here, before any encoder has the frame: no two threads touch one frame.
+        frames = [canvas if scaler is None else scaler(canvas) for scaler in self._scalers]
+        self.newest = canvas
+        for encoder, frame in zip(self._encoders, frames, strict=True):
+            encoder.put(Work(frame, ticks, self._rate.length, captured_at, self._shot, key))
+        self._last_ticks, self._last_wall = ticks, time.monotonic()
+
+    def _key_distance(self) -> int:
+        return to_ticks(self._options.keyint_seconds) - self._rate.length // 2
+
+    def _relieve(self) -> bool:
+        """See how the encoders keep up and ease what must give way; True if this frame is to be dropped."""
+        if not self._options.is_paced:
+            for encoder in self._encoders:
+                while (
+                    not encoder.wait_for_room(_ROOM, _POLL_SECONDS) and not self._stopping.is_set() and encoder.error is None
+                ):
+                    pass
+            return False
+        now = time.monotonic()
+        load = max(one.backlog_seconds(now) for one in self._encoders) / self._options.max_latency_seconds
+        late = self._watched is not None and self._watched.attention.is_late()
+        level = self.pressure.step(load, now, late)
+        if self.pressure.eased != self._eased:
+            self._eased = self.pressure.eased
+            self._reopen()
+        return level == Pressure.DROPPED_FRAMES and load >= ENGAGE[Pressure.DROPPED_FRAMES]
+
+    def _wait_for_room(self) -> None:
+        for encoder in self._encoders:
+            while encoder.error is None and not self._stopping.is_set() and not encoder.wait_for_room(_ROOM, _POLL_SECONDS):
+                pass
+
+    def _reopen(self) -> None:
+        """All encoders anew, from the next frame on."""
+        preset = self._presets[self._eased]
+        for encoder, rendition in zip(self._encoders, self._options.renditions, strict=True):
+            encoder.put(Reopen(EncoderSession(live_plan(self._options, rendition, self._canvas, preset)), preset))
+        self._last_key = None
+
+    def _drop(self) -> None:
+        for encoder in self._encoders:
+            encoder.dropped += 1
+
+
+def _shape(video: VideoInfo) -> tuple[int, int, int]:
+    return video.width_px, video.height_px, video.rotation_degrees
+
+
+def _scaler(encoder: RenditionEncoder, canvas: VideoInfo) -> Scaler | None:
+    video = encoder.plan.video
+    same = (video.width_px, video.height_px) == (canvas.width_px, canvas.height_px)
+    return None if same else Scaler(video.width_px, video.height_px)

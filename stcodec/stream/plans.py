@@ -1,0 +1,119 @@
+"""From the options of a stream to the plan of each of its encoders."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+
+from stcodec.encoders.guards import join_params, parse_params
+from stcodec.encoders.plan import EncoderPlan, make_plan
+from stcodec.encoders.table import EncoderSpec, find_encoder
+from stcodec.errors import OptionsError
+from stcodec.media.lossless import scaled_size
+from stcodec.options import EncodeOptions
+from stcodec.stream.options import Rendition, StreamOptions
+from stcodec.stream.packet import TICK
+from stcodec.types import VideoInfo
+
+PIX_FMT = "yuv420p"
+"""What every player and every server takes."""
+_PRESETS = {"libx264": "veryfast", "libx265": "superfast", "libvpx-vp9": "8"}
+_SPARE_KEY_DISTANCE = 4
+"""Key frames are asked for by time; the encoder's own limit lies so many times further, should it ever be needed."""
+
+
+def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, preset: str) -> EncoderPlan:
+    """The plan of one encoder. Raises OptionsError."""
+    spec = find_encoder(options.encoder)
+    video = _sized(rendition, canvas)
+    fps = video.frame_rate or Fraction(30)
+    plan = make_plan(
+        EncodeOptions(
+            encoder=options.encoder,
+            bitrate_kbps=rendition.bitrate_kbps,
+            preset=preset,
+            keyint=max(2, round(_SPARE_KEY_DISTANCE * options.keyint_seconds * fps)),
+            pix_fmt=PIX_FMT,
+            extra=_extra(options, rendition, spec),
+            attention=options.attention,
+            policy=options.policy,
+            levels=options.levels,
+        ),
+        video,
+    )
+    return replace(plan, is_live=True, threads=_threads(len(options.renditions)))
+
+
+def first_preset(options: StreamOptions) -> str:
+    """The preset to begin with."""
+    return options.preset or _PRESETS[find_encoder(options.encoder).name]
+
+
+def easier_presets(options: StreamOptions) -> tuple[str, ...]:
+    """The presets that are easier than the first, the next one first."""
+    spec, first = find_encoder(options.encoder), first_preset(options)
+    if first not in spec.presets:
+        raise OptionsError(f"preset {first!r} is unknown to {spec.name}: allowed are {', '.join(spec.presets)}")
+    place = spec.presets.index(first)
+    return spec.presets[place + 1 :] if spec.codec == "vp9" else spec.presets[:place][::-1]
+
+
+def _sized(rendition: Rendition, canvas: VideoInfo) -> VideoInfo:
+    """The canvas in the rendition's size. Raises OptionsError if that is larger."""
+    if rendition.lines is None:
+        return canvas
+    shorter = min(canvas.width_px, canvas.height_px)
+    if rendition.lines > shorter:
+        raise OptionsError(
+            f"rendition {rendition.lines}p is larger than the source, {canvas.width_px}x{canvas.height_px}: "
+            f"at most {shorter}p"
+        )
+    width, height = scaled_size(canvas.width_px, canvas.height_px, rendition.lines / shorter)
+    aspect = (canvas.sample_aspect_ratio or 1) * Fraction(canvas.width_px * height, canvas.height_px * width)
+    return replace(canvas, width_px=width, height_px=height, sample_aspect_ratio=aspect)
+
+
+def canvas_of(video: VideoInfo, frame_rate: Fraction) -> VideoInfo:
+    """What is encoded of a source: upright, even sizes, 8 bits, the stream's clock."""
+    width, height = video.display_width_px // 2 * 2, video.display_height_px // 2 * 2
+    aspect = video.sample_aspect_ratio
+    if aspect and video.rotation_degrees in (90, 270):
+        aspect = 1 / aspect
+    return replace(
+        video,
+        width_px=max(16, width),
+        height_px=max(16, height),
+        time_base=TICK,
+        frame_rate=frame_rate,
+        pix_fmt=PIX_FMT,
+        bit_depth=8,
+        rotation_degrees=0,
+        sample_aspect_ratio=aspect,
+        start_seconds=0.0,
+    )
+
+
+def _extra(options: StreamOptions, rendition: Rendition, spec: EncoderSpec) -> dict[str, str]:
+    """What makes the encoder a live one, over what the user gave."""
+    own = dict(options.extra)
+    for key in ("maxrate", "bufsize"):
+        if key in own:
+            raise OptionsError(f"--opt {key}=... is set by --{key}: use that")
+    rate = {
+        "maxrate": f"{rendition.peak_kbps * 1000:.0f}",
+        "bufsize": f"{rendition.buffer_kbit * 1000:.0f}",
+        "flags": own.get("flags", "") + "+global_header",
+    }
+    if spec.codec == "vp9":
+        return {"lag-in-frames": "0", "auto-alt-ref": "0", "minrate": f"{rendition.bitrate_kbps * 1000:.0f}"} | own | rate
+    tune = "zerolatency" if "tune" not in own else f"{own['tune']},zerolatency"
+    # Headers before every key frame as well: who joins late, and targets without a place for them, need them there.
+    name = "x264-params" if spec.name == "libx264" else "x265-params"
+    params = {"scenecut": "0", **parse_params(own.get(name, "")), "repeat-headers": "1"}
+    return own | rate | {"tune": tune, "forced-idr": "1", name: join_params(params)}
+
+
+def _threads(renditions: int) -> int:
+    """The cores, shared by the encoders; 0 = as many as the encoder likes."""
+    return 0 if renditions == 1 else max(1, (os.cpu_count() or 1) // renditions)

@@ -1,0 +1,240 @@
+"""The source on a thread of its own: opened, decoded, and opened again when it is lost."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from stcodec.errors import MediaError
+from stcodec.media.probe import video_info
+from stcodec.stream.inputs import SourceAddress, choose_streams, open_container, reason
+from stcodec.stream.options import StreamOptions
+from stcodec.stream.snapshot import SourceCondition
+from stcodec.types import VideoInfo
+
+_DEPTH = 32
+"""Frames and packets that wait between the thread and the director: enough for a burst, few enough to be small."""
+_FIRST_BACKOFF_SECONDS = 0.25
+_LONGEST_BACKOFF_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class FrameIn:
+    """A decoded picture."""
+
+    frame: VideoFrame
+    arrived: float
+    """`time.monotonic()` when the packet that completed it came in."""
+
+
+@dataclass(frozen=True)
+class SoundIn:
+    """An encoded packet of sound."""
+
+    packet: Packet[Any]
+    stream: AudioStream
+    arrived: float
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The source is there (again); what follows is of this."""
+
+    video: VideoInfo
+    sound: AudioStream | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Nothing more will come."""
+
+    error: str | None = None
+
+
+Arrival = FrameIn | SoundIn | Opened | Ended
+
+
+class _Input:
+    """An open source: decodes its first frame, so that what is open can be decoded."""
+
+    def __init__(
+        self, address: SourceAddress, options: StreamOptions, export: str, counts: Reader, stopping: Callable[[], bool]
+    ) -> None:
+        self._counts = counts
+        self._stopping = stopping
+        self.container: InputContainer = open_container(
+            address, dict(options.input_options), options.stall_seconds, stopping
+        )
+        try:
+            self.stream: VideoStream
+            self.stream, sound = choose_streams(self.container, address)
+            self.sound = None if options.audio == "none" else sound
+            # Frame threads would keep several pictures back, and export vectors of some still being decoded.
+            self.stream.thread_type = "SLICE"
+            if export:
+                self.stream.codec_context.options = {"export_side_data": export}
+            self._items = self._demux()
+            self._held: list[FrameIn | SoundIn] = []
+            first = self._first(address)
+        except BaseException:
+            self.container.close()
+            raise
+        self.video = video_info(self.container, self.stream, first)
+
+    def items(self) -> Iterator[FrameIn | SoundIn]:
+        """Everything, as it comes. Raises FFmpegError or OSError when the source is lost."""
+        yield from self._held
+        self._held.clear()
+        yield from self._items
+
+    def _first(self, address: SourceAddress) -> VideoFrame:
+        try:
+            for item in self._items:
+                self._held.append(item)
+                if isinstance(item, FrameIn):
+                    self._held.insert(0, self._held.pop())
+                    return item.frame
+        except (FFmpegError, OSError) as error:
+            raise MediaError(f"{address.shown}: nothing could be read ({reason(error)})") from None
+        raise MediaError(f"{address.shown}: no frame of its {self.stream.codec_context.name} video could be decoded")
+
+    def _demux(self) -> Iterator[FrameIn | SoundIn]:
+        wanted = [self.stream] if self.sound is None else [self.stream, self.sound]
+        for packet in self.container.demux(wanted):
+            if self._stopping():
+                return
+            arrived = time.monotonic()
+            if packet.is_corrupt:
+                self._counts.damaged += 1
+            if packet.stream.index == self.stream.index:
+                yield from self._decode(packet, arrived)
+            elif packet.size:
+                assert self.sound is not None
+                yield SoundIn(packet, self.sound, arrived)
+
+    def _decode(self, packet: Packet[Any], arrived: float) -> Iterator[FrameIn]:
+        try:
+            frames = self.stream.decode(packet if packet.size else None)
+        except FFmpegError:
+            self._counts.damaged += 1
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self._counts.damaged += 1
+            frame.time_base = self.stream.time_base
+            yield FrameIn(frame, arrived)
+
+
+class Reader:
+    """Gives what the source gives, on a thread; what is lost is opened again, later and later."""
+
+    def __init__(self, address: SourceAddress, options: StreamOptions, export: str) -> None:
+        """Opens the source. Raises MediaError in one line."""
+        self.address = address
+        self.condition: SourceCondition = "connecting"
+        self.message = ""
+        self.reconnects = 0
+        self.damaged = 0
+        """Packets and frames that came in broken."""
+        self._options = options
+        self._export = export
+        self._stop = threading.Event()
+        self._queue: queue.Queue[Arrival] = queue.Queue(_DEPTH)
+        self._input = self._open()
+        self.video = self._input.video
+        self.sound = self._input.sound
+        self.condition = "open"
+        self._thread = threading.Thread(target=self._run, name="source", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; a read that hangs in the network is left to end by itself."""
+        self._stop.set()
+        self._thread.join(1.0)
+
+    def take(self, timeout_seconds: float) -> Arrival | None:
+        """What came next; None if nothing does for so long."""
+        try:
+            return self._queue.get(timeout=max(0.0, timeout_seconds)) if timeout_seconds > 0 else self._queue.get_nowait()
+        except queue.Empty:
+            return None
+
+    def is_silent(self) -> bool:
+        """Whether nothing waits to be taken."""
+        return self._queue.empty()
+
+    def _open(self) -> _Input:
+        return _Input(self.address, self._options, self._export, self, self._stop.is_set)
+
+    def _run(self) -> None:
+        current: _Input | None = self._input
+        while current is not None and not self._stop.is_set():
+            self._put(Opened(current.video, current.sound))
+            self._pass_on(current)
+            current = self._next()
+        self.condition = "ended" if not self.message else self.condition
+
+    def _pass_on(self, current: _Input) -> None:
+        self.condition, self.message = "open", ""
+        try:
+            for item in current.items():
+                self._put(item)
+                if self._stop.is_set():
+                    return
+        except (FFmpegError, OSError) as error:
+            self.message = reason(error)
+        finally:
+            current.container.close()
+
+    def _next(self) -> _Input | None:
+        """The source opened again, or None if this was its end."""
+        if self._stop.is_set():
+            return None
+        if self.address.kind == "file" and self._options.loops:
+            return self._open()
+        if self.address.ends and (not self.message or self.address.kind in ("file", "pipe")):
+            self.condition = "failed" if self.message else "ended"
+            self._put(Ended(self.message or None))
+            return None
+        return self._again()
+
+    def _again(self) -> _Input | None:
+        lost, backoff = time.monotonic(), _FIRST_BACKOFF_SECONDS
+        self.condition, self.message = "retrying", self.message or "it ended"
+        while not self._stop.wait(backoff):
+            try:
+                found = self._open()
+            except MediaError as error:
+                self.message = str(error)
+            else:
+                self.reconnects += 1
+                return found
+            limit = self._options.give_up_seconds
+            if limit is not None and time.monotonic() - lost > limit:
+                self.condition = "failed"
+                self._put(Ended(f"it stayed away for {limit:g} s: {self.message}"))
+                return None
+            backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
+        return None
+
+    def _put(self, item: Arrival) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue

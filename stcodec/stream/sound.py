@@ -1,0 +1,186 @@
+"""The sound of a stream: AAC goes through as it is, anything else is encoded; on the same time as the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+from av.packet import Packet
+
+from stcodec.stream.options import StreamOptions
+from stcodec.stream.packet import LivePacket, Track
+from stcodec.stream.reader import SoundIn
+from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline
+
+_AAC_RATES = 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350
+"""By their index in an AudioSpecificConfig (ISO/IEC 14496-3)."""
+_FALLBACK_RATE = 48000
+_SAMPLES = 1024
+"""In a packet of AAC."""
+_LOOSE = TICKS_PER_SECOND // 20
+"""Sound may come so much earlier or later than it should before silence is put in or samples are left out."""
+_LONGEST_SILENCE = 10 * TICKS_PER_SECOND
+
+
+class Sound:
+    """Makes packets of the one track of sound from whatever the source gives, now and after it was opened again."""
+
+    def __init__(self, stream: AudioStream, options: StreamOptions, index: int) -> None:
+        self._index = index
+        self._choice = options.audio
+        self._options = options
+        self._way: _Copy | _Encode
+        self._way = _Copy(stream) if self._can_copy(stream) else _Encode(stream, options.audio_bitrate_kbps)
+        self.track = self._way.track
+
+    def source_changed(self, stream: AudioStream | None) -> None:
+        """The source was opened again. What is like before goes on; what differs is made like before."""
+        if stream is None:
+            return
+        if isinstance(self._way, _Copy) and self._can_copy(stream) and _Copy(stream).track == self.track:
+            self._way = _Copy(stream)
+        elif isinstance(self._way, _Encode):
+            self._way.source_changed(stream)
+        else:
+            self._way = _Encode(stream, self._options.audio_bitrate_kbps, self.track)
+
+    def packets(self, item: SoundIn, timeline: Timeline, arrived: int | None) -> Iterator[LivePacket]:
+        """What comes of a packet of the source."""
+        packet = item.packet
+        base = packet.time_base or item.stream.time_base or Fraction(1, TICKS_PER_SECOND)
+        rate = item.stream.sample_rate or _FALLBACK_RATE
+        length = round((packet.duration or 0) * base * TICKS_PER_SECOND) or _SAMPLES * TICKS_PER_SECOND // rate
+        source = None if packet.pts is None else round(packet.pts * base * TICKS_PER_SECOND)
+        placed = timeline.place("sound", source, length, arrived)
+        if placed is None:
+            return
+        for pts, data in self._way.packets(packet, placed):
+            if pts >= 0:
+                duration = _SAMPLES * TICKS_PER_SECOND // self.track.sample_rate_hz
+                yield LivePacket(self._index, data, pts, pts, duration, True, item.arrived)
+
+    def _can_copy(self, stream: AudioStream) -> bool:
+        context = stream.codec_context
+        plain = context.name == "aac" and context.profile == "LC" and context.sample_rate in _AAC_RATES
+        return self._choice == "auto" and plain and context.channels <= 2
+
+
+class _Copy:
+    """AAC as it came, without the ADTS headers that MPEG-TS puts before each packet."""
+
+    def __init__(self, stream: AudioStream) -> None:
+        context = stream.codec_context
+        config = bytes(context.extradata or b"") or _audio_specific_config(context.sample_rate, context.channels)
+        self.track = _track(config, context.sample_rate, context.channels, context.bit_rate or 0)
+
+    def packets(self, packet: Packet[Any], placed: int) -> Iterator[tuple[int, bytes]]:
+        """The packet, at its time."""
+        yield placed, _without_adts(bytes(packet))
+
+
+class _Encode:
+    """Decoded and encoded to AAC; gaps are filled with silence, so that sample counts are times."""
+
+    def __init__(self, stream: AudioStream, bitrate_kbps: float, like: Track | None = None) -> None:
+        rate = stream.sample_rate if stream.sample_rate in _AAC_RATES else _FALLBACK_RATE
+        channels = min(2, max(1, stream.codec_context.channels))
+        if like is not None:
+            rate, channels = like.sample_rate_hz, like.channels
+        layout = "mono" if channels == 1 else "stereo"
+        encoder = av.CodecContext.create("aac", "w")
+        assert isinstance(encoder, AudioCodecContext)
+        encoder.sample_rate, encoder.layout, encoder.format = rate, layout, "fltp"
+        encoder.bit_rate = round(bitrate_kbps * 1000)
+        encoder.time_base = Fraction(1, rate)
+        encoder.options = {"flags": "+global_header"}
+        encoder.open()
+        self._encoder = encoder
+        self._rate, self._layout = rate, layout
+        self._fifo = AudioFifo()
+        self._resampler = AudioResampler("fltp", layout, rate)
+        self._stream = stream
+        self._start: int | None = None
+        """Time of sample 0."""
+        self._taken = self._given = 0
+        """Samples that went in and came out since then."""
+        config = bytes(encoder.extradata or b"")
+        self.track = like or _track(config, rate, channels, round(bitrate_kbps * 1000))
+
+    def source_changed(self, stream: AudioStream) -> None:
+        """Take another source; the packets go on as before."""
+        self._stream = stream
+        self._resampler = AudioResampler("fltp", self._layout, self._rate)
+
+    def packets(self, packet: Packet[Any], placed: int) -> Iterator[tuple[int, bytes]]:
+        """What is complete with this packet."""
+        try:
+            frames = [ready for frame in self._stream.decode(packet) for ready in self._resampled(frame)]
+        except FFmpegError:
+            return  # a broken packet becomes silence with the next good one
+        for frame in frames:
+            self._take(frame, placed)
+            placed += self._ticks(frame.samples)
+        while (block := self._fifo.read(_SAMPLES)) is not None:
+            yield from self._encoded(block)
+
+    def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
+        frame.pts = None
+        return self._resampler.resample(frame)
+
+    def _take(self, frame: AudioFrame, placed: int) -> None:
+        if self._start is None:
+            self._start = placed
+        missing = placed - (self._start + self._ticks(self._taken))
+        if missing > _LONGEST_SILENCE:
+            self._start += missing
+        elif missing > _LOOSE:
+            self._write(self._silence(missing * self._rate // TICKS_PER_SECOND))
+        elif missing < -_LOOSE:
+            return
+        self._write(frame)
+
+    def _write(self, frame: AudioFrame) -> None:
+        frame.pts = None
+        self._taken += frame.samples
+        self._fifo.write(frame)
+
+    def _silence(self, samples: int) -> AudioFrame:
+        channels = 1 if self._layout == "mono" else 2
+        frame = AudioFrame.from_ndarray(np.zeros((channels, samples), np.float32), "fltp", self._layout)
+        frame.sample_rate = self._rate
+        return frame
+
+    def _encoded(self, block: AudioFrame) -> Iterator[tuple[int, bytes]]:
+        assert self._start is not None
+        block.pts, block.time_base = self._given, Fraction(1, self._rate)
+        self._given += block.samples
+        for packet in self._encoder.encode(block):
+            yield self._start + self._ticks(packet.pts or 0), bytes(packet)
+
+    def _ticks(self, samples: int) -> int:
+        return samples * TICKS_PER_SECOND // self._rate
+
+
+def _track(config: bytes, rate: int, channels: int, bitrate_bps: int) -> Track:
+    layout = "mono" if channels == 1 else "stereo"
+    return Track("audio", "audio", "aac", config, bitrate_bps, 0, 0, None, "", rate, channels, layout, "LC")
+
+
+def _audio_specific_config(rate: int, channels: int) -> bytes:
+    """AAC LC, in 2 bytes: object type (5 bits), rate's index (4), channels (4), three zeros."""
+    return (2 << 11 | _AAC_RATES.index(rate) << 7 | channels << 3).to_bytes(2, "big")
+
+
+def _without_adts(data: bytes) -> bytes:
+    if len(data) < 7 or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
+        return data
+    return data[7 if data[1] & 1 else 9 :]  # without or with a checksum

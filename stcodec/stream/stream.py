@@ -1,0 +1,174 @@
+"""A live stream from end to end: `run_stream`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from stcodec.attention.base import AttentionSource
+from stcodec.encoders.session import EncoderSession
+from stcodec.errors import MediaError
+from stcodec.media.clips import export_for
+from stcodec.stream.attend import Attention
+from stcodec.stream.director import Director, Watched
+from stcodec.stream.encode import RenditionEncoder
+from stcodec.stream.fan import Fan
+from stcodec.stream.frame_rate import plausible
+from stcodec.stream.inputs import source_address
+from stcodec.stream.live_attention import live_source
+from stcodec.stream.options import StreamOptions
+from stcodec.stream.packet import Outlet, Track
+from stcodec.stream.plans import canvas_of, easier_presets, first_preset, live_plan
+from stcodec.stream.preview import Previews
+from stcodec.stream.reader import Reader
+from stcodec.stream.snapshot import Preview, StreamSnapshot
+from stcodec.stream.sound import Sound
+
+OpenOutlets = Callable[[tuple[Track, ...]], Sequence[Outlet]]
+"""Opens every target for tracks. Raises a StcodecError for what can't work, before anything starts."""
+_CHECK_SECONDS = 0.1
+_FLUSH_SECONDS = 5.0
+_CLOSE_SECONDS = 5.0
+
+
+class LiveStream:
+    """A stream that was found possible: its source is open and its encoders are. Use as a context: leaving it ends it."""
+
+    def __init__(self, options: StreamOptions, open_outlets: OpenOutlets) -> None:
+        """Opens everything. Raises a StcodecError, in one line, with nothing begun."""
+        easier_presets(options)  # checks the encoder and the preset
+        address = source_address(options.source)
+        source, reopen_source = live_source(options.attention)
+        self._options = options
+        self._reader = Reader(address, options, export_for(source.spec) if source is not None else "")
+        self._outlets: Sequence[Outlet] = []
+        self._attention: Attention | None = None
+        self._started = time.monotonic()
+        try:
+            self._build(source, reopen_source, open_outlets)
+        except BaseException:
+            self._reader.stop()
+            for outlet in self._outlets:
+                outlet.close(0.0)
+            raise
+
+    def _build(
+        self,
+        source: AttentionSource | None,
+        reopen_source: Callable[[], AttentionSource],
+        open_outlets: OpenOutlets,
+    ) -> None:
+        options, reader = self._options, self._reader
+        canvas = canvas_of(reader.video, plausible(reader.video.frame_rate))
+        preset = first_preset(options)
+        sessions = [EncoderSession(live_plan(options, one, canvas, preset)) for one in options.renditions]
+        watched = None
+        if source is not None:
+            source.open(canvas)  # a source that does not fit says so now
+            self._attention = Attention(reopen_source, source, canvas, options.policy.smoothing_seconds)
+            watched = Watched(source, self._attention)
+        self._encoders = [
+            RenditionEncoder(index, rendition, session, preset, options.policy, self._attention)
+            for index, (rendition, session) in enumerate(zip(options.renditions, sessions, strict=True))
+        ]
+        sound = None if reader.sound is None else Sound(reader.sound, options, len(self._encoders))
+        tracks = tuple(one.track for one in self._encoders) + (() if sound is None else (sound.track,))
+        self._outlets = open_outlets(tracks)
+        self._fan = Fan(self._outlets, tracks)
+        self._director = Director(options, reader, canvas, self._encoders, self._fan, sound, watched)
+        self._previews = Previews(self._director, self._encoders[0])
+        if self._attention is not None:
+            self._attention.may_run = self._attention_has_its_turn
+
+    def __enter__(self) -> Self:
+        self._started = time.monotonic()
+        for encoder in self._encoders:
+            encoder.start(self._fan)
+        self._director.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._director.stop()
+        for encoder in self._encoders:
+            encoder.finish(_FLUSH_SECONDS)
+        if self._attention is not None:
+            self._attention.close()
+        closing = [threading.Thread(target=one.close, args=(_CLOSE_SECONDS,), daemon=True) for one in self._outlets]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(_CLOSE_SECONDS + 1)
+
+    def wait(self) -> None:
+        """Until the stream ends by itself. Raises what made it end if that was a fault."""
+        while not self._director.ended.wait(_CHECK_SECONDS):
+            self._check()
+        self._check()
+        if self._reader.condition == "failed":
+            raise MediaError(f"{self._reader.address.shown}: {self._reader.message}")
+
+    def _check(self) -> None:
+        if self._attention is not None:
+            self._attention.check(time.monotonic())
+        for error in (self._director.error, *(one.error for one in self._encoders)):
+            if error is not None:
+                raise error
+
+    def _attention_has_its_turn(self) -> bool:
+        """Under pressure attention waits until no encoder has more than the frame at hand."""
+        if not self._director.pressure.level:
+            return True
+        now = time.monotonic()
+        return max(one.backlog_seconds(now) for one in self._encoders) < 0.05 * self._options.max_latency_seconds
+
+    # --- seen from outside --------------------------------------------------------------------------------------------
+
+    def preview(self) -> Preview | None:
+        """A small picture of what goes out, and its map."""
+        return self._previews.newest()
+
+    def snapshot(self) -> StreamSnapshot:
+        """How it is doing now."""
+        director, reader, first = self._director, self._reader, self._encoders[0]
+        newest, attention = first.newest, self._attention
+        silent = reader.condition == "open" and director.is_holding
+        return StreamSnapshot(
+            running_seconds=time.monotonic() - self._started,
+            source=reader.address.shown,
+            source_condition="stalled" if silent else reader.condition,
+            source_message=reader.message,
+            source_reconnects=reader.reconnects,
+            timestamp_jumps=director.timeline.jumps,
+            fps_in=director.fps_in.per_second(),
+            frames_in=director.frames_in,
+            frames_damaged=reader.damaged,
+            latency_seconds=max(one.latency.newest() or 0.0 for one in self._encoders),
+            latency_p99_seconds=max(one.latency.quantile(0.99) or 0.0 for one in self._encoders),
+            map_condition="none" if newest is None else newest.condition,
+            map_age_seconds=None if newest is None else newest.age_seconds,
+            map_age_p99_seconds=first.map_age.quantile(0.99),
+            maps_per_second=0.0 if attention is None else attention.rate.per_second(),
+            maps=0 if attention is None else attention.made,
+            attention_restarts=0 if attention is None else attention.restarts,
+            pressure=director.pressure.level,
+            renditions=tuple(one.state() for one in self._encoders),
+            targets=tuple(one.state() for one in self._outlets),
+        )
+
+
+def run_stream(
+    options: StreamOptions, open_outlets: OpenOutlets, on_start: Callable[[LiveStream], None] | None = None
+) -> StreamSnapshot:
+    """Stream until the source ends, the duration is over, or KeyboardInterrupt; how it was at the end.
+
+    Files and playlists are ended properly in every case. on_start: is given the running stream, to be watched.
+    Raises a StcodecError: OptionsError, MediaError, AttentionError or EncoderError.
+    """
+    stream = LiveStream(options, open_outlets)
+    with stream:
+        if on_start is not None:
+            on_start(stream)
+        stream.wait()
+    return stream.snapshot()
