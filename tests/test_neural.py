@@ -53,7 +53,9 @@ def test_torch_and_onnx_agree(options: NeuralOptions) -> None:
     seen = scene(pan(0.1), count=6, shots=(0, 2))
     one = densities(NeuralSource(options).attend(seen))
     other = densities(NeuralSource(replace(options, device="torch")).attend(seen))
-    assert np.abs(np.log(one) - np.log(other)).max() < 1e-3
+    kl_nats = (other * np.log(other / one)).sum(axis=(1, 2))
+    assert kl_nats.max() < 0.01  # ONNX Runtime reckons the stem in 8-bit integers
+    assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(one, other, strict=True)) > 0.99
     assert np.abs(np.log(one[4]) - np.log(one[5])).max() > 1e-2  # these maps do change
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 
 from stcodec.attention.neural import NeuralSource
 from stcodec.attention.neural_engine import open_engine
+from stcodec.attention.neural_onnx import GRAPHS_NAME
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.errors import AttentionError
 from stcodec.model.config import Calibration
@@ -128,18 +130,41 @@ def test_wrong_hash_is_an_error(shipped: Path) -> None:
 
 def test_graphs_of_other_weights_are_an_error(shipped: Path) -> None:
     with_metadata(shipped, lambda one: one.update(sha256="0" * 64))
-    with pytest.raises(AttentionError, match=r"frame\.onnx: damaged, it was made of other weights"):
+    with pytest.raises(AttentionError, match=r"graphs\.json: damaged, the graphs were made of other weights"):
         NeuralSource(NeuralOptions(device="cpu"), shipped)
 
 
+def one_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize("name", ["frame", "tokens", "fuse"])
-@pytest.mark.parametrize(
-    ("damage", "message"), [(remove, "can't be read"), (cut, "ONNX Runtime can't load it"), (noise, "can't load it")]
-)
+@pytest.mark.parametrize(("damage", "message"), [(remove, "can't be read"), (cut, "SHA-256"), (one_bit, "SHA-256")])
 def test_damaged_graphs_are_an_error(shipped: Path, damage: Callable[[Path], None], message: str, name: str) -> None:
     damage(shipped.with_name(f"{name}.onnx"))
     with pytest.raises(AttentionError, match=rf"{name}\.onnx: .*{message}"):
         NeuralSource(NeuralOptions(device="cpu"), shipped)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"), [(remove, "can't be read"), (cut, "what belongs to the graphs"), (noise, "what belongs to")]
+)
+def test_a_damaged_list_of_graphs_is_an_error(shipped: Path, damage: Callable[[Path], None], message: str) -> None:
+    damage(shipped.with_name(GRAPHS_NAME))
+    with pytest.raises(AttentionError, match=rf"graphs\.json: .*{message}"):
+        NeuralSource(NeuralOptions(device="cpu"), shipped)
+
+
+def test_a_graph_that_does_not_load_is_an_error_of_whoever_runs_it(shipped: Path) -> None:
+    graph, listed = shipped.with_name("frame.onnx"), shipped.with_name(GRAPHS_NAME)
+    before = sha256(graph.read_bytes()).hexdigest()
+    noise(graph)
+    listed.write_text(listed.read_text().replace(before, sha256(graph.read_bytes()).hexdigest()))
+    engine = open_engine("cpu", shipped)
+    with pytest.raises(AttentionError, match=r"frame\.onnx: damaged, ONNX Runtime can't load it"):
+        engine.frames([np.zeros((3, 64, 96), np.float32)])
 
 
 def test_weights_of_another_network_are_an_error(tmp_path: Path, net: AttentionNet) -> None:
@@ -159,7 +184,7 @@ def test_export_gives_the_graphs_of_the_weights(tmp_path: Path, net: AttentionNe
     path = tmp_path / "w.safetensors"
     stored = save_weights(net, path, WeightsInfo(net.config))
     tool = Path(__file__).parent.parent / "tools" / "export_model.py"
-    subprocess.run([sys.executable, str(tool), str(path)], check=True, capture_output=True)
+    subprocess.run([sys.executable, str(tool), str(path), "--float"], check=True, capture_output=True)
     picture = np.random.default_rng(0).uniform(-1, 1, (3, 64, 96)).astype(np.float32)
     exported, reference = open_engine("cpu", path), open_engine("torch", path)
     assert exported.info == reference.info == stored

@@ -1,17 +1,20 @@
 """Weights of the attention network -> the ONNX graphs that the CPU runs.
 
-    python tools/export_model.py [WEIGHTS.safetensors [FOLDER]]
+    python tools/export_model.py [WEIGHTS.safetensors [FOLDER]] [--float]
 
-Writes frame.onnx (a picture -> features and the spatial branch's logits), tokens.onnx (features and motion at the gated
-positions -> tokens) and fuse.onnx (tokens and those of the window -> the temporal branch's logits). Constants are stored
-as the weights are, matrices as float16; ONNX Runtime makes them float32 and folds batch normalisation when it loads.
+Writes frame.onnx (a picture -> features and the spatial branch's logits), most of it in 8-bit integers (quantise.py);
+tokens.onnx (features and motion at the gated positions -> tokens) and fuse.onnx (tokens and those of the window -> the
+temporal branch's logits), whose matrices are float16 as in the weights and float32 once loaded; and graphs.json, by which
+damaged graphs and graphs of other weights are known. With --float frame.onnx is kept in float32 too, to compare with.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
 import tempfile
 import warnings
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from stcodec.attention.neural_onnx import GRAPHS_NAME
 from stcodec.model.network import AttentionNet
 from stcodec.model.temporal import Gated
 from stcodec.model.weights import load_weights
@@ -79,8 +83,8 @@ class FuseGraph(nn.Module):
         return self.branch.logits(updated, Gated(index, openness), middle, motion), share
 
 
-def export_all(weights: Path, folder: Path) -> dict[str, int]:
-    """Write the three graphs; their sizes in bytes."""
+def export_all(weights: Path, folder: Path, integers: bool = True) -> dict[str, int]:
+    """Write the three graphs and what tells them apart; their sizes in bytes. integers: see `quantise`."""
     net, info = load_weights(weights)
     channels = net.config.channels
     middle, motion = torch.randn(1, channels, 12, 20), torch.rand(1, 4, 24, 40)
@@ -89,35 +93,43 @@ def export_all(weights: Path, folder: Path) -> dict[str, int]:
     position, window_position = torch.rand(1, 60, 3), torch.rand(1, 200, 3)
     coarse, fine = {2: "h16", 3: "w16"}, {2: "h8", 3: "w8"}
     folder.mkdir(parents=True, exist_ok=True)
-    return {
-        path.name: path.write_bytes(_packed(content, info))
-        for path, content in {
-            folder / "frame.onnx": _exported(
-                FrameGraph(net),
-                {"picture": (torch.randn(1, 3, 192, 320), {2: "height", 3: "width"})},
-                {"middle": coarse, "logits": fine},
-            ),
-            folder / "tokens.onnx": _exported(
-                TokensGraph(net),
-                {"middle": (middle, coarse), "motion": (motion, fine), "index": (index, {1: "k"})},
-                {"tokens": {1: "k"}},
-            ),
-            folder / "fuse.onnx": _exported(
-                FuseGraph(net),
-                {
-                    "tokens": (tokens, {1: "k"}),
-                    "position": (position, {1: "k"}),
-                    "window": (window, {1: "m"}),
-                    "window_position": (window_position, {1: "m"}),
-                    "index": (index, {1: "k"}),
-                    "openness": (openness, {1: "k"}),
-                    "middle": (middle, coarse),
-                    "motion": (motion, fine),
-                },
-                {"logits": fine, "share": {2: "k", 3: "m"}},
-            ),
-        }.items()
+    graphs = {
+        "frame.onnx": _exported(
+            FrameGraph(net),
+            {"picture": (torch.randn(1, 3, 192, 320), {2: "height", 3: "width"})},
+            {"middle": coarse, "logits": fine},
+        ),
+        "tokens.onnx": _exported(
+            TokensGraph(net),
+            {"middle": (middle, coarse), "motion": (motion, fine), "index": (index, {1: "k"})},
+            {"tokens": {1: "k"}},
+        ),
+        "fuse.onnx": _exported(
+            FuseGraph(net),
+            {
+                "tokens": (tokens, {1: "k"}),
+                "position": (position, {1: "k"}),
+                "window": (window, {1: "m"}),
+                "window_position": (window_position, {1: "m"}),
+                "index": (index, {1: "k"}),
+                "openness": (openness, {1: "k"}),
+                "middle": (middle, coarse),
+                "motion": (motion, fine),
+            },
+            {"logits": fine, "share": {2: "k", 3: "m"}},
+        ),
     }
+    if integers:
+        from quantise import quantised
+
+        graphs["frame.onnx"] = quantised(graphs["frame.onnx"])
+    packed = {name: _packed(content, info) for name, content in graphs.items()}
+    known = {
+        "weights_sha256": info.sha256,
+        "sha256": {name: sha256(content).hexdigest() for name, content in packed.items()},
+    }
+    written = {**packed, GRAPHS_NAME: (json.dumps(known, indent=1) + "\n").encode()}
+    return {name: (folder / name).write_bytes(content) for name, content in written.items()}
 
 
 def _exported(
@@ -139,13 +151,15 @@ def _exported(
             do_constant_folding=False,
             dynamo=False,
         )
-        return written.read_bytes()
+        model = onnx.load(written)
+    _fold_pads(model)
+    folded: bytes = model.SerializeToString()
+    return folded
 
 
 def _packed(content: bytes, info: WeightsInfo) -> bytes:
     """The graph with its large constants as float16, and the metadata of the weights."""
     model = onnx.load_from_string(content)
-    _fold_pads(model)
     casts = []
     for constant in list(model.graph.initializer):
         values = numpy_helper.to_array(constant)
@@ -153,7 +167,7 @@ def _packed(content: bytes, info: WeightsInfo) -> bytes:
             continue
         half = values.astype(np.float16)
         if not np.array_equal(half.astype(np.float32), values):
-            raise ValueError(f"{constant.name} is not of float16 precision")
+            continue  # batch normalisation is folded into it
         model.graph.initializer.remove(constant)
         model.graph.initializer.append(numpy_helper.from_array(half, f"{constant.name}.half"))
         casts.append(helper.make_node("Cast", [f"{constant.name}.half"], [constant.name], to=TensorProto.FLOAT))
@@ -184,9 +198,13 @@ def _fold_pads(model: onnx.ModelProto) -> None:
 
 
 def main() -> None:
-    weights = Path(sys.argv[1]) if len(sys.argv) > 1 else WEIGHTS_PATH
-    folder = Path(sys.argv[2]) if len(sys.argv) > 2 else weights.parent
-    for name, size in export_all(weights, folder).items():
+    parser = argparse.ArgumentParser(description="Weights of the attention network -> the ONNX graphs that the CPU runs.")
+    parser.add_argument("weights", type=Path, nargs="?", default=WEIGHTS_PATH)
+    parser.add_argument("folder", type=Path, nargs="?", help="default: that of the weights")
+    parser.add_argument("--float", action="store_true", help="keep frame.onnx in float32")
+    given = parser.parse_args()
+    folder = given.folder or given.weights.parent
+    for name, size in export_all(given.weights, folder, integers=not given.float).items():
         print(f"{folder / name}: {size / 1e6:.2f} MB")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,12 @@ from numpy.typing import NDArray
 from stcodec.attention.neural_engine import FrameOutput, Fused, TokenSet
 from stcodec.attention.onnx_runtime import onnx_runtime
 from stcodec.errors import AttentionError
-from stcodec.model.weights_file import damaged, info_of, missing, read_info
+from stcodec.model.weights_file import damaged, missing, read_info
 from stcodec.types import FloatArray
+
+GRAPHS_NAME = "graphs.json"
+"""The file beside the weights that says what the graphs are."""
+_GRAPHS = ("frame.onnx", "tokens.onnx", "fuse.onnx")
 
 
 class OnnxEngine:
@@ -25,9 +32,11 @@ class OnnxEngine:
         Raises AttentionError if a file is missing, damaged, of another version, or made of other weights.
         """
         self.info = read_info(weights)
-        self._frame, self._tokens, self._fuse = (
-            _opened(weights.with_name(f"{name}.onnx"), self.info.sha256) for name in ("frame", "tokens", "fuse")
-        )
+        _onnx_runtime()
+        known = _known_graphs(weights.with_name(GRAPHS_NAME), self.info.sha256)
+        loader = ThreadPoolExecutor(1, "stcodec-load")
+        self._frame, self._tokens, self._fuse = (_Graph(weights.with_name(name), known[name], loader) for name in _GRAPHS)
+        loader.shutdown(wait=False)
 
     def frames(self, pictures: Sequence[FloatArray]) -> list[FrameOutput]:
         found = []
@@ -37,7 +46,7 @@ class OnnxEngine:
         return found
 
     def tokens(self, middle: FloatArray, motion: FloatArray, index: NDArray[np.int64]) -> FloatArray:
-        inputs = {"middle": middle[None], "motion": motion[None], "index": index[None]}
+        inputs: dict[str, NDArray[Any]] = {"middle": middle[None], "motion": motion[None], "index": index[None]}
         tokens: FloatArray = self._tokens.run(["tokens"], inputs)[0][0]
         return tokens
 
@@ -64,25 +73,54 @@ class OnnxEngine:
         return Fused(logits[0, 0], share[0])
 
 
-def _opened(path: Path, sha256: str) -> Any:
-    try:
-        onnxruntime = onnx_runtime()
-    except ImportError:
-        raise AttentionError(
-            "neural: needs onnxruntime, which is not installed: pip install onnxruntime, or use --attention motion"
-        ) from None
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise missing(path, error) from None
+class _Graph:
+    """A graph that is loaded on a thread while the video is opened; whoever runs it first waits for that."""
+
+    def __init__(self, path: Path, sha256: str, loader: Executor) -> None:
+        """Raises AttentionError if it is missing or damaged; `run` does if ONNX Runtime can't load it for all that."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise missing(path, error) from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise damaged(path.name, f"it doesn't have the SHA-256 that stands in {GRAPHS_NAME} beside it")
+        self._session = loader.submit(_loaded, content, path.name)
+
+    def run(self, outputs: list[str], inputs: dict[str, NDArray[Any]]) -> Any:
+        return self._session.result().run(outputs, inputs)
+
+
+def _loaded(content: bytes, name: str) -> Any:
+    onnxruntime = _onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes share no base
-        raise damaged(path.name, f"ONNX Runtime can't load it ({str(error).splitlines()[0][:200]})") from None
-    if info_of(session.get_modelmeta().custom_metadata_map, path.name).sha256 != sha256:
-        raise damaged(path.name, "it was made of other weights than those in the file beside it")
-    return session
+        raise damaged(name, f"ONNX Runtime can't load it ({str(error).splitlines()[0][:200]})") from None
+
+
+def _onnx_runtime() -> Any:
+    try:
+        return onnx_runtime()
+    except ImportError:
+        raise AttentionError(
+            "neural: needs onnxruntime, which is not installed: pip install onnxruntime, or use --attention motion"
+        ) from None
+
+
+def _known_graphs(path: Path, weights_sha256: str) -> dict[str, str]:
+    """SHA-256 of each graph. Raises AttentionError if that can't be read, or they were made of other weights."""
+    try:
+        known = json.loads(path.read_bytes())
+        graphs = {name: str(known["sha256"][name]) for name in _GRAPHS}
+        made_of = known["weights_sha256"]
+    except OSError as error:
+        raise missing(path, error) from None
+    except (KeyError, TypeError, ValueError):
+        raise damaged(path.name, "it doesn't say what belongs to the graphs") from None
+    if made_of != weights_sha256:
+        raise damaged(path.name, "the graphs were made of other weights than those in the file beside them")
+    return graphs
