@@ -16,6 +16,7 @@ from stcodec.errors import MediaError
 from stcodec.media.clips import ClipMaker
 from stcodec.media.decode import VideoReader
 from stcodec.media.shots import mark_shots
+from stcodec.pipeline.session_thread import SessionThread
 from stcodec.qp import MapTimeline
 from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _DEPTH = 8
 """Items that wait between the thread and the encoder: enough to smooth the pace, few enough to be small."""
+_CLIPS_AHEAD = 3
+"""Clips that may wait for the source."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,14 @@ def attended(
     counts: FeedCounts,
 ) -> Iterator[tuple[VideoFrame, FloatArray]]:
     """Each frame with its saliency [rows, cols] in coded orientation; frames wait until theirs is known."""
-    session = source.open(video)
     maker = ClipMaker(video, source.spec)
+    holds = source.spec.maps_per_second <= 0
     turns = video.rotation_degrees // 90
-    timeline = MapTimeline(holds=source.spec.maps_per_second <= 0, reduce=lambda saliency: blocks(np.rot90(saliency, turns)))
+    timeline = MapTimeline(holds=holds, reduce=lambda saliency: blocks(np.rot90(saliency, turns)))
     waiting: deque[VideoFrame] = deque()
 
-    def take(track: SaliencyTrack | None) -> None:
-        if track is not None:
+    def take(tracks: Iterator[SaliencyTrack]) -> None:
+        for track in tracks:
             counts.maps += len(track)
             timeline.push(track)
 
@@ -94,14 +97,18 @@ def attended(
         while waiting and (saliency := timeline.at(waiting[0].time)) is not None:
             yield waiting.popleft(), saliency
 
-    for frame, starts in with_shots(frames, video, source):
-        counts.shots += starts
-        waiting.append(frame)
-        clip = maker.push(frame, starts)
-        if clip is not None:
-            take(session.attend(clip))
-        yield from ready()
-    take(session.finish())
+    # A map that holds does so until the next is there, which therefore must not be late.
+    with SessionThread(source.open(video), 0 if holds else _CLIPS_AHEAD) as session:
+        for frame, starts in with_shots(frames, video, source):
+            counts.shots += starts
+            waiting.append(frame)
+            clip = maker.push(frame, starts)
+            if clip is not None:
+                session.attend(clip)
+            take(session.tracks())
+            yield from ready()
+        session.finish()
+        take(session.tracks())
     timeline.end()
     yield from ready()
     if waiting:
