@@ -104,7 +104,6 @@ class Director(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._reader.start()
             while not self._stopping.is_set() and self._next():
                 pass
             self._give_sound(None)

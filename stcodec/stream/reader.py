@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -16,7 +17,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from stcodec.errors import MediaError
+from stcodec.errors import MediaError, StcodecError
 from stcodec.media.probe import video_info
 from stcodec.stream.inputs import SourceAddress, choose_streams, open_container, reason
 from stcodec.stream.options import StreamOptions
@@ -140,7 +141,7 @@ class Reader:
     """Gives what the source gives, on a thread; what is lost is opened again, later and later."""
 
     def __init__(self, address: SourceAddress, options: StreamOptions, export: str) -> None:
-        """Opens the source. Raises MediaError in one line."""
+        """Opens the source, and begins to read. Raises MediaError in one line."""
         self.address = address
         self.condition: SourceCondition = "connecting"
         self.message = ""
@@ -151,15 +152,11 @@ class Reader:
         self._export = export
         self._stop = threading.Event()
         self._queue: queue.Queue[Arrival] = queue.Queue(_DEPTH)
-        self._input = self._open()
-        self.video = self._input.video
-        self.sound = self._input.sound
-        self.condition = "open"
+        self._first: queue.Queue[_Input | StcodecError] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
-
-    def start(self) -> None:
-        """Begin to read."""
         self._thread.start()
+        first = self._wait_for_first()
+        self.video, self.sound = first.video, first.sound
 
     def stop(self) -> None:
         """End soon; a read that hangs in the network is left to end by itself."""
@@ -180,8 +177,27 @@ class Reader:
     def _open(self) -> _Input:
         return _Input(self.address, self._options, self._export, self, self._stop.is_set)
 
+    def _wait_for_first(self) -> _Input:
+        """In steps, so that Ctrl-C ends it: libav can't be interrupted, and a source may be long in coming."""
+        try:
+            while True:
+                with contextlib.suppress(queue.Empty):
+                    first = self._first.get(timeout=0.1)
+                    if isinstance(first, StcodecError):
+                        raise first
+                    return first
+        except BaseException:
+            self._stop.set()
+            raise
+
     def _run(self) -> None:
-        current: _Input | None = self._input
+        try:
+            current: _Input | None = self._open()
+        except StcodecError as error:
+            self._first.put(error)
+            return
+        assert current is not None
+        self._first.put(current)
         while current is not None and not self._stop.is_set():
             self._put(Opened(current.video, current.sound))
             self._pass_on(current)

@@ -19,15 +19,14 @@ from stcodec.stream.frame_rate import plausible
 from stcodec.stream.inputs import source_address
 from stcodec.stream.live_attention import live_source
 from stcodec.stream.options import StreamOptions
-from stcodec.stream.packet import Outlet, Track
+from stcodec.stream.packet import Outlet
 from stcodec.stream.plans import canvas_of, easier_presets, first_preset, live_plan
 from stcodec.stream.preview import Previews
 from stcodec.stream.reader import Reader
 from stcodec.stream.snapshot import Preview, StreamSnapshot
 from stcodec.stream.sound import Sound
+from stcodec.stream.targets import Targets
 
-OpenOutlets = Callable[[tuple[Track, ...]], Sequence[Outlet]]
-"""Opens every target for tracks. Raises a StcodecError for what can't work, before anything starts."""
 _CHECK_SECONDS = 0.1
 _FLUSH_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
@@ -36,9 +35,10 @@ _CLOSE_SECONDS = 5.0
 class LiveStream:
     """A stream that was found possible: its source is open and its encoders are. Use as a context: leaving it ends it."""
 
-    def __init__(self, options: StreamOptions, open_outlets: OpenOutlets) -> None:
+    def __init__(self, options: StreamOptions) -> None:
         """Opens everything. Raises a StcodecError, in one line, with nothing begun."""
         easier_presets(options)  # checks the encoder and the preset
+        targets = Targets(options)
         address = source_address(options.source)
         source, reopen_source = live_source(options.attention)
         self._options = options
@@ -47,18 +47,18 @@ class LiveStream:
         self._attention: Attention | None = None
         self._started = time.monotonic()
         try:
-            self._build(source, reopen_source, open_outlets)
+            self._build(source, reopen_source, targets)
         except BaseException:
             self._reader.stop()
-            for outlet in self._outlets:
-                outlet.close(0.0)
+            if self._attention is not None:
+                self._attention.close()
             raise
 
     def _build(
         self,
         source: AttentionSource | None,
         reopen_source: Callable[[], AttentionSource],
-        open_outlets: OpenOutlets,
+        targets: Targets,
     ) -> None:
         options, reader = self._options, self._reader
         canvas = canvas_of(reader.video, plausible(reader.video.frame_rate))
@@ -75,7 +75,7 @@ class LiveStream:
         ]
         sound = None if reader.sound is None else Sound(reader.sound, options, len(self._encoders))
         tracks = tuple(one.track for one in self._encoders) + (() if sound is None else (sound.track,))
-        self._outlets = open_outlets(tracks)
+        self._outlets = targets.open(tracks)
         self._fan = Fan(self._outlets, tracks)
         self._director = Director(options, reader, canvas, self._encoders, self._fan, sound, watched)
         self._previews = Previews(self._director, self._encoders[0])
@@ -158,15 +158,13 @@ class LiveStream:
         )
 
 
-def run_stream(
-    options: StreamOptions, open_outlets: OpenOutlets, on_start: Callable[[LiveStream], None] | None = None
-) -> StreamSnapshot:
+def run_stream(options: StreamOptions, *, on_start: Callable[[LiveStream], None] | None = None) -> StreamSnapshot:
     """Stream until the source ends, the duration is over, or KeyboardInterrupt; how it was at the end.
 
     Files and playlists are ended properly in every case. on_start: is given the running stream, to be watched.
     Raises a StcodecError: OptionsError, MediaError, AttentionError or EncoderError.
     """
-    stream = LiveStream(options, open_outlets)
+    stream = LiveStream(options)
     with stream:
         if on_start is not None:
             on_start(stream)

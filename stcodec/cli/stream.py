@@ -1,0 +1,210 @@
+"""`stcodec stream SOURCE TARGET...`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stcodec.cli.options import add_attention_flags, bitrate_kbps, key_values, on_device, policy_of, say_device
+from stcodec.errors import OptionsError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from stcodec.stream.options import Rendition, StreamOptions
+    from stcodec.stream.snapshot import StreamSnapshot
+    from stcodec.stream.stream import LiveStream
+    from stcodec.stream.watch import SnapshotSink
+    from stcodec.stream.web import WebServer
+
+_INTERRUPTED = 130
+_DEFAULT_RATE_KBPS = 2500.0
+
+
+def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "stream",
+        help="encode live",
+        description="Encode a live source in real time, with quality where viewers look, for several targets at once.",
+        allow_abbrev=False,
+    )
+    command.add_argument("source", metavar="SOURCE", help="a file, -, rtmp://, rtsp://, srt://, udp://, http(s)://, ...")
+    command.add_argument(
+        "targets",
+        metavar="TARGET",
+        nargs="*",
+        help="FILE.m3u8, FILE.mpd, FILE.ts, rtmp://, srt://, rtsp://, udp://, -",
+    )
+    _add_video(command)
+    _add_sound(command)
+    add_attention_flags(command)
+    command.set_defaults(anchor="mean")  # at a fixed rate
+    _add_running(command)
+    _add_showing(command)
+    command.set_defaults(run=run)
+
+
+def _add_video(command: argparse.ArgumentParser) -> None:
+    video = command.add_argument_group("video, in ffmpeg's words")
+    video.add_argument("--encoder", default="libx264", help="libx264 (default), libx265 or libvpx-vp9")
+    video.add_argument("--preset", help="the encoder's preset to begin with (veryfast); for VP9 its speed, 5 to 8")
+    video.add_argument("--bitrate", type=bitrate_kbps, metavar="RATE", help="2500k (default), 2.5M")
+    video.add_argument("--maxrate", type=bitrate_kbps, metavar="RATE", help="rate that the player's buffer is filled with")
+    video.add_argument(
+        "--bufsize", type=bitrate_kbps, metavar="BITS", help="the player's buffer; default: a second of maxrate"
+    )
+    video.add_argument(
+        "--rendition", action="append", default=[], metavar="LINESp@RATE", help="720p@2500k; repeat it for several"
+    )
+    video.add_argument("--keyint", default="1s", metavar="TIME", help="distance of key frames, length of segments (1s)")
+    video.add_argument("--key-at-cuts", action="store_true", help="a key frame at every cut, too")
+    video.add_argument(
+        "--opt", action="append", default=[], metavar="KEY=VALUE", help="any other option of the encoder; repeatable"
+    )
+
+
+def _add_sound(command: argparse.ArgumentParser) -> None:
+    sound = command.add_argument_group("sound")
+    sound.add_argument(
+        "--audio", choices=("auto", "aac", "none"), default="auto", help="auto: AAC is copied, the rest encoded to AAC"
+    )
+    sound.add_argument("--audio-bitrate", type=bitrate_kbps, default=128.0, metavar="RATE", help="if it is encoded (128k)")
+
+
+def _add_running(command: argparse.ArgumentParser) -> None:
+    running = command.add_argument_group("running")
+    running.add_argument("--max-latency", default="1s", metavar="TIME", help="longest that a frame may wait here (1s)")
+    running.add_argument("--duration", metavar="TIME", help="end after so much of the stream: 90s, 10m")
+    running.add_argument(
+        "--no-pace", dest="pace", action="store_false", help="take the source as fast as the encoders can, dropping nothing"
+    )
+    running.add_argument("--loop", action="store_true", help="begin a file anew when it ends")
+    running.add_argument(
+        "--input-opt", action="append", default=[], metavar="KEY=VALUE", help="an option of ffmpeg's for the source"
+    )
+    running.add_argument("--stall", default="5s", metavar="TIME", help="a source silent for so long is opened again (5s)")
+    running.add_argument("--give-up", metavar="TIME", help="end when the source stays away for so long (default: never)")
+    running.add_argument("--record", metavar="FILE", help="a recording beside the targets: .mp4, .mkv or .ts")
+
+
+def _add_showing(command: argparse.ArgumentParser) -> None:
+    showing = command.add_argument_group("seen from outside")
+    where = "on this machine by default"
+    showing.add_argument(
+        "--metrics", nargs="?", const="", metavar="IP:PORT", help=f"metrics for Prometheus, and /healthz; {where}"
+    )
+    showing.add_argument("--dashboard", nargs="?", const="", metavar="IP:PORT", help=f"a page to watch it on; {where}")
+    showing.add_argument("--token-file", metavar="FILE", help="what clients must say, needed on other addresses")
+    showing.add_argument("--json", action="store_true", help="the state as JSON on stdout, an object a second")
+    showing.add_argument("-q", "--quiet", action="store_true", help="no status line on stderr")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from stcodec.stream.stream import run_stream
+
+    say_device(arguments.device)
+    options = _options(arguments)
+    if arguments.json and "-" in options.targets:
+        raise OptionsError("--json and the target - would both write to stdout: choose one")
+    with ExitStack() as stack:
+        servers = _servers(arguments)
+        for server in servers:
+            stack.callback(server.close)
+        watching = stack.enter_context(ExitStack())  # ends before the servers do
+        try:
+            ended = run_stream(options, on_start=lambda stream: _watch(watching, arguments, stream, servers))
+        except KeyboardInterrupt:
+            watching.close()
+            print("stcodec: interrupted; files and playlists were ended", file=sys.stderr)
+            return _INTERRUPTED
+    _say_end(arguments, ended)
+    return 0
+
+
+def _options(arguments: argparse.Namespace) -> StreamOptions:
+    from stcodec.stream.options import StreamOptions, seconds
+
+    def optional(text: str | None) -> float | None:
+        return None if text is None else seconds(text)
+
+    return StreamOptions(
+        source=arguments.source,
+        targets=tuple(arguments.targets),
+        renditions=_renditions(arguments),
+        encoder=arguments.encoder,
+        preset=arguments.preset,
+        extra=key_values(arguments.opt),
+        keyint_seconds=seconds(arguments.keyint),
+        key_at_cuts=arguments.key_at_cuts,
+        attention=on_device(arguments.attention, arguments.device),
+        policy=policy_of(arguments),
+        levels=arguments.levels,
+        max_latency_seconds=seconds(arguments.max_latency),
+        audio=arguments.audio,
+        audio_bitrate_kbps=arguments.audio_bitrate,
+        duration_seconds=optional(arguments.duration),
+        is_paced=arguments.pace,
+        loops=arguments.loop,
+        input_options=key_values(arguments.input_opt),
+        stall_seconds=seconds(arguments.stall),
+        give_up_seconds=optional(arguments.give_up),
+        record=arguments.record,
+    )
+
+
+def _renditions(arguments: argparse.Namespace) -> tuple[Rendition, ...]:
+    from stcodec.stream.options import Rendition, parse_rendition
+
+    given = (arguments.bitrate, arguments.maxrate, arguments.bufsize)
+    if not arguments.rendition:
+        return (Rendition(None, arguments.bitrate or _DEFAULT_RATE_KBPS, arguments.maxrate, arguments.bufsize),)
+    if any(one is not None for one in given):
+        raise OptionsError("--bitrate, --maxrate and --bufsize are of a single encode: every --rendition has its own rate")
+    return tuple(parse_rendition(text) for text in arguments.rendition)
+
+
+def _servers(arguments: argparse.Namespace) -> list[WebServer]:
+    """Bound already, so that a busy port is known before anything starts."""
+    from stcodec.stream.listen import DEFAULT_ADDRESS, WebOptions, read_token
+    from stcodec.stream.web import WebServer
+
+    token = None if arguments.token_file is None else read_token(Path(arguments.token_file))
+    wanted: dict[str, bool] = {}
+    for address, is_dashboard in ((arguments.metrics, False), (arguments.dashboard, True)):
+        if address is not None:
+            place = address or DEFAULT_ADDRESS
+            wanted[place] = wanted.get(place, False) or is_dashboard
+    options = [WebOptions(address, is_dashboard, token) for address, is_dashboard in wanted.items()]
+    return [WebServer(one) for one in options]
+
+
+def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStream, servers: list[WebServer]) -> None:
+    from stcodec.stream.status import JsonLines, StatusLine
+    from stcodec.stream.watch import Watch
+
+    sinks: list[SnapshotSink] = [server.show for server in servers]
+    for server in servers:
+        server.start(stream)
+        print(f"stcodec: {server.url}", file=sys.stderr)
+    if arguments.json:
+        sinks.append(JsonLines(sys.stdout).show)
+    if not arguments.quiet:
+        line = StatusLine(sys.stderr)
+        watching.callback(line.close)
+        sinks.append(line.show)
+    watching.enter_context(Watch(stream, sinks))
+
+
+def _say_end(arguments: argparse.Namespace, ended: StreamSnapshot) -> None:
+    from stcodec.stream.status import record, status_line
+
+    if arguments.json:
+        print(json.dumps({"event": "end", **record(ended)}), flush=True)
+    elif not arguments.quiet:
+        print(f"ended: {status_line(ended)}", file=sys.stderr)
