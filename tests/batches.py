@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,23 @@ def wait_for_files(process: subprocess.Popen[str], count: int) -> None:
 
 def reader_of(path: Path, run: subprocess.Popen[str]) -> int:
     """The process that decodes a file for a run, once there is one."""
+    wait_until(run, lambda: readers_of(path))
+    return min(readers_of(path))
+
+
+def readers_of(path: Path) -> set[int]:
+    """The processes that have a file open."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if process.name.isdecimal() and any(one.readlink() == path for one in (process / "fd").iterdir()):
+                found.add(int(process.name))
+    return found
+
+
+def wait_until(run: subprocess.Popen[str], holds: Callable[[], object]) -> None:
+    """Until something holds, while a run goes on."""
     until = time.monotonic() + 90
-    while time.monotonic() < until and run.poll() is None:
-        for process in Path("/proc").iterdir():
-            with suppress(OSError):
-                if process.name.isdecimal() and any(one.readlink() == path for one in (process / "fd").iterdir()):
-                    return int(process.name)
-        time.sleep(0.02)
-    raise AssertionError(f"nobody opened {path}")
+    while not holds():
+        assert time.monotonic() < until and run.poll() is None, run.stderr.read() if run.stderr else ""
+        time.sleep(0.01)

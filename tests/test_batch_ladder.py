@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
+import shutil
+import signal
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,9 +17,13 @@ import command
 import media
 import numpy as np
 import pytest
-from batches import jobs
+from batches import jobs, readers_of, start, wait_until
 from command import run
+from hypothesis import given
+from hypothesis import strategies as some
 
+from stcodec.batch.ladder import Rung
+from stcodec.batch.rungs import GOOD_ENOUGH_DB, MOST_RUNGS, SPACING, TOO_BAD_DB, Trial, chosen_rungs, hull
 from stcodec.errors import VerifyError
 from stcodec.media.package import key_times, write_package
 
@@ -82,6 +92,107 @@ def test_a_ladder(capfd: Capture, tmp_path: Path, source: Path, encoder: str, at
         assert command.snapshot(package).keys() == before.keys()
 
 
+def test_renditions_are_made_side_by_side_and_kept_when_a_run_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    film = media.make_film(tmp_path / "in" / "a.mp4", size=(320, 180), frames=50)
+    arguments = (
+        "in",
+        "out",
+        "--attention",
+        "motion",
+        "--preset",
+        "slower",
+        "--ladder",
+        "180p@300k,90p@80k",
+        "--jobs",
+        "2",
+    )
+    parts, maps = (tmp_path / "out" / ".stcodec-batch" / name for name in ("parts", "maps"))
+    with start(tmp_path, *arguments) as process:
+        wait_until(process, lambda: list(maps.glob("*.mkv")))
+        wait_until(process, lambda: len(readers_of(film)) == 2)
+        wait_until(process, lambda: list(parts.glob("*.mp4")))
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+    (made,) = parts.glob("*.mp4")  # the small one; the other was not through
+    made.write_bytes(made.read_bytes() + b"\0\0\0\x08free")  # to know it again
+    before = next(maps.iterdir()).stat().st_mtime_ns
+    with start(tmp_path, *arguments) as process:
+        sizes = set[int]()
+        while process.poll() is None:
+            with suppress(FileNotFoundError):
+                sizes.add(made.stat().st_size)
+        assert process.returncode == 0
+    assert len(sizes) == 1 and next(maps.iterdir()).stat().st_mtime_ns == before and not list(parts.glob("*"))
+    for number in (0, 1):
+        with av.open(str(tmp_path / "out" / "a" / f"media_{number}.m3u8")) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 50
+
+
+def test_a_ladder_that_suits_the_video(capfd: Capture, tmp_path: Path, ride: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(ride, tmp_path / "in" / "a.mp4")
+    output = tmp_path / "out"
+    arguments = ("batch", tmp_path / "in", output, "--ladder", "auto", "--attention", "center", "--preset", "ultrafast")
+    assert run(capfd, *arguments, "--jobs", "2", "-q").status == 0
+    (curve,) = (output / ".stcodec-batch" / "curves").iterdir()
+    trials = [Trial(**one) for one in json.loads(curve.read_text())]
+    assert {one.lines for one in trials} == {272, 216, 144} and len(trials) == 9
+    by_size = [sorted((one.kbps, one.quality_db) for one in trials if one.lines == lines) for lines in (272, 216, 144)]
+    for tried in by_size:
+        assert tried == sorted(tried, key=lambda one: one[1])
+    assert by_size[0][-1][1] > by_size[1][-1][1] > by_size[2][-1][1] > 20
+    rungs = chosen_rungs(trials, ride.stat().st_size * 8 / 1000 / (media.RIDE_FRAMES / 25))
+    assert f"ladder: {', '.join(rung.name for rung in rungs)}" in jobs(output)["a"]["notes"]
+    master = (output / "a" / "master.m3u8").read_text()
+    assert re.findall(r"RESOLUTION=\d+x(\d+)", master) == [str(rung.lines) for rung in rungs] and len(rungs) > 1
+    before = curve.stat().st_mtime_ns
+    shutil.rmtree(output / "a")
+    assert run(capfd, *arguments, "-q").status == 0
+    again = (output / "a" / "master.m3u8").read_text()
+    assert curve.stat().st_mtime_ns == before and re.findall(r"RESOLUTION=\d+x(\d+)", again) == [str(r.lines) for r in rungs]
+
+
+TRIALS = some.lists(
+    some.builds(Trial, some.sampled_from((1080, 720, 360)), some.floats(20, 20_000), some.floats(10, 60)),
+    min_size=3,
+    max_size=9,
+    unique_by=lambda one: one.kbps,
+)
+
+
+@given(TRIALS, some.floats(50, 30_000))
+def test_rungs_fall_evenly(trials: list[Trial], most_kbps: float) -> None:
+    outline = hull(trials)
+    assert outline[-1].quality_db == max(one.quality_db for one in trials)
+    rungs = chosen_rungs(trials, most_kbps)
+    assert 1 <= len(rungs) <= MOST_RUNGS
+    assert rungs[0].kbps <= max(64, 1.06 * min(most_kbps, outline[-1].kbps))
+    assert all(one.lines >= other.lines for one, other in pairwise(rungs))
+    assert all(one.kbps / other.kbps == pytest.approx(SPACING, rel=0.12) for one, other in pairwise(rungs))
+
+
+def test_the_size_of_each_rung_is_the_best_at_its_bitrate() -> None:
+    lines_of = {1080: (500, 30, 4.0), 720: (250, 31, 2.5), 360: (60, 28, 2.0)}  # from a bitrate on, so many dB an octave
+    trials = [
+        Trial(lines, kbps * 4**step, quality + 2 * slope * step)
+        for lines, (kbps, quality, slope) in lines_of.items()
+        for step in range(3)
+    ]
+
+    def quality_db(lines: int, kbps: float) -> float:
+        start, quality, slope = lines_of[lines]
+        return quality + slope * math.log2(kbps / start)
+
+    rungs = chosen_rungs(trials, 50_000)
+    assert [rung.lines for rung in rungs] == [1080, 1080, 720, 360, 360, 360]
+    for rung in rungs[:5]:
+        assert rung.lines == max(lines_of, key=lambda lines: quality_db(lines, rung.kbps))
+    assert quality_db(1080, rungs[0].kbps) > GOOD_ENOUGH_DB - 1 and rungs[0].kbps < 8000
+    assert chosen_rungs(trials, 1000)[0] == Rung(720, 1000)
+    assert len(chosen_rungs([Trial(360, 60, TOO_BAD_DB), Trial(360, 200, TOO_BAD_DB + 2)], 60)) == 1
+
+
 def test_key_frames_that_disagree_are_refused(tmp_path: Path, films: Path) -> None:
     one = media.make_film(tmp_path / "one.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "5"})
     other = media.make_film(tmp_path / "other.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "10"})
@@ -93,9 +204,12 @@ def test_key_frames_that_disagree_are_refused(tmp_path: Path, films: Path) -> No
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--ladder", "1080"), "--ladder '1080': write LINESp@RATE"),
-        (("--ladder", "96p@1M,96p@2M"), "two renditions have the same number of lines"),
-        (("--ladder", "97p@1M"), "97p: allowed are even numbers of lines from 64 to 8192"),
+        (("--ladder", "1080"), "--ladder '1080': write auto, or LINESp@RATE"),
+        (("--ladder", "96p@1M,96p@1000k"), "a rendition is given twice"),
+        (("--ladder", "97p@1M"), "97p@1000k: allowed are even numbers of lines from 64 to 8192"),
+        (("--ladder", "96p@1k"), "96p@1k: allowed are rates from 10k"),
+        (("--ladder", "auto", "--attention", "none"), "auto goes by the quality where viewers look"),
+        (("--ladder", "auto", "--match-crf", "20"), "leave --match-crf and --target out"),
         (("--ladder", "96p@1M", "--crf", "20"), "leave --crf, --bitrate and --keyint out"),
         (("--ladder", "96p@1M", "--encoder", "libvpx-vp9"), "libvpx-vp9 was given"),
     ],

@@ -27,13 +27,13 @@ FLOORS = {
     "metrics": 2,
     "pipeline": 3,
     "work": 3,
-    "batch": 4,
-    "diagnose": 4,
+        "diagnose": 4,
     "evaluate": 4,
     "search": 4,
     "stream": 4,
     "train": 4,
-    "cli": 5,
+    "batch": 5,
+    "cli": 6,
 }
 """The first name below `stcodec` and its floor. A new folder must be given one."""
 ONLY_IN = {

@@ -63,7 +63,9 @@ def plan(
         for job in mine.table.rows("plan = ? AND state = 'waiting' ORDER BY source", mine.plan):
             listener.finished(job)
         summary = summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
-        return summary, estimate(mine, None if options.ladder else options.encode, options.key, jobs_of(running))
+        return summary, estimate(
+            mine, None if options.ladder or options.goal else options.encode, options.key, jobs_of(running)
+        )
 
 
 def _checked_output(source: Path, output: Path | None, options: BatchOptions) -> Path:

@@ -103,7 +103,7 @@ class Finisher:
             state="kept",
             key=self._options.key,
             options=self._session.options,
-            wall_seconds=made.wall_seconds,
+            wall_seconds=made.told.wall_seconds,
             finished=now(),
         )
         return True
@@ -120,24 +120,24 @@ class Finisher:
         return None
 
     def _facts(self, one: _Finished) -> dict[str, object]:
-        made = one.made
+        made, told = one.made, one.made.told
         return {
             "state": "placing",
             "key": self._options.key,
             "options": self._session.options,
-            "versions": self._table.text(made.versions),
+            "versions": self._table.text(told.versions),
             "source_bytes": made.source_bytes,
             "source_mtime_ns": made.source_mtime_ns,
             "output_bytes": made.size_bytes,
             "output_mtime_ns": made.mtime_ns,
             "output_hash": made.content,
             "old_hash": one.job.output_hash if one.is_ours else None,
-            "frames": made.frames,
-            "video_seconds": made.video_seconds,
-            "wall_seconds": made.wall_seconds,
+            "frames": told.frames,
+            "video_seconds": told.video_seconds,
+            "wall_seconds": told.wall_seconds,
             "quality_db": made.quality_db,
             "maps_were_kept": made.maps_were_kept,
-            "notes": "\n".join(made.messages),
+            "notes": "\n".join(told.messages),
             "finished": now(),
         }
 

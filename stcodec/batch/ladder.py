@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from stcodec.encoders.guards import join_params, parse_params
 from stcodec.errors import OptionsError
@@ -13,6 +13,7 @@ from stcodec.options import EncodeOptions
 if TYPE_CHECKING:
     from stcodec.types import VideoInfo
 
+AUTO: Final = "auto"
 SEGMENT_SECONDS = 4.0
 _RUNG = re.compile(r"(\d+)p@(\d+(?:\.\d+)?)([kKmM])")
 _PEAK, _BUFFER_SECONDS = 1.2, 2.0
@@ -29,49 +30,80 @@ class Rung:
 
     @property
     def name(self) -> str:
-        return f"{self.lines}p"
+        return f"{self.lines}p@{self.kbps:g}k"
 
 
-def parse_ladder(text: str) -> tuple[Rung, ...]:
-    """The rungs of "1080p@5M,720p@3M". Raises OptionsError."""
+Ladder = tuple[Rung, ...] | Literal["auto"]
+"""The renditions of all videos, or that they are chosen for each."""
+
+
+def parse_ladder(text: str) -> Ladder:
+    """The rungs of "1080p@5M,720p@3M", or "auto". Raises OptionsError."""
+    if text.strip() == AUTO:
+        return AUTO
     rungs = []
     for part in text.split(","):
         match = _RUNG.fullmatch(part.strip())
         if match is None:
-            raise OptionsError(f"--ladder {part.strip()!r}: write LINESp@RATE, for instance 1080p@5M,720p@3M,480p@1200k")
+            raise OptionsError(
+                f"--ladder {part.strip()!r}: write auto, or LINESp@RATE for each rendition, for instance "
+                "1080p@5M,720p@3M,480p@1200k"
+            )
         rungs.append(Rung(int(match[1]), float(match[2]) * (1000 if match[3] in "mM" else 1)))
-    rungs.sort(key=lambda rung: rung.lines, reverse=True)
+    rungs.sort(key=lambda rung: (rung.lines, rung.kbps), reverse=True)
     return tuple(rungs)
 
 
-def check_ladder(rungs: tuple[Rung, ...], options: EncodeOptions) -> None:
+def check_ladder(ladder: Ladder, options: EncodeOptions) -> None:
     """Raise OptionsError unless renditions of those options can be changed between."""
-    if len({rung.lines for rung in rungs}) < len(rungs):
-        raise OptionsError("--ladder: two renditions have the same number of lines, and so one name")
-    for rung in rungs:
-        if rung.lines % 2 or not 64 <= rung.lines <= 8192:
-            raise OptionsError(f"--ladder {rung.name}: allowed are even numbers of lines from 64 to 8192")
+    if ladder == AUTO:
+        if options.attention == "none":
+            raise OptionsError("--ladder auto goes by the quality where viewers look: leave --attention none out")
+    else:
+        _check_rungs(ladder)
     if options.encoder not in ("libx264", "libx265"):
         raise OptionsError(f"--ladder takes libx264 or libx265, whose key frames can be placed; {options.encoder} was given")
     if options.crf is not None or options.bitrate_kbps is not None or options.keyint is not None:
         raise OptionsError("--ladder sets bitrates and key frames: leave --crf, --bitrate and --keyint out")
 
 
+def _check_rungs(rungs: tuple[Rung, ...]) -> None:
+    if len(set(rungs)) < len(rungs):
+        raise OptionsError("--ladder: a rendition is given twice")
+    for rung in rungs:
+        if rung.lines % 2 or not 64 <= rung.lines <= 8192:
+            raise OptionsError(f"--ladder {rung.name}: allowed are even numbers of lines from 64 to 8192")
+        if not 10 <= rung.kbps <= 1_000_000:
+            raise OptionsError(f"--ladder {rung.name}: allowed are rates from 10k to 1000M")
+
+
 def rungs_for(rungs: tuple[Rung, ...], video: VideoInfo) -> tuple[Rung, ...]:
     """The rungs that don't enlarge a video; of a smaller one than all, the lowest with the video's own lines."""
-    lines = min(video.width_px, video.height_px)
+    lines = own_lines(video)
     fitting = tuple(rung for rung in rungs if rung.lines <= lines)
-    return fitting or (replace(rungs[-1], lines=lines - lines % 2),)
+    return fitting or (replace(rungs[-1], lines=lines),)
+
+
+def own_lines(video: VideoInfo) -> int:
+    """The lines of a rendition as large as the video, but for what makes them even."""
+    lines = min(video.width_px, video.height_px)
+    return lines - lines % 2
 
 
 def rung_options(options: EncodeOptions, rung: Rung, video: VideoInfo) -> EncodeOptions:
     """The options of a rendition: its bitrate, and a key frame every few seconds, at the same frames in all of them."""
+    placed = placed_options(options, video)
+    buffer = {"maxrate": f"{round(rung.kbps * _PEAK)}k", "bufsize": f"{round(rung.kbps * _BUFFER_SECONDS)}k"}
+    return replace(placed, bitrate_kbps=rung.kbps, extra={**placed.extra, **buffer})
+
+
+def placed_options(options: EncodeOptions, video: VideoInfo) -> EncodeOptions:
+    """The options with a key frame every few seconds and nowhere else."""
     interval = max(1, round(float(video.frame_rate or 25) * SEGMENT_SECONDS))
     extra = dict(options.extra)
-    extra |= {"maxrate": f"{round(rung.kbps * _PEAK)}k", "bufsize": f"{round(rung.kbps * _BUFFER_SECONDS)}k"}
     if options.encoder == "libx264":
         extra |= {"sc_threshold": "0", "keyint_min": str(interval)}
     else:
         fixed = {"scenecut": "0", "min-keyint": str(interval), "open-gop": "0"}
         extra["x265-params"] = join_params({**parse_params(extra.get("x265-params", "")), **fixed})
-    return replace(options, bitrate_kbps=rung.kbps, keyint=interval, extra=extra)
+    return replace(options, keyint=interval, extra=extra)

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stcodec.batch.ladder import Rung, check_ladder
+from stcodec.batch.ladder import AUTO, Ladder, Rung, check_ladder
 from stcodec.batch.names import check_template
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import OptionsError
 from stcodec.options import EncodeOptions, OffsetPolicy
+from stcodec.search.options import MatchOptions
 from stcodec.work.cache import key_of
 
 
@@ -32,8 +33,10 @@ class BatchOptions:
     replace: bool = False
     """Put the result in the original's place, if it is smaller by min_saving_percent; else the original stays."""
     min_saving_percent: float = 5.0
-    ladder: tuple[Rung, ...] = ()
-    """Renditions of every video, packaged as HLS and DASH; empty = one file is made."""
+    ladder: Ladder = ()
+    """Renditions of every video, packaged as HLS and DASH; "auto" = chosen for each video; empty = one file is made."""
+    goal: MatchOptions | None = None
+    """A quality that is searched for in every video; None = all have the same crf or bitrate."""
 
     def __post_init__(self) -> None:
         find_encoder(self.encode.encoder)
@@ -43,6 +46,9 @@ class BatchOptions:
             check_ladder(self.ladder, self.encode)
             if self.replace:
                 raise OptionsError("--ladder makes folders, which can't take the place of originals: leave --replace out")
+            if self.goal is not None:
+                raise OptionsError("--ladder sets bitrates: leave --match-crf and --target out")
+        self.base()  # that the search has something to search
         if not 0 <= self.min_saving_percent < 100:
             raise OptionsError(f"--min-saving is {self.min_saving_percent:g}: allowed is 0 to below 100 %")
         if self.replace and (self.verify is False or self.keep_partial):
@@ -56,6 +62,10 @@ class BatchOptions:
         """The hash of all that changes the files that are made."""
         return key_of(**{name: value for name, value in self.as_mapping().items() if name not in ("include", "exclude")})
 
+    def base(self) -> EncodeOptions:
+        """The options that the encode of a file begins with."""
+        return self.encode if self.goal is None else self.goal.base(self.encode)
+
     def as_mapping(self) -> dict[str, Any]:
         """The options as JSON knows them."""
         return asdict(replace(self, encode=replace(self.encode, extra=dict(self.encode.extra))))
@@ -65,7 +75,8 @@ def options_from(mapping: Mapping[str, Any]) -> BatchOptions:
     """The options that `BatchOptions.as_mapping` wrote down."""
     encode = dict(mapping["encode"])
     given = {**mapping, "encode": EncodeOptions(**{**encode, "policy": OffsetPolicy(**encode["policy"])})}
-    given["ladder"] = tuple(Rung(**rung) for rung in mapping["ladder"])
+    given["ladder"] = AUTO if mapping["ladder"] == AUTO else tuple(Rung(**rung) for rung in mapping["ladder"])
+    given["goal"] = None if mapping["goal"] is None else MatchOptions(**mapping["goal"])
     return BatchOptions(**{**given, "include": tuple(mapping["include"]), "exclude": tuple(mapping["exclude"])})
 
 

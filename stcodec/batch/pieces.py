@@ -1,4 +1,4 @@
-"""A long video that is encoded in parts: a task for each of them, and one that joins them."""
+"""A video that is encoded in pieces, parts of it or renditions: a task for each, and one that puts them together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stcodec.batch.task import Cut, Made, MakeTask, with_maps
+from stcodec.batch.renditions import PackTask, RungMade, Rungs, RungTask
+from stcodec.batch.task import Cut, Made, MakeTask, Split, told_by, with_maps
 from stcodec.media.output import atomic_output
 from stcodec.media.paths import check_input
 from stcodec.pipeline.check import check_file
@@ -82,32 +83,51 @@ class JoinTask:
             quality = make.quality_db(report, temporary, job.source)
         for place in places:
             place.unlink(missing_ok=True)
-        return make.finished(report, before, quality, maps_were_kept=False)
+        return make.finished(told_by(report), before, quality, maps_were_kept=False)
+
+
+PieceTask = PartTask | JoinTask | RungTask | PackTask
 
 
 @dataclass
 class Pieces:
-    """The parts of one video on their way."""
+    """The pieces of one video on their way."""
 
     make: MakeTask
-    cut: Cut
-    left: int
+    split: Split
     wall_seconds: float = 0.0
+    left: int = 0
 
-    def tasks(self) -> Iterator[PartTask]:
-        """One for each part."""
-        return (PartTask(self.make, self.cut, part) for part in self.cut.parts)
+    def __post_init__(self) -> None:
+        self.left = len(self.tasks())
 
-    def take(self, made: PartMade) -> JoinTask | None:
-        """Another part is there; if it was the last, what is to be done next."""
+    @property
+    def may_be_whole(self) -> bool:
+        """Whether the video can be encoded in one piece instead."""
+        return isinstance(self.split, Cut)
+
+    def tasks(self) -> list[PieceTask]:
+        """One for each piece."""
+        if isinstance(self.split, Cut):
+            return [PartTask(self.make, self.split, part) for part in self.split.parts]
+        assert isinstance(self.split, Rungs)
+        return [RungTask(self.make, self.split, rung) for rung in self.split.rungs]
+
+    def take(self, made: PartMade | RungMade) -> PieceTask | None:
+        """Another piece is there; if it was the last, what is to be done next."""
         self.left -= 1
         self.wall_seconds += made.wall_seconds
-        return None if self.left else JoinTask(self.make, self.cut, self.wall_seconds)
+        if self.left:
+            return None
+        if isinstance(self.split, Cut):
+            return JoinTask(self.make, self.split, self.wall_seconds)
+        assert isinstance(self.split, Rungs)
+        return PackTask(self.make, self.split, self.wall_seconds)
 
 
 @contextmanager
 def _guided(make: MakeTask, cut: Cut) -> Iterator[Job]:
-    job = make.prepare()
+    job = make.prepare(make.made)
     with job.reader:
         if cut.maps is None:
             yield job

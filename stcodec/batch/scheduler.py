@@ -15,13 +15,13 @@ from stcodec.batch.finisher import Finisher, now
 from stcodec.batch.hooks import DUE, Hooks
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
-from stcodec.batch.pieces import JoinTask, PartMade, PartTask, Pieces
+from stcodec.batch.pieces import PartMade, Pieces, PieceTask
 from stcodec.batch.progress import BatchProgress
 from stcodec.batch.ray_pool import RayWorkers
-from stcodec.batch.renditions import LadderTask
+from stcodec.batch.renditions import LadderTask, RungMade
 from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow
-from stcodec.batch.task import Cut, Made, MakeTask
+from stcodec.batch.task import Made, MakeTask, Split
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
 from stcodec.work.workers import Outcome, Workers, cores
@@ -50,14 +50,14 @@ class Scheduler:
         self._options = options
         self._running = running
         self._listener = listener
-        self._flying: dict[int, tuple[JobRow, MakeTask | PartTask | JoinTask]] = {}
+        self._flying: dict[int, tuple[JobRow, MakeTask | PieceTask]] = {}
         """By the place of the task."""
         self._places: dict[int, int] = {}
         """Folder for unfinished files by the number of the job."""
-        self._ready: deque[tuple[JobRow, MakeTask | PartTask | JoinTask]] = deque()
+        self._ready: deque[tuple[JobRow, MakeTask | PieceTask]] = deque()
         """What is to be done next for videos that are in hand."""
         self._pieces: dict[int, Pieces] = {}
-        """Videos that are encoded in parts, by the number of the job."""
+        """Videos that are encoded in pieces, by the number of the job."""
         self._given = 0
         self._jobs = 1
         """Tasks that are done side by side."""
@@ -93,7 +93,7 @@ class Scheduler:
             return RayWorkers(self._running.ray, self._running.jobs, work)
         return Workers(jobs_of(self._running), work, apart=True)
 
-    def _tasks(self) -> Iterator[MakeTask | PartTask | JoinTask | None]:
+    def _tasks(self) -> Iterator[MakeTask | PieceTask | None]:
         while True:
             self._session.check_there()
             self._watch()
@@ -122,12 +122,12 @@ class Scheduler:
         if isinstance(outcome.result, Made):
             self._pieces.pop(job.id, None)
             self._finisher.add(job, outcome.result, self._made(job))
-        elif isinstance(outcome.result, Cut | PartMade):
+        elif isinstance(outcome.result, Split | PartMade | RungMade):
             self._go_on(job, outcome.result, task)
         elif isinstance(task, MakeTask):
             self._settle(job, outcome.error, has_died=outcome.has_died)
         else:
-            self._without_parts(job, task, outcome.error or "", has_died=outcome.has_died)
+            self._without_piece(job, task, outcome.error or "", has_died=outcome.has_died)
 
     def _settle(self, job: JobRow, error: str | None, *, has_died: bool = False) -> None:
         """A job has its file, or none."""
@@ -153,28 +153,34 @@ class Scheduler:
         can_share = self._jobs > 1 and self._running.part_seconds > 0
         return can_share and job.source_bytes * self._jobs >= self._progress.bytes_left
 
-    def _go_on(self, job: JobRow, result: Cut | PartMade, task: MakeTask | PartTask | JoinTask) -> None:
-        if isinstance(result, Cut):
+    def _go_on(self, job: JobRow, result: Split | PartMade | RungMade, task: MakeTask | PieceTask) -> None:
+        if isinstance(result, Split):
             assert isinstance(task, MakeTask)
-            pieces = self._pieces[job.id] = Pieces(task, result, len(result.parts))
-            self._ready += [(job, part) for part in pieces.tasks()]
+            pieces = self._pieces[job.id] = Pieces(task, result)
+            self._ready += [(job, piece) for piece in pieces.tasks()]
         elif job.id in self._pieces:
-            join = self._pieces[job.id].take(result)
-            self._ready += [(job, join)] if join is not None else []
+            last = self._pieces[job.id].take(result)
+            self._ready += [(job, last)] if last is not None else []
 
-    def _without_parts(self, job: JobRow, task: PartTask | JoinTask, error: str, *, has_died: bool) -> None:
-        """A part failed: once more if its process died; else the video is encoded in one piece."""
+    def _without_piece(self, job: JobRow, task: PieceTask, error: str, *, has_died: bool) -> None:
+        """A piece failed: once more if its process died; else the video is encoded in one piece if it can be."""
         self._check_room(error)
         if job.id not in self._pieces:
             return
-        self._listener.note(f"again: {display_name(job.source)}: {error}")
         self._deaths[job.id] += has_died
-        if has_died and self._deaths[job.id] < self._running.attempts:
+        again = has_died and self._deaths[job.id] < self._running.attempts
+        may_be_whole = self._pieces[job.id].may_be_whole
+        if again or may_be_whole:
+            self._listener.note(f"again: {display_name(job.source)}: {error}")
+        if again:
             self._ready.append((job, task))
             return
         del self._pieces[job.id]
         self._ready = deque(one for one in self._ready if one[0].id != job.id)
-        self._ready.append((job, self._task(job, may_cut=False)))
+        if may_be_whole:
+            self._ready.append((job, self._task(job, may_cut=False)))
+        else:
+            self._settle(job, error)
 
     def _check_room(self, error: str | None) -> None:
         """Raise BatchError if the disk is full: everything that follows would fail, too."""

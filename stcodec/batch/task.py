@@ -20,13 +20,34 @@ from stcodec.media.output import atomic_output
 from stcodec.media.paths import check_input
 from stcodec.options import RunOptions
 from stcodec.pipeline.encode import Job, encode_job, prepare
+from stcodec.pipeline.feed import FeedCounts, attended
 from stcodec.pipeline.parts import Part, can_be_cut, find_parts
 from stcodec.pipeline.progress import Meter
-from stcodec.report import EncodeReport
+from stcodec.report import EncodeReport, MatchReport
+from stcodec.search.match import match_job
 from stcodec.work.cache import Cache, code_version, content_hash, key_of
 from stcodec.work.sources import source_identity
 
 _MAPS_CODE = ("attention", "media", "model", "types.py")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the job table keeps of an encode's report."""
+
+    frames: int
+    video_seconds: float
+    wall_seconds: float
+    messages: tuple[str, ...]
+    versions: Mapping[str, str]
+
+
+def told_by(report: EncodeReport) -> Told:
+    """Of a report, with what a search for a quality came to."""
+    found = report.match
+    messages = report.messages if found is None else (*report.messages, _search_said(found))
+    searched = 0.0 if found is None else found.seconds
+    return Told(report.frames, report.duration_seconds, report.wall_seconds + searched, messages, report.versions)
 
 
 @dataclass(frozen=True)
@@ -40,19 +61,19 @@ class Made:
     source_bytes: int
     source_mtime_ns: int
     """Of the source as it was read."""
-    frames: int
-    video_seconds: float
-    wall_seconds: float
+    told: Told
     quality_db: float | None
     """See `sampled_psnr_db`; None if the file was not checked."""
     maps_were_kept: bool
     """True if the maps were there from an earlier encode."""
-    messages: tuple[str, ...]
-    versions: Mapping[str, str]
+
+
+class Split:
+    """What a video becomes that is to be encoded in pieces, see `stcodec.batch.pieces`."""
 
 
 @dataclass(frozen=True)
-class Cut:
+class Cut(Split):
     """A long video that was looked at, to be encoded in parts."""
 
     parts: tuple[Part, ...]
@@ -74,27 +95,33 @@ class MakeTask:
     part_seconds: float | None = None
     """Videos of twice that and more are not encoded, but cut into parts of about that length; None = no video is."""
 
-    def run(self) -> Made | Cut:
+    def run(self) -> Made | Split:
         """Encode it, or cut it. Raises what `stcodec.encode` raises."""
         folder = emptied(self.made.parent)
         before = check_input(self.source).stat()
-        job = self.prepare()
+        job = self.prepare(self.made)
         with job.reader, kept_maps(job, self.cache, folder) as (guided, maps, were_kept):
             cut = self._cut(guided, maps)
             if cut is not None:
                 return cut
             with atomic_output(self.made) as temporary:
-                report = encode_job(guided, temporary, self.running, Meter(None, job.reader.info))
+                report = self._encode(guided, temporary)
                 quality = self.quality_db(report, temporary, guided.source)
-        return self.finished(report, before, quality, maps_were_kept=were_kept)
+        return self.finished(told_by(report), before, quality, maps_were_kept=were_kept)
+
+    def _encode(self, job: Job, path: Path) -> EncodeReport:
+        meter = Meter(None, job.reader.info)
+        if self.options.goal is None:
+            return encode_job(job, path, self.running, meter)
+        return match_job(job, path, self.options.goal, self.running, meter)
 
     @property
     def running(self) -> RunOptions:
         return RunOptions(verify=self.options.verify, keep_partial=self.options.keep_partial)
 
-    def prepare(self) -> Job:
-        """The encode, found possible; close its reader. Raises what `stcodec.encode` raises."""
-        return replace(prepare(self.source, self.made, self.options.encode, self.running), target=self.target)
+    def prepare(self, made: Path) -> Job:
+        """An encode into a file, found possible; close its reader. Raises what `stcodec.encode` raises."""
+        return replace(prepare(self.source, made, self.options.base(), self.running), target=self.target)
 
     def quality_db(self, report: EncodeReport, written: Path, attention: AttentionSource | None) -> float | None:
         """See `sampled_psnr_db`."""
@@ -102,9 +129,7 @@ class MakeTask:
             return None
         return sampled_psnr_db(self.source, written, report.checks.shift_seconds, attention)
 
-    def finished(
-        self, report: EncodeReport, before: os.stat_result, quality_db: float | None, *, maps_were_kept: bool
-    ) -> Made:
+    def finished(self, told: Told, before: os.stat_result, quality_db: float | None, *, maps_were_kept: bool) -> Made:
         """What is to be known of the finished file; before: the source's status when it was begun with."""
         size, changed = stamp(self.made)
         return Made(
@@ -113,22 +138,24 @@ class MakeTask:
             content=content_hash(self.made),
             source_bytes=before.st_size,
             source_mtime_ns=before.st_mtime_ns,
-            frames=report.frames,
-            video_seconds=report.duration_seconds,
-            wall_seconds=report.wall_seconds,
+            told=told,
             quality_db=quality_db,
             maps_were_kept=maps_were_kept,
-            messages=report.messages,
-            versions=report.versions,
         )
 
     def _cut(self, job: Job, maps: Path | None) -> Cut | None:
-        if self.part_seconds is None or self.options.keep_partial or not can_be_cut(job.options):
+        if self.part_seconds is None or self.options.keep_partial or self.options.goal or not can_be_cut(job.options):
             return None
         if (job.reader.info.duration_seconds or 0.0) < 2 * self.part_seconds:
             return None
         parts = find_parts(job, self.part_seconds)
         return Cut(tuple(parts), maps) if len(parts) > 1 else None
+
+
+def _search_said(found: MatchReport) -> str:
+    smaller = "" if found.saving_percent is None else f", {found.saving_percent:.1f} % smaller than the plain encode"
+    missed = "" if found.within_tolerance else f"; off by more than {found.tolerance:g} {found.unit}"
+    return f"{found.target}: {found.metric} {found.reached:.3g} {found.unit} of {found.wanted:.3g} wanted{smaller}{missed}"
 
 
 def emptied(folder: Path) -> Path:
@@ -170,6 +197,14 @@ def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, Path 
         if own.exists():  # whole, also if the encode failed later
             place.parent.mkdir(exist_ok=True)
             own.replace(place)
+
+
+def look(job: Job) -> None:
+    """Show the whole video to its source of attention: a `CachedSource` has its maps afterwards."""
+    assert job.source is not None
+    with job.reopened().reader as reader:
+        for _ in attended(reader.frames(), reader.info, job.source, lambda saliency: saliency, FeedCounts()):
+            pass
 
 
 @contextmanager

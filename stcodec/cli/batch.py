@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from stcodec.cli.options import (
     add_attention_flags,
     add_output_flags,
+    add_search_flags,
     add_verify_flag,
     add_video_flags,
     encode_options,
+    goal_of,
     say_device,
 )
 from stcodec.cli.show import size
@@ -59,10 +61,11 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="with --replace: else the original stays (%(default)s)",
     )
     files.add_argument(
-        "--ladder", metavar="RUNGS", help="1080p@5M,720p@3M,480p@1200k: a folder with HLS and DASH of each video"
+        "--ladder", metavar="RUNGS", help="1080p@5M,720p@3M,480p@1200k, or auto: a folder with HLS and DASH of each video"
     )
     add_video_flags(command)
     add_attention_flags(command)
+    add_search_flags(command)
     running = command.add_argument_group("the run")
     running.add_argument("--jobs", type=int, metavar="N", help="files side by side; default: one for every four cores")
     running.add_argument(
@@ -160,6 +163,7 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         replace=arguments.replace,
         min_saving_percent=arguments.min_saving,
         ladder=() if arguments.ladder is None else parse_ladder(arguments.ladder),
+        goal=goal_of(arguments),
     )
 
 

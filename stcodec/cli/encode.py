@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from stcodec.cli.options import (
     add_attention_flags,
     add_output_flags,
+    add_search_flags,
     add_verify_flag,
     add_video_flags,
     encode_options,
+    goal_of,
     say_device,
 )
 from stcodec.cli.show import ProgressBar, json_progress, summary
@@ -38,33 +40,12 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("output", metavar="OUT", help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts")
     add_video_flags(command)
     add_attention_flags(command)
-    _add_search(command)
+    add_search_flags(command)
     add_output_flags(command)
     command.add_argument("--report", metavar="FILE.json", help="also write the report to a file")
     command.add_argument("--dry-run", action="store_true", help="check everything, say what would be done, write nothing")
     add_verify_flag(command)
     command.set_defaults(run=run)
-
-
-def _add_search(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("search for a quality, shot by shot (docs/match.md)")
-    group.add_argument(
-        "--match-crf", type=float, metavar="N", help="the smallest file that is as good as a plain encode with --crf N"
-    )
-    group.add_argument(
-        "--target", metavar="METRIC=VALUE", help="the smallest file of a quality: attended-vmaf=93, attended-psnr=40"
-    )
-    group.add_argument(
-        "--match-metric", metavar="METRIC", help="attended-psnr (default), attended-ssim, attended-vmaf, psnr or vmaf"
-    )
-    group.add_argument(
-        "--match-tolerance", type=float, metavar="X", help="how near is near enough (0.1 dB, 0.3 points of VMAF)"
-    )
-    group.add_argument(
-        "--match-verify",
-        choices=("parts", "full"),
-        help="compare parts of the finished file, or all of it (default: parts, all of it up to 20 s)",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -77,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         keep_partial=arguments.keep_partial,
         report_path=arguments.report,
     )
-    goal = _goal(arguments)
+    goal = goal_of(arguments)
     if arguments.dry_run:
         return _dry_run(arguments, options, running, goal)
     with ProgressBar(arguments.source, enabled=not (arguments.quiet or arguments.json)) as bar:
@@ -87,18 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         print(summary(report), file=sys.stderr)
     return 0
-
-
-def _goal(arguments: argparse.Namespace) -> MatchOptions | None:
-    from stcodec.search.options import match_options
-
-    return match_options(
-        arguments.match_crf,
-        arguments.target,
-        arguments.match_metric,
-        arguments.match_tolerance,
-        arguments.match_verify,
-    )
 
 
 def _encode(

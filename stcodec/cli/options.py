@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 from stcodec.errors import OptionsError
 from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy
+
+if TYPE_CHECKING:
+    from stcodec.search.options import MatchOptions
 
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
@@ -76,6 +80,28 @@ def add_verify_flag(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_search_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that ask for a quality instead of a crf."""
+    group = command.add_argument_group("search for a quality, shot by shot (docs/match.md)")
+    group.add_argument(
+        "--match-crf", type=float, metavar="N", help="the smallest file that is as good as a plain encode with --crf N"
+    )
+    group.add_argument(
+        "--target", metavar="METRIC=VALUE", help="the smallest file of a quality: attended-vmaf=93, attended-psnr=40"
+    )
+    group.add_argument(
+        "--match-metric", metavar="METRIC", help="attended-psnr (default), attended-ssim, attended-vmaf, psnr or vmaf"
+    )
+    group.add_argument(
+        "--match-tolerance", type=float, metavar="X", help="how near is near enough (0.1 dB, 0.3 points of VMAF)"
+    )
+    group.add_argument(
+        "--match-verify",
+        choices=("parts", "full"),
+        help="compare parts of the finished file, or all of it (default: parts, all of it up to 20 s)",
+    )
+
+
 def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
     """What the flags of `add_video_flags` and `add_attention_flags` say. Raises OptionsError."""
     return EncodeOptions(
@@ -90,6 +116,19 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
         attention=on_device(arguments.attention, arguments.device),
         policy=policy_of(arguments),
         levels=arguments.levels,
+    )
+
+
+def goal_of(arguments: argparse.Namespace) -> MatchOptions | None:
+    """What the flags of `add_search_flags` say; None if they ask for no search. Raises OptionsError."""
+    from stcodec.search.options import match_options
+
+    return match_options(
+        arguments.match_crf,
+        arguments.target,
+        arguments.match_metric,
+        arguments.match_tolerance,
+        arguments.match_verify,
     )
 
 

@@ -49,10 +49,16 @@ def match(
     options, run = with_fields(options or EncodeOptions(), run or RunOptions(), fields)
     job = prepare(source, output, goal.base(options), run)
     meter = Meter(progress, job.reader.info)
-    with job.reader, report_file(run) as report_path, atomic_output(job.target) as temporary, work_folder() as folder:
-        report = _Finder(job, goal, folder, meter).encode(temporary, run)
+    with job.reader, report_file(run) as report_path, atomic_output(job.target) as temporary:
+        report = match_job(job, temporary, goal, run, meter)
         write_report(report, report_path)
     return report
+
+
+def match_job(job: Job, path: Path, goal: MatchOptions, run: RunOptions, meter: Meter) -> EncodeReport:
+    """Search, and encode a job into a file; job.options are those of `MatchOptions.base`. Raises what `match` raises."""
+    with work_folder() as folder:
+        return _Finder(job, goal, folder, meter).encode(path, run)
 
 
 @dataclass(frozen=True)
