@@ -1,0 +1,172 @@
+"""Reads the newest key frames back, about once a second and aside, to say what the map achieved."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import asdict, dataclass, replace
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from stcodec.encoders.readback import EXPORT, qp_blocks
+from stcodec.stream.key_bits import MACROBLOCK_PX, macroblock_bits
+from stcodec.stream.snapshot import RenditionState
+from stcodec.types import BlockGrid, FloatArray
+
+ATTENDED_SHARE = 0.2
+_NICE = 10
+_LEAST_SPREAD = 0.5
+"""QP steps: offsets that vary less have no slope that could be told from the encoder's rounding."""
+
+
+@dataclass(frozen=True)
+class KeyFrame:
+    """A key frame as it left its encoder, and what it was given."""
+
+    codec: str
+    header: bytes
+    data: bytes
+    grid: BlockGrid
+    blocks: FloatArray
+    """[rows, cols] saliency on the grid."""
+    delta_qp: FloatArray
+    """[rows, cols] offsets made of it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one key frame became; the fields are those of `RenditionState`."""
+
+    mean_qp_attended: float
+    mean_qp_elsewhere: float
+    bits_attended: float | None
+    """None where it can't be estimated: not H.264."""
+    offsets_slope: float | None
+    """None where the offsets are all but the same everywhere."""
+
+
+class ReadBack:
+    """Takes key frames of all renditions; reads the newest of each. Safe from any thread."""
+
+    def __init__(self, every_seconds: float = 1.0) -> None:
+        self._every_seconds = every_seconds
+        self._waiting: dict[int, KeyFrame] = {}
+        self._newest: dict[int, Reading] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="read-back", daemon=True)
+        self._thread.start()
+
+    def offer(self, rendition: int, key: KeyFrame) -> None:
+        """Take a key frame; one that has not been read yet is forgotten. Never waits."""
+        with self._lock:
+            self._waiting[rendition] = key
+
+    def newest(self, rendition: int) -> Reading | None:
+        """What was read last; None before the first, or if its codec tells nothing."""
+        with self._lock:
+            return self._newest.get(rendition)
+
+    def fill(self, rendition: int, state: RenditionState) -> RenditionState:
+        """The state with what was read last; as it is before the first, or if its codec tells nothing."""
+        reading = self.newest(rendition)
+        return state if reading is None else replace(state, **asdict(reading))
+
+    def close(self) -> None:
+        """Read no more."""
+        self._closed.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        if sys.platform == "linux":  # where threads have a priority of their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        while not self._closed.wait(self._every_seconds):
+            with self._lock:
+                waiting, self._waiting = self._waiting, {}
+            for rendition, key in waiting.items():
+                reading = read(key)
+                if reading is not None:
+                    with self._lock:
+                        self._newest[rendition] = reading
+
+
+def read(key: KeyFrame) -> Reading | None:
+    """Decode a key frame and see what its blocks have; None if it tells nothing."""
+    frame = _decoded(key)
+    qp = None if frame is None else qp_blocks(frame, key.grid)
+    if frame is None or qp is None or not np.isfinite(qp).all():
+        return None
+    attended = attended_weights(key.blocks)
+    elsewhere = 1 - attended
+    luma = _luma(frame, key.grid)
+    bits = None
+    if key.codec == "h264" and key.grid.block_px == MACROBLOCK_PX and luma is not None:
+        spread = macroblock_bits(luma, qp)
+        bits = float((spread * attended).sum() / spread.sum())
+    return Reading(
+        float((qp * attended).sum() / attended.sum()),
+        float((qp * elsewhere).sum() / elsewhere.sum()),
+        bits,
+        _slope(key.delta_qp, qp, luma),
+    )
+
+
+def attended_weights(blocks: FloatArray) -> FloatArray:
+    """[rows, cols]: 1 in the most attended fifth, 0 elsewhere; equal blocks at its edge share what is left."""
+    count = ATTENDED_SHARE * blocks.size
+    edge = np.sort(blocks, axis=None)[blocks.size - max(1, round(count))]
+    above, at_edge = blocks > edge, blocks == edge
+    share = (count - float(above.sum())) / float(at_edge.sum())
+    return np.asarray(above + share * at_edge, np.float32)
+
+
+def _decoded(key: KeyFrame) -> VideoFrame | None:
+    context = av.CodecContext.create(key.codec, "r")
+    assert isinstance(context, VideoCodecContext)
+    context.extradata = key.header or None
+    context.thread_count = 1
+    context.options = {"export_side_data": EXPORT, "skip_loop_filter": "all"}
+    try:
+        frames = [*context.decode(Packet(key.data)), *context.decode(None)]
+    except (FFmpegError, OSError):
+        return None
+    return frames[0] if frames else None
+
+
+def _luma(frame: VideoFrame, grid: BlockGrid) -> NDArray[np.uint8] | None:
+    """Whole blocks of the grid, the last ones filled up; None if it has not 8 bits."""
+    if frame.format.components[0].bits != 8 or frame.format.is_rgb:
+        return None
+    plane = frame.planes[0]
+    luma = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    below, right = (cells * grid.block_px - side for cells, side in zip(grid.shape, luma.shape, strict=True))
+    return np.pad(luma, ((0, below), (0, right)), mode="edge")
+
+
+def _slope(delta_qp: FloatArray, qp: FloatArray, luma: NDArray[np.uint8] | None) -> float | None:
+    """QP steps there for each asked for, by least squares.
+
+    The encoder's own adaptive quantisation goes with the logarithm of a block's variance; it is fitted along, lest it be
+    taken for the map's doing where people look at what has detail.
+    """
+    if float(delta_qp.std()) < _LEAST_SPREAD:
+        return None
+    columns = [np.ones(delta_qp.size, np.float32), delta_qp.ravel()]
+    if luma is not None:
+        columns.append(np.log2(1 + _variance(luma, delta_qp.shape)).ravel())
+    fitted, *_ = np.linalg.lstsq(np.stack(columns, axis=1), qp.ravel())
+    return float(fitted[1])
+
+
+def _variance(luma: NDArray[np.uint8], shape: tuple[int, ...]) -> FloatArray:
+    """[rows, cols] of each block."""
+    rows, cols = shape
+    blocks = luma.reshape(rows, luma.shape[0] // rows, cols, luma.shape[1] // cols)
+    return np.asarray(blocks.var(axis=(1, 3)), np.float32)
