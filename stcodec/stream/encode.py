@@ -23,11 +23,11 @@ from stcodec.stream.gauges import Rate, Recent
 from stcodec.stream.offsets import FrameOffsets, LiveOffsets
 from stcodec.stream.options import Rendition
 from stcodec.stream.packet import TICK, LivePacket, Track
+from stcodec.stream.readback import KeyFrame
 from stcodec.stream.snapshot import RenditionState
 from stcodec.stream.vbv import LeakyBucket
 
-KeySink = Callable[[bytes, FrameOffsets], None]
-"""Takes a key frame's packet and what it was encoded with."""
+KeySink = Callable[[KeyFrame], None]
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,9 @@ class RenditionEncoder:
             self.latency.add(time.monotonic() - work.captured_at)
             self._fan.put(LivePacket(self.index, data, packet.pts, dts, work.length, packet.is_keyframe, work.captured_at))
             if packet.is_keyframe and self.on_key is not None and self.newest is not None:
-                self.on_key(data, self.newest)
+                plan, given = self.plan, self.newest
+                header = self._session.header
+                self.on_key(KeyFrame(plan.spec.codec, header, data, plan.grid, given.blocks, given.delta_qp))
 
 
 def rendition_name(plan: EncoderPlan) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Self
 
 from stcodec.attention.base import AttentionSource
@@ -22,6 +23,7 @@ from stcodec.stream.options import StreamOptions
 from stcodec.stream.packet import Outlet
 from stcodec.stream.plans import canvas_of, easier_presets, first_preset, live_plan
 from stcodec.stream.preview import Previews
+from stcodec.stream.readback import ReadBack
 from stcodec.stream.reader import Reader
 from stcodec.stream.snapshot import Preview, StreamSnapshot
 from stcodec.stream.sound import Sound
@@ -79,6 +81,9 @@ class LiveStream:
         self._fan = Fan(self._outlets, tracks)
         self._director = Director(options, reader, canvas, self._encoders, self._fan, sound, watched)
         self._previews = Previews(self._director, self._encoders[0])
+        self._read_back = ReadBack()
+        for encoder in self._encoders:
+            encoder.on_key = partial(self._read_back.offer, encoder.index)
         if self._attention is not None:
             self._attention.may_run = self._attention_has_its_turn
 
@@ -93,6 +98,7 @@ class LiveStream:
         self._director.stop()
         for encoder in self._encoders:
             encoder.finish(_FLUSH_SECONDS)
+        self._read_back.close()
         if self._attention is not None:
             self._attention.close()
         closing = [threading.Thread(target=one.close, args=(_CLOSE_SECONDS,), daemon=True) for one in self._outlets]
@@ -153,7 +159,7 @@ class LiveStream:
             maps=0 if attention is None else attention.made,
             attention_restarts=0 if attention is None else attention.restarts,
             pressure=director.pressure.level,
-            renditions=tuple(one.state() for one in self._encoders),
+            renditions=tuple(self._read_back.fill(one.index, one.state()) for one in self._encoders),
             targets=tuple(one.state() for one in self._outlets),
         )
 
