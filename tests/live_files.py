@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -93,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_whole = False
         while not is_whole and time.monotonic() < end:
             is_whole = whole.exists()
-            while piece := growing.read(shutil.COPY_BUFSIZE):
+            while piece := growing.read(1 << 16):
                 self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
             time.sleep(0 if is_whole else 0.01)
         self.wfile.write(b"0\r\n\r\n")

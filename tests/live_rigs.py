@@ -181,7 +181,8 @@ def srt_listener(port: int, output: Path, log: Path, query: str = "") -> list[st
 def rtsp_server(port: int, output: Path) -> list[str | Path]:
     """Arguments of `ffmpeg_peer`: takes one RTSP publisher and keeps what comes."""
     listen = ["-rtsp_flags", "listen", "-listen_timeout", "10"]
-    return [*_RECEIVE, *listen, "-i", f"rtsp://127.0.0.1:{port}/live", *_KEEP, output]
+    # Before RTCP says what time it is there are no times: what is read while the program looks around is left out.
+    return [*_RECEIVE, "-fflags", "nobuffer", *listen, "-i", f"rtsp://127.0.0.1:{port}/live", *_KEEP, output]
 
 
 def reader(url: str, output: Path) -> list[str | Path]:
@@ -189,5 +190,5 @@ def reader(url: str, output: Path) -> list[str | Path]:
     return [*_RECEIVE, "-i", url, *_KEEP, output]
 
 
-_RECEIVE = ("-v", "error", "-fflags", "nobuffer", "-probesize", "32768", "-analyzeduration", "0")
+_RECEIVE = ("-v", "error", "-analyzeduration", "1000000")
 _KEEP = ("-map", "0", "-c", "copy", "-copyts", "-flush_packets", "1", "-f", "mpegts")

@@ -1,0 +1,29 @@
+"""Targets of a live stream, each at work on a thread of its own."""
+
+from __future__ import annotations
+
+from stcodec.stream.address import TargetAddress
+from stcodec.stream.outlets.muxed import byte_sender
+from stcodec.stream.outlets.program import ProgramSender
+from stcodec.stream.outlets.sender import Sender
+from stcodec.stream.outlets.worker import Worker
+from stcodec.stream.packet import Outlet, Track
+
+__all__ = ["open_outlet"]
+
+
+def open_outlet(
+    target: TargetAddress, tracks: tuple[Track, ...], *, segment_seconds: float = 1.0, waits: bool = False
+) -> Outlet:
+    """Begin to stream to a target. It connects on its own; `state()` says how far it is.
+
+    segment_seconds: least length of a segment of HLS and DASH. waits: `put` waits for a slow target instead of dropping
+    packets, which is for sources that can wait.
+    """
+    return Worker(target, tracks, _sender(target, segment_seconds), waits=waits)
+
+
+def _sender(target: TargetAddress, segment_seconds: float) -> Sender:
+    if target.kind in ("rtmp", "rtsp", "srt"):
+        return ProgramSender(target)
+    return byte_sender(target)

@@ -1,0 +1,245 @@
+"""Targets that are one run of bytes from a muxer: MPEG-TS over a network or in a file, MP4 on stdout, recordings."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from av.error import FFmpegError
+
+from stcodec.stream.address import TargetAddress
+from stcodec.stream.outlets.fragments import EXACT_TIMES, fragment, head
+from stcodec.stream.outlets.sender import ReaderGoneError, Tracks, chosen_tracks
+from stcodec.stream.outlets.sinks import (
+    DATAGRAM_BYTES,
+    FileSink,
+    Sink,
+    StdoutSink,
+    TcpListener,
+    TcpSink,
+    UdpSink,
+    connect_tcp,
+)
+from stcodec.stream.outlets.tracks import as_packet, open_muxer
+from stcodec.stream.packet import LivePacket, Track
+
+TS_OPTIONS = {
+    "pes_payload_size": "0",  # else sound waits until there is more of it
+    "mpegts_flags": "+initial_discontinuity",
+    "max_delay": "100000",  # microseconds between a clock and what is shown by it, for readers that keep to it
+}
+_GOP_BY_GOP = {**EXACT_TIMES, "movflags": "+frag_keyframe+empty_moov+default_base_moof+frag_discont"}
+_SECOND_BY_SECOND = {"cluster_time_limit": "1000"}
+
+
+class Body(Protocol):
+    """What turns the packets of chosen tracks into the bytes of a format."""
+
+    def write(self, packet: LivePacket, place: int) -> None:
+        """Write a packet of the track at that place among the chosen."""
+
+    def end(self) -> None:
+        """Write what belongs to the end."""
+
+
+class MuxedBody:
+    """A muxer of libavformat."""
+
+    def __init__(
+        self, sink: Sink, tracks: Sequence[Track], form: str, options: Mapping[str, str], block_bytes: int = 32768
+    ) -> None:
+        self._container = open_muxer(sink, form, tracks, options, block_bytes)
+        self._container.start_encoding()
+
+    def write(self, packet: LivePacket, place: int) -> None:
+        """Mux a packet."""
+        self._container.mux_one(as_packet(packet, self._container.streams[place]))
+
+    def end(self) -> None:
+        """Write the trailer."""
+        self._container.close()
+
+
+class FragmentedBody:
+    """MP4, each packet a fragment that goes out at once; libavformat's own would wait for the packet after it."""
+
+    def __init__(self, sink: Sink, tracks: Sequence[Track]) -> None:
+        self._sink = sink
+        self._tracks = tracks
+        self._number = 0
+        sink.write(head(tracks))
+
+    def write(self, packet: LivePacket, place: int) -> None:
+        """Write a fragment."""
+        self._number += 1
+        self._sink.write(fragment(self._tracks, [packet], place, self._number))
+
+    def end(self) -> None:
+        """There is nothing to write: it may end after any fragment."""
+
+
+class ByteSender:
+    """One video track and the sound, in some format, over a sink."""
+
+    def __init__(
+        self, open_sink: Callable[[], Sink], begin: Callable[[Sink, Sequence[Track]], Body], rendition: str | None
+    ) -> None:
+        self.bytes = 0
+        self.is_connected = False
+        self._open_sink = open_sink
+        self._begin_body = begin
+        self._rendition = rendition
+        self._sink: Sink | None = None
+        self._body: Body | None = None
+        self._places: dict[int, int] = {}
+
+    def open(self, tracks: Tracks) -> None:
+        """Open the sink and write the head."""
+        self._sink = self._open_sink()
+        self._begin(tracks)
+        self.is_connected = True
+
+    def write(self, packet: LivePacket) -> None:
+        """Write a packet, if it is of a track that goes here."""
+        place = self._places.get(packet.track)
+        if place is not None and self._body is not None:
+            self._body.write(packet, place)
+            self.bytes += len(packet.data)
+
+    def change(self, tracks: Tracks) -> None:
+        """A new head in the same run of bytes: readers of such formats take it."""
+        self._end()
+        self._begin(tracks)
+
+    def close(self) -> None:
+        """Write the end."""
+        try:
+            self._end()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the body and the sink."""
+        with contextlib.suppress(OSError, FFmpegError, ReaderGoneError):
+            self._end()
+        if self._sink is not None:
+            with contextlib.suppress(OSError):
+                self._sink.close()
+        self._sink, self.is_connected = None, False
+
+    def interrupt(self) -> None:
+        """Wait no longer."""
+        if self._sink is not None:
+            self._sink.interrupt()
+
+    def _begin(self, tracks: Tracks) -> None:
+        assert self._sink is not None
+        chosen = chosen_tracks(tracks, self._rendition)
+        self._places = {track: place for place, track in enumerate(chosen)}
+        self._body = self._begin_body(self._sink, [tracks[index] for index in chosen])
+
+    def _end(self) -> None:
+        body, self._body = self._body, None
+        if body is not None:
+            body.end()
+
+
+def ts_body(sink: Sink, tracks: Sequence[Track], block_bytes: int = 32768) -> Body:
+    """MPEG-TS."""
+    return MuxedBody(sink, tracks, "mpegts", TS_OPTIONS, block_bytes)
+
+
+class _FileParts:
+    """Opens a file, and when it has to be begun again files with numbers: talk.mkv, talk.2.mkv, ..."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = 0
+
+    def __call__(self) -> FileSink:
+        self._part += 1
+        if self._part == 1:
+            return FileSink(self._path)
+        while (path := self._path.with_suffix(f".{self._part}{self._path.suffix}")).exists():
+            self._part += 1
+        return FileSink(path, "xb")
+
+
+class RecordingSender(ByteSender):
+    """A file beside the stream, that can be played whenever it breaks off; what it can't go on with begins a new file."""
+
+    def __init__(self, path: Path, rendition: str | None) -> None:
+        form, options = ("matroska", _SECOND_BY_SECOND) if path.suffix.lower() == ".mkv" else ("mp4", _GOP_BY_GOP)
+        super().__init__(_FileParts(path), lambda sink, tracks: MuxedBody(sink, tracks, form, options), rendition)
+
+    def change(self, tracks: Tracks) -> None:
+        """End this file and begin the next."""
+        self.close()
+        self.open(tracks)
+
+
+class _TsFile:
+    """Opens a file of MPEG-TS; what comes after a fault is added to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mode = "wb"
+
+    def __call__(self) -> FileSink:
+        sink = FileSink(self._path, self._mode)
+        self._mode = "ab"
+        return sink
+
+
+class ListeningSender(ByteSender):
+    """MPEG-TS for whoever connects to a port, one reader at a time."""
+
+    def __init__(self, address: tuple[str, int], rendition: str | None) -> None:
+        super().__init__(self._accept, ts_body, rendition)
+        self._address = address
+        self._listener: TcpListener | None = None
+        self._is_interrupted = False
+
+    def close(self) -> None:
+        """End the stream and give the port back."""
+        super().close()
+        self._let_go()
+
+    def interrupt(self) -> None:
+        """Wait no longer."""
+        super().interrupt()
+        if self._listener is not None:
+            self._listener.interrupt()
+
+    def _accept(self) -> TcpSink:
+        if self._listener is None:
+            self._listener = TcpListener(self._address)
+        return self._listener.accept()
+
+    def _let_go(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+
+
+def byte_sender(target: TargetAddress) -> ByteSender:
+    """The sender of a target that is one run of bytes."""
+    if target.kind == "pipe":
+        return ByteSender(lambda: StdoutSink(sys.stdout.fileno()), FragmentedBody, target.rendition)
+    if target.kind == "file":
+        return RecordingSender(target.path, target.rendition)
+    if not target.is_network:
+        return ByteSender(_TsFile(target.path), ts_body, target.rendition)
+    host, port = target.host
+    assert port is not None
+    place, options = (host or "127.0.0.1", port), target.options
+    if target.scheme == "udp":
+        ttl = int(options["ttl"]) if "ttl" in options else None
+        body = functools.partial(ts_body, block_bytes=DATAGRAM_BYTES)
+        return ByteSender(lambda: UdpSink(place, ttl, options.get("localaddr")), body, target.rendition)
+    if "listen" in options:
+        return ListeningSender(place, target.rendition)
+    return ByteSender(lambda: connect_tcp(place), ts_body, target.rendition)

@@ -1,0 +1,50 @@
+"""What a target's thread asks of each kind of target, and the choice of the tracks that go there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from stcodec.errors import StcodecError
+from stcodec.stream.packet import LivePacket, Track
+
+Tracks = tuple[Track, ...]
+
+
+class ReaderGoneError(StcodecError):
+    """The one who reads has gone and can't come back: the target is over, and that is no fault."""
+
+
+class Sender(Protocol):
+    """A kind of target, used by one thread. OSError, FFmpegError and MediaError mean that it is lost and may come back."""
+
+    bytes: int
+    """Taken so far, over all connections."""
+    is_connected: bool
+    """Whether somebody, or a disk, takes what is written."""
+
+    def open(self, tracks: Tracks) -> None:
+        """Begin, or begin again; the next packet of each video track is a key frame."""
+
+    def write(self, packet: LivePacket) -> None:
+        """Pass a packet on."""
+
+    def change(self, tracks: Tracks) -> None:
+        """The tracks are these from the next packet on, which is a key frame."""
+
+    def close(self) -> None:
+        """End properly."""
+
+    def abandon(self) -> None:
+        """Give up what was lost. Never raises."""
+
+    def interrupt(self) -> None:
+        """From any thread: whatever it waits for, it waits no longer. Never raises."""
+
+
+def chosen_tracks(tracks: Sequence[Track], rendition: str | None) -> list[int]:
+    """One video track, by name or else the first, and the sound: indices of the tracks for a target that has no ladder."""
+    video = [index for index, track in enumerate(tracks) if track.kind == "video"]
+    named = [index for index in video if tracks[index].name == rendition]
+    sound = [index for index, track in enumerate(tracks) if track.kind == "audio"]
+    return (named or video)[:1] + sound[:1]

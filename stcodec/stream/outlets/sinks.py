@@ -1,0 +1,175 @@
+"""Where the bytes of a container go: files, sockets, stdout. None of them waits for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from stcodec.stream.outlets.sender import ReaderGoneError
+
+DATAGRAM_BYTES = 7 * 188
+"""As many packets of MPEG-TS as fit into a datagram that no network splits."""
+STALL_SECONDS = 10.0
+"""A peer that takes nothing for so long is lost."""
+_PIECE_BYTES = select.PIPE_BUF
+"""A pipe that is said to be ready takes as much without waiting."""
+
+
+class Sink(Protocol):
+    """What a muxer writes into."""
+
+    def write(self, content: bytes) -> int: ...
+
+    def close(self) -> None: ...
+
+    def interrupt(self) -> None:
+        """From any thread: a write that waits ends."""
+
+
+class FileSink:
+    """A new file, or the rest of one."""
+
+    def __init__(self, path: Path, mode: str = "wb") -> None:
+        self._file: BinaryIO = path.open(mode, buffering=0)  # type: ignore[assignment]
+
+    def write(self, content: bytes) -> int:
+        """All of it: a disk that is nearly full takes a part without saying why."""
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def interrupt(self) -> None:
+        """A disk is not waited for."""
+
+
+class PipeSink:
+    """A pipe, the reading end of which may go away or be slow; it is not set to non-blocking, for others share it."""
+
+    def __init__(self, fd: int, stall_seconds: float | None) -> None:
+        """stall_seconds: how long a reader may take nothing; None = for ever."""
+        self._fd = fd
+        self._stall = stall_seconds
+        self._is_interrupted = False
+
+    def write(self, content: bytes) -> int:
+        """Write all of it. Raises TimeoutError or OSError."""
+        rest = memoryview(content)
+        while rest:
+            self._wait()
+            rest = rest[os.write(self._fd, rest[:_PIECE_BYTES]) :]
+        return len(content)
+
+    def close(self) -> None:
+        """The descriptor belongs to whoever made it."""
+
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        end = None if self._stall is None else time.monotonic() + self._stall
+        while not poll.poll(100):
+            if self._is_interrupted:
+                raise TimeoutError("it was cut off: nobody read")
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"nothing was taken for {self._stall:g} s")
+
+
+class StdoutSink(PipeSink):
+    """stdout; when its reader goes, it is over."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd, None)
+
+    def write(self, content: bytes) -> int:
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            raise ReaderGoneError("the reader of stdout has gone") from None
+
+
+class TcpSink:
+    """A connection."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._socket.settimeout(STALL_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def write(self, content: bytes) -> int:
+        self._socket.sendall(content)
+        return len(content)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class TcpListener:
+    """A port of this machine where one reader at a time is given the stream."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_server(address, backlog=1)
+        self._is_interrupted = False
+
+    def accept(self) -> TcpSink:
+        """The next reader; waits for one. Raises TimeoutError when interrupted."""
+        while not self._is_interrupted:
+            if select.select([self._socket], [], [], 0.1)[0]:
+                return TcpSink(self._socket.accept()[0])
+        raise TimeoutError("no reader came")
+
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def connect_tcp(address: tuple[str, int]) -> TcpSink:
+    """A connection to a reader who listens. Raises OSError."""
+    return TcpSink(socket.create_connection(address, STALL_SECONDS))
+
+
+class UdpSink:
+    """Datagrams to an address, of one host or of a group. Whether anybody listens is not known, and no error."""
+
+    def __init__(self, address: tuple[str, int], ttl: int | None = None, local: str | None = None) -> None:
+        family, kind, protocol, _, place = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
+        self._socket = socket.socket(family, kind, protocol)
+        self._place = place
+        if local:
+            self._socket.bind((local, 0))
+        if ttl is not None:
+            self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+            self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+
+    def write(self, content: bytes) -> int:
+        for start in range(0, len(content), DATAGRAM_BYTES):
+            self._socket.sendto(content[start : start + DATAGRAM_BYTES], self._place)
+        return len(content)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def interrupt(self) -> None:
+        """Datagrams are not waited for."""

@@ -1,0 +1,148 @@
+"""A target at work: its thread, its queue, and the way back when it is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from av.error import FFmpegError
+
+from stcodec.errors import MediaError
+from stcodec.stream.address import TargetAddress
+from stcodec.stream.outlets.queue import PacketQueue
+from stcodec.stream.outlets.sender import ReaderGoneError, Sender, Tracks
+from stcodec.stream.packet import LivePacket, Track
+from stcodec.stream.snapshot import TargetCondition, TargetState
+
+_LOST = (OSError, FFmpegError, MediaError)
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 8.0
+_SOUND_SECONDS = 5.0
+"""A connection that held so long was a good one: the next wait is short again."""
+_LAST_WORDS_SECONDS = 1.0
+
+
+class Worker:
+    """An Outlet over a Sender."""
+
+    def __init__(
+        self, address: TargetAddress, tracks: Tracks, sender: Sender, *, queue_seconds: float = 4.0, waits: bool = False
+    ) -> None:
+        """waits: `put` waits for a target that is open but slow, instead of dropping what it can't take."""
+        self._address = address
+        self._tracks = tracks
+        self._sender = sender
+        self._queue = PacketQueue(tracks, queue_seconds, waits=waits)
+        self._waits = waits
+        self._closing = threading.Event()
+        self._condition: TargetCondition = "connecting"
+        self._message = ""
+        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._connections = 0
+        self._thread = threading.Thread(target=self._run, name=f"target {address.shown}", daemon=True)
+        self._thread.start()
+
+    def put(self, packet: LivePacket) -> None:
+        """Take a packet; the target's own thread does the rest."""
+        self._queue.put(packet)
+
+    def restart(self, tracks: tuple[Track, ...]) -> None:
+        """From the next packet on the tracks are these."""
+        self._queue.restart(tracks)
+
+    def state(self) -> TargetState:
+        """How it is doing."""
+        return TargetState(
+            name=self._address.shown,
+            kind=self._address.kind,
+            condition=self._condition,
+            bytes=self._sender.bytes,
+            packets_dropped=self._queue.dropped,
+            reconnects=max(0, self._connections - 1),
+            message=self._message,
+        )
+
+    def close(self, seconds: float) -> None:
+        """End properly with what was put, in so many seconds or else at once."""
+        self._closing.set()
+        self._queue.close()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._queue.clear()
+            self._sender.interrupt()
+            self._thread.join(_LAST_WORDS_SECONDS)
+            self._set("failed", self._message or f"did not end within {seconds:g} s and was cut off")
+
+    def _run(self) -> None:
+        try:
+            while not self._send():
+                pass
+        except ReaderGoneError as end:
+            self._sender.abandon()
+            self._set("closed", str(end))
+        except Exception as error:  # a fault of ours, too, must not end more than this target
+            self._sender.abandon()
+            self._set("failed", self._reason(error))
+        finally:
+            self._queue.close()
+            self._queue.clear()
+
+    def _send(self) -> bool:
+        """Open the target and send until the end, or until it is lost; whether it is over."""
+        try:
+            self._open()
+            self._send_all()
+        except _LOST as error:
+            self._sender.abandon()
+            if self._closing.is_set():
+                self._set("failed", self._reason(error))
+                return True
+            self._wait(error)
+            return False
+        self._set("closed", self._message)
+        return True
+
+    def _open(self) -> None:
+        if self._condition == "retrying":
+            self._tracks = self._queue.skip_to_newest_key() or self._tracks
+        began = time.monotonic()
+        self._sender.open(self._tracks)
+        self._opened_at = time.monotonic()
+        if self._opened_at - began > 1.0 and (tracks := self._queue.skip_to_newest_key()):
+            self._tracks = tracks
+            self._sender.change(tracks)
+        self._note_connection()
+
+    def _send_all(self) -> None:
+        while True:
+            item = self._queue.get(0.5)
+            if isinstance(item, LivePacket):
+                self._sender.write(item)
+            elif item is not None:
+                self._tracks = item
+                self._sender.change(item)
+            elif self._queue.is_done:
+                self._sender.close()
+                return
+            self._note_connection()
+
+    def _note_connection(self) -> None:
+        if self._sender.is_connected and self._condition != "open":
+            self._connections += 1
+            self._queue.set_waits(self._waits)
+            self._set("open", self._message)
+
+    def _wait(self, error: Exception) -> None:
+        """Say what is wrong, and stay away for a while: twice as long as the last time if that did not help."""
+        if self._condition == "open" and time.monotonic() - self._opened_at > _SOUND_SECONDS:
+            self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._set("retrying", f"{self._reason(error)}; trying again in {self._wait_seconds:g} s")
+        self._queue.set_waits(False)
+        self._closing.wait(self._wait_seconds)
+        self._wait_seconds = min(2 * self._wait_seconds, _LONGEST_WAIT_SECONDS)
+
+    def _reason(self, error: Exception) -> str:
+        return self._address.hide(str(getattr(error, "strerror", None) or error or type(error).__name__))
+
+    def _set(self, condition: TargetCondition, message: str) -> None:
+        self._message = message
+        self._condition = condition
