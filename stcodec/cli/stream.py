@@ -7,7 +7,7 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from stcodec.cli.options import add_attention_flags, bitrate_kbps, key_values, on_device, policy_of, say_device
 from stcodec.errors import OptionsError
@@ -100,7 +100,11 @@ def _add_showing(command: argparse.ArgumentParser) -> None:
     )
     showing.add_argument("--dashboard", nargs="?", const="", metavar="IP:PORT", help=f"a page to watch it on; {where}")
     showing.add_argument("--token-file", metavar="FILE", help="what clients must say, needed on other addresses")
-    showing.add_argument("--json", action="store_true", help="the state as JSON on stdout, an object a second")
+    showing.add_argument(
+        "--json",
+        action="store_true",
+        help="the state as JSON, an object a second, on stdout; on stderr if stdout carries the stream",
+    )
     showing.add_argument("-q", "--quiet", action="store_true", help="no status line on stderr")
 
 
@@ -110,8 +114,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     say_device(arguments.device)
     options = _options(arguments)
-    if arguments.json and "-" in options.targets:
-        raise OptionsError("--json and the target - would both write to stdout: choose one")
     with ExitStack() as stack:
         servers = _servers(arguments)
         for server in servers:
@@ -125,6 +127,11 @@ def run(arguments: argparse.Namespace) -> int:
             return _INTERRUPTED
     _say_end(arguments, ended)
     return 0
+
+
+def _json_file(arguments: argparse.Namespace) -> TextIO:
+    """stdout, unless that carries the stream."""
+    return sys.stderr if "-" in arguments.targets else sys.stdout
 
 
 def _options(arguments: argparse.Namespace) -> StreamOptions:
@@ -193,8 +200,8 @@ def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStrea
         server.start(stream)
         print(f"stcodec: {server.url}", file=sys.stderr)
     if arguments.json:
-        sinks.append(JsonLines(sys.stdout).show)
-    if not arguments.quiet:
+        sinks.append(JsonLines(_json_file(arguments)).show)
+    if not arguments.quiet and not (arguments.json and "-" in arguments.targets):
         line = StatusLine(sys.stderr)
         watching.callback(line.close)
         sinks.append(line.show)
@@ -205,6 +212,6 @@ def _say_end(arguments: argparse.Namespace, ended: StreamSnapshot) -> None:
     from stcodec.stream.status import record, status_line
 
     if arguments.json:
-        print(json.dumps({"event": "end", **record(ended)}), flush=True)
+        print(json.dumps({"event": "end", **record(ended)}), file=_json_file(arguments), flush=True)
     elif not arguments.quiet:
         print(f"ended: {status_line(ended)}", file=sys.stderr)
