@@ -232,7 +232,7 @@ def test_memory_of_smoothing_does_not_grow() -> None:
     session = SmoothedSource(random_source("a", times, 5, (1, 1)), 0.2).open(VIDEO)
     for index, pts in enumerate(times):
         session.attend(make_clip([pts], shots=(0,) if index == 0 else ()))
-        assert len(session._window) <= 14  # type: ignore[attr-defined]  # 2 * 3 * 0.2 s at 10/s, and the edges
+        assert len(session._window._kept) <= 14  # type: ignore[attr-defined]  # 2 * 3 * 0.2 s at 10/s, and the edges
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), 100.0])
