@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,8 +16,8 @@ from stcodec.attention.base import AttentionSession, AttentionSource, track
 from stcodec.attention.center import center_density
 from stcodec.attention.grids import peak_one
 from stcodec.attention.neural_detail import NeuralDetail, branch_maps
-from stcodec.attention.neural_engine import Engine, FrameOutput, Fused, TokenSet, open_engine
-from stcodec.attention.neural_input import FrameMotion, Gate, MotionInput, input_shape, open_gate, picture
+from stcodec.attention.neural_engine import Engine, Fused, Gated, Look, TokenSet, open_engine
+from stcodec.attention.neural_input import FrameMotion, MotionInput, input_shape, open_gate, picture
 from stcodec.attention.neural_options import NeuralOptions, parse_options
 from stcodec.errors import AttentionError
 from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, STRIDE
@@ -75,15 +77,15 @@ class Instant:
     pts_seconds: float
     shot: int
     starts_shot: bool
-    frame: FrameOutput
     motion: FrameMotion
-    gate: Gate
+    gated: Gated
     own: TokenSet
 
+    @cached_property
     def open_tokens(self) -> TokenSet:
-        """Those that other frames look at."""
-        seen = self.gate.openness > LEAST_OPENNESS
-        return TokenSet(self.own.tokens[seen], self.own.position[seen])
+        """Those that other frames look at: the first ones, since the most active come first."""
+        count = int((self.gated.openness > LEAST_OPENNESS).sum())
+        return TokenSet(self.own.tokens[:count], self.own.position[:count])
 
 
 class Network:
@@ -94,20 +96,17 @@ class Network:
         self._balance = balance
         self._token_share = token_share
 
-    def frames(self, pictures: list[FloatArray]) -> list[FrameOutput]:
-        """The spatial branch."""
-        return self._engine.frames(pictures)
+    def gated(self, pictures: list[FloatArray], motions: list[FrameMotion]) -> list[tuple[Gated, Any]]:
+        """The spatial branch and the gate on frames: each with the tokens that it lets through."""
+        found = []
+        for frame, motion in zip(self._engine.frames(pictures), motions, strict=True):
+            gate = open_gate(motion.score, self._token_share)
+            found.append(Gated(frame, motion.channels, gate.index, gate.openness))
+        return list(zip(found, self._engine.tokens(found), strict=True))
 
-    def gated(self, frame: FrameOutput, motion: FrameMotion, shot_seconds: float) -> tuple[Gate, TokenSet]:
-        """The tokens of a frame that the gate lets through; shot_seconds: time since the shot's first instant."""
-        gate = open_gate(motion.score, self._token_share)
-        tokens = self._engine.tokens(frame.middle, motion.channels, gate.index)
-        when = np.full((len(gate.index), 1), shot_seconds, np.float32)
-        return gate, TokenSet(tokens, np.concatenate([motion.position[gate.index], when], axis=1))
-
-    def fused(self, now: Instant, window: TokenSet) -> Fused:
-        """The temporal branch on a frame and the tokens that it sees."""
-        return self._engine.fuse(now.own, window, now.gate.index, now.gate.openness, now.frame.middle, now.motion.channels)
+    def fused(self, looks: list[Look], shares: bool) -> list[Fused]:
+        """The temporal branch on frames and the tokens that they see."""
+        return self._engine.fuse(looks, shares)
 
     def log_density(self, spatial: FloatArray, temporal: FloatArray) -> FloatArray:
         """Logits [h, w] of both branches -> log of the calibrated fixation density, which sums to 1."""
@@ -151,10 +150,9 @@ class _NeuralSession(AttentionSession):
             raise AttentionError(
                 f"{self._name}: the clip at {clip.pts_seconds[0]:.3f} s has no thumbnails: prepare clips by its spec"
             )
-        pictures = [] if clip.thumbnails is None else [picture(one, self._shape) for one in clip.thumbnails]
-        ready: list[tuple[Instant, FloatArray]] = []
-        for index, frame in enumerate(self._network.frames(pictures)):
-            self._window.append(self._seen(clip, index, frame))
+        ready: list[tuple[Instant, list[Instant]]] = []
+        for instant in self._seen(clip):
+            self._window.append(instant)
             ready += self._ripe(ended=False)
         return self._track(ready)
 
@@ -162,24 +160,31 @@ class _NeuralSession(AttentionSession):
         rest = self._ripe(ended=True)
         return self._track(rest) if rest else None
 
-    def _seen(self, clip: Clip, index: int, frame: FrameOutput) -> Instant:
+    def _seen(self, clip: Clip) -> list[Instant]:
+        """The clip's instants, which go through the network together."""
+        pictures = [] if clip.thumbnails is None else [picture(one, self._shape) for one in clip.thumbnails]
+        motions = [self._motion.see(clip, index) for index in range(len(clip))]
+        gated = self._network.gated(pictures, motions)
+        return [self._instant(clip, index, motion, *gated[index]) for index, motion in enumerate(motions)]
+
+    def _instant(self, clip: Clip, index: int, motion: FrameMotion, gated: Gated, tokens: Any) -> Instant:
         seconds, starts = float(clip.pts_seconds[index]), bool(clip.shot_starts[index])
-        if starts or not self._window:
+        if starts or self._shot == 0:
             self._shot += 1
             self._shot_seconds = seconds
-        motion = self._motion.see(clip, index)
-        gate, own = self._network.gated(frame, motion, seconds - self._shot_seconds)
-        return Instant(seconds, self._shot, starts, frame, motion, gate, own)
+        when = np.full((len(gated.index), 1), seconds - self._shot_seconds, np.float32)
+        own = TokenSet(tokens, np.concatenate([motion.position[gated.index], when], axis=1))
+        return Instant(seconds, self._shot, starts, motion, gated, own)
 
-    def _ripe(self, ended: bool) -> list[tuple[Instant, FloatArray]]:
-        """The owed instants whose window is complete, and their maps."""
+    def _ripe(self, ended: bool) -> list[tuple[Instant, list[Instant]]]:
+        """The owed instants whose window is complete, and the instants in it."""
         ready = []
         while self._owed < len(self._window):
             now, latest = self._window[self._owed], self._window[-1]
             ahead = latest.pts_seconds - now.pts_seconds
             if not (ended or latest.shot != now.shot or ahead >= self._lookahead_seconds - _SLACK_SECONDS):
                 break
-            ready.append((now, self._saliency(now)))
+            ready.append((now, [one for one in self._window if self._is_near(one, now)]))
             self._owed += 1
             self._forget()
         return ready
@@ -195,41 +200,45 @@ class _NeuralSession(AttentionSession):
         distance = abs(one.pts_seconds - other.pts_seconds)
         return one.shot == other.shot and distance <= self._window_seconds + _SLACK_SECONDS
 
-    def _saliency(self, now: Instant) -> FloatArray:
-        near = [one for one in self._window if self._is_near(one, now)]
-        visible = [one.own if one is now else one.open_tokens() for one in near]
-        window = TokenSet(*(np.concatenate(both) for both in zip(*visible, strict=True)))
-        fused = self._network.fused(now, window)
-        log_density = self._network.log_density(now.frame.logits, fused.logits)
+    def _saliency(self, ready: list[tuple[Instant, list[Instant]]]) -> list[FloatArray]:
+        """The maps of instants, each with those of its window."""
+        looks = [
+            Look(now.gated, now.own, [one.own if one is now else one.open_tokens for one in near]) for now, near in ready
+        ]
+        fused = self._network.fused(looks, shares=self._on_detail is not None)
         if self._on_detail is not None:
-            self._on_detail(self._detail(now, near, visible, fused))
-        return peak_one(np.exp(log_density - log_density.max()))
+            for (now, near), look, one in zip(ready, looks, fused, strict=True):
+                self._on_detail(_detail(now, near, look, one))
+        log_densities = [self._network.log_density(one.spatial, one.temporal) for one in fused]
+        return [peak_one(np.exp(one - one.max())) for one in log_densities]
 
-    def _detail(self, now: Instant, near: list[Instant], visible: list[TokenSet], fused: Fused) -> NeuralDetail:
-        times = [np.full(len(tokens.tokens), one.pts_seconds) for one, tokens in zip(near, visible, strict=True)]
-        spatial, temporal, share = branch_maps(now.frame.logits, fused.logits)
-        return NeuralDetail(
-            pts_seconds=now.pts_seconds,
-            gate_score=now.motion.score,
-            token_index=now.gate.index,
-            openness=now.gate.openness,
-            attention_share=fused.share,
-            window_pts_seconds=np.concatenate(times),
-            window_position=np.concatenate([tokens.position[:, :2] for tokens in visible]),
-            spatial_density=spatial,
-            temporal_gain=temporal,
-            temporal_share=share,
-        )
-
-    def _track(self, ready: list[tuple[Instant, FloatArray]]) -> SaliencyTrack:
+    def _track(self, ready: list[tuple[Instant, list[Instant]]]) -> SaliencyTrack:
         height, width = (side // STRIDE for side in self._shape)
         return track(
             self._video,
             self._name,
-            np.array([one.pts_seconds for one, _ in ready], np.float64),
-            np.array([one.starts_shot for one, _ in ready], np.bool_),
-            np.stack([saliency for _, saliency in ready]) if ready else np.empty((0, height, width), np.float32),
+            np.array([now.pts_seconds for now, _ in ready], np.float64),
+            np.array([now.starts_shot for now, _ in ready], np.bool_),
+            np.stack(self._saliency(ready)) if ready else np.empty((0, height, width), np.float32),
         )
+
+
+def _detail(now: Instant, near: list[Instant], look: Look, fused: Fused) -> NeuralDetail:
+    assert fused.share is not None
+    times = [np.full(len(tokens.position), one.pts_seconds) for one, tokens in zip(near, look.window, strict=True)]
+    spatial, temporal, share = branch_maps(fused.spatial, fused.temporal)
+    return NeuralDetail(
+        pts_seconds=now.pts_seconds,
+        gate_score=now.motion.score,
+        token_index=now.gated.index,
+        openness=now.gated.openness,
+        attention_share=fused.share,
+        window_pts_seconds=np.concatenate(times),
+        window_position=np.concatenate([tokens.position[:, :2] for tokens in look.window]),
+        spatial_density=spatial,
+        temporal_gain=temporal,
+        temporal_share=share,
+    )
 
 
 def _log_softmax(logits: FloatArray) -> FloatArray:

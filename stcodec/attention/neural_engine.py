@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,53 +22,69 @@ _GPU_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")
 
 
 class FrameOutput(NamedTuple):
-    """What the spatial branch says of one picture."""
+    """What the spatial branch says of one picture; both are kept where the engine works, as its own kind of array."""
 
-    middle: FloatArray
+    middle: Any
     """[C, H/16, W/16] features."""
-    logits: FloatArray
+    logits: Any
     """[H/8, W/8]."""
 
 
 class TokenSet(NamedTuple):
-    """Tokens of one frame, or of several together."""
+    """Tokens of one frame."""
 
-    tokens: FloatArray
-    """[k, C]."""
+    tokens: Any
+    """[k, C], the engine's own kind of array."""
     position: FloatArray
     """[k, 3] x and y in frame widths at the shot's first instant, and seconds since then."""
 
 
-class Fused(NamedTuple):
-    """What the temporal branch says of one frame."""
+@dataclass(frozen=True)
+class Gated:
+    """A frame, and which of its tokens enter the temporal branch, most active first."""
 
-    logits: FloatArray
-    """[H/8, W/8]."""
-    share: FloatArray
-    """[heads, k, m] how much each token of the frame looks at each of the window; sums to 1 over m."""
+    frame: FrameOutput
+    motion: FloatArray
+    """[4, H/8, W/8]."""
+    index: NDArray[np.int64]
+    """[k] position in the flattened grid."""
+    openness: FloatArray
+    """[k] in [0, 1): the share of its update that a token takes."""
+
+
+class Look(NamedTuple):
+    """A frame's tokens and those that they look at."""
+
+    gated: Gated
+    own: TokenSet
+    window: Sequence[TokenSet]
+    """Of each frame in the window; the same object wherever it is the same frame's, so that it is taken once."""
+
+
+class Fused(NamedTuple):
+    """What both branches say of one frame."""
+
+    spatial: FloatArray
+    """[H/8, W/8] logits."""
+    temporal: FloatArray
+    """[H/8, W/8] logits."""
+    share: FloatArray | None
+    """[heads, k, m] how much each token of the frame looks at each of the window; sums to 1 over m. None: not asked for."""
 
 
 class Engine(Protocol):
-    """The network, with its weights."""
+    """The network, with its weights. All items of a call are of one shape."""
 
     info: WeightsInfo
 
     def frames(self, pictures: Sequence[FloatArray]) -> list[FrameOutput]:
-        """The spatial branch on pictures [3, H, W] of one size, in [-1, 1]."""
+        """The spatial branch on pictures [3, H, W] in [-1, 1]."""
 
-    def tokens(self, middle: FloatArray, motion: FloatArray, index: NDArray[np.int64]) -> FloatArray:
-        """[k, C]: the tokens at positions [k] of features [C, H/16, W/16] and motion [4, H/8, W/8]."""
+    def tokens(self, gated: Sequence[Gated]) -> list[Any]:
+        """The gated tokens [k, C] of each frame."""
 
-    def fuse(
-        self,
-        own: TokenSet,
-        window: TokenSet,
-        index: NDArray[np.int64],
-        openness: FloatArray,
-        middle: FloatArray,
-        motion: FloatArray,
-    ) -> Fused:
-        """The temporal branch: own tokens [k] look at the window's [m]."""
+    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
+        """The temporal branch: tokens look at their window. shares: whether it is asked how much at which."""
 
 
 def checked_device(text: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.attention.neural_engine import FrameOutput, Fused, TokenSet
+from stcodec.attention.neural_engine import FrameOutput, Fused, Gated, Look
 from stcodec.attention.onnx_runtime import onnx_runtime
 from stcodec.errors import AttentionError
 from stcodec.model.weights_file import damaged, missing, read_info
@@ -32,11 +32,9 @@ class OnnxEngine:
         Raises AttentionError if a file is missing, damaged, of another version, or made of other weights.
         """
         self.info = read_info(weights)
-        _onnx_runtime()
+        _check_run_time()
         known = _known_graphs(weights.with_name(GRAPHS_NAME), self.info.sha256)
-        loader = ThreadPoolExecutor(1, "stcodec-load")
-        self._frame, self._tokens, self._fuse = (_Graph(weights.with_name(name), known[name], loader) for name in _GRAPHS)
-        loader.shutdown(wait=False)
+        self._frame, self._tokens, self._fuse = (_Graph(weights.with_name(name), known[name]) for name in _GRAPHS)
 
     def frames(self, pictures: Sequence[FloatArray]) -> list[FrameOutput]:
         found = []
@@ -45,66 +43,69 @@ class OnnxEngine:
             found.append(FrameOutput(middle[0], logits[0, 0]))
         return found
 
-    def tokens(self, middle: FloatArray, motion: FloatArray, index: NDArray[np.int64]) -> FloatArray:
-        inputs: dict[str, NDArray[Any]] = {"middle": middle[None], "motion": motion[None], "index": index[None]}
-        tokens: FloatArray = self._tokens.run(["tokens"], inputs)[0][0]
+    def tokens(self, gated: Sequence[Gated]) -> list[FloatArray]:
+        return [self._tokens_of(one) for one in gated]
+
+    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
+        return [self._fused(look, shares) for look in looks]
+
+    def _tokens_of(self, gated: Gated) -> FloatArray:
+        inputs = {"middle": gated.frame.middle, "motion": gated.motion, "index": gated.index}
+        tokens: FloatArray = self._tokens.run(["tokens"], _batched(inputs))[0][0]
         return tokens
 
-    def fuse(
-        self,
-        own: TokenSet,
-        window: TokenSet,
-        index: NDArray[np.int64],
-        openness: FloatArray,
-        middle: FloatArray,
-        motion: FloatArray,
-    ) -> Fused:
-        inputs: dict[str, NDArray[Any]] = {
-            "tokens": own.tokens,
-            "position": own.position,
-            "window": window.tokens,
-            "window_position": window.position,
-            "index": index,
-            "openness": openness,
-            "middle": middle,
-            "motion": motion,
+    def _fused(self, look: Look, shares: bool) -> Fused:
+        gated = look.gated
+        inputs = {
+            "tokens": look.own.tokens,
+            "position": look.own.position,
+            "window": np.concatenate([one.tokens for one in look.window]),
+            "window_position": np.concatenate([one.position for one in look.window]),
+            "index": gated.index,
+            "openness": gated.openness,
+            "middle": gated.frame.middle,
+            "motion": gated.motion,
         }
-        logits, share = self._fuse.run(["logits", "share"], {name: value[None] for name, value in inputs.items()})
-        return Fused(logits[0, 0], share[0])
+        logits, *share = self._fuse.run(["logits", "share"] if shares else ["logits"], _batched(inputs))
+        return Fused(gated.frame.logits, logits[0, 0], share[0][0] if shares else None)
+
+
+def _batched(inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: value[None] for name, value in inputs.items()}
 
 
 class _Graph:
-    """A graph that is loaded on a thread while the video is opened; whoever runs it first waits for that."""
+    """A graph that is whole; ONNX Runtime loads it when it is first run, while the next frames are decoded already."""
 
-    def __init__(self, path: Path, sha256: str, loader: Executor) -> None:
+    def __init__(self, path: Path, sha256: str) -> None:
         """Raises AttentionError if it is missing or damaged; `run` does if ONNX Runtime can't load it for all that."""
+        self._name = path.name
         try:
-            content = path.read_bytes()
+            self._content = path.read_bytes()
         except OSError as error:
             raise missing(path, error) from None
-        if hashlib.sha256(content).hexdigest() != sha256:
+        if hashlib.sha256(self._content).hexdigest() != sha256:
             raise damaged(path.name, f"it doesn't have the SHA-256 that stands in {GRAPHS_NAME} beside it")
-        self._session = loader.submit(_loaded, content, path.name)
 
     def run(self, outputs: list[str], inputs: dict[str, NDArray[Any]]) -> Any:
-        return self._session.result().run(outputs, inputs)
+        return self._session.run(outputs, inputs)
+
+    @cached_property
+    def _session(self) -> Any:
+        onnxruntime = onnx_runtime()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own classes share no base
+            raise damaged(self._name, f"ONNX Runtime can't load it ({str(error).splitlines()[0][:200]})") from None
 
 
-def _loaded(content: bytes, name: str) -> Any:
-    onnxruntime = _onnx_runtime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+def _check_run_time() -> None:
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own classes share no base
-        raise damaged(name, f"ONNX Runtime can't load it ({str(error).splitlines()[0][:200]})") from None
-
-
-def _onnx_runtime() -> Any:
-    try:
-        return onnx_runtime()
+        onnx_runtime()
     except ImportError:
         raise AttentionError(
             "neural: needs onnxruntime, which is not installed: pip install onnxruntime, or use --attention motion"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stcodec.attention.neural_engine import FrameOutput, Fused, TokenSet, absent
-from stcodec.model.temporal import Gated
+from stcodec.attention.neural_engine import FrameOutput, Fused, Gated, Look, absent
+from stcodec.model.inference import LARGEST_BATCH, WINDOW_STEP, Runner, batch_size
 from stcodec.model.weights import load_weights
 from stcodec.types import FloatArray
 
-_BATCH = 32
-"""Pictures that go through the spatial branch together."""
+T = TypeVar("T")
 
 
 def gpu_count() -> int:
@@ -25,51 +25,102 @@ def gpu_count() -> int:
 
 
 class TorchEngine:
-    """The network in float32 on one device."""
+    """The network on one device, in batches; features and tokens stay there, and only logits come back."""
 
-    def __init__(self, weights: Path, device: str) -> None:
-        """device: "cpu", "cuda" or "cuda:N". Raises AttentionError if it is not there, or the weights can't be used."""
+    def __init__(self, weights: Path, device: str, half: bool | None = None) -> None:
+        """device: "cpu", "cuda" or "cuda:N"; half: the spatial branch in bfloat16; None = on GPUs that reckon in it.
+
+        Raises AttentionError if the device is not there, or the weights can't be used.
+        """
         self._device = torch.device(device)
         if self._device.type == "cuda" and (self._device.index or 0) >= gpu_count():
             raise absent(device, gpu_count())
         net, self.info = load_weights(weights)
-        self._net = net.to(self._device)
+        self._runner = Runner(net, self._device, _reckons_in_half(self._device) if half is None else half)
 
-    @torch.inference_mode()
-    def frames(self, pictures: Sequence[FloatArray]) -> list[FrameOutput]:
+    def frames(self, pictures: Sequence[FloatArray] | Tensor) -> list[FrameOutput]:
+        """pictures: [3, H, W] each, or a tensor [N, 3, H, W] on any device, such as `stcodec.model.pictures` makes."""
         found = []
-        for first in range(0, len(pictures), _BATCH):
-            batch = self._sent(np.stack(pictures[first : first + _BATCH]))
-            middle, logits = self._net.frames(batch)
-            found += [FrameOutput(*one) for one in zip(_array(middle), _array(logits[:, 0]), strict=True)]
+        for batch in _batches(pictures):
+            tensor = batch if isinstance(batch, Tensor) else self._sent(np.stack(batch))
+            middle, logits = self._runner.frames(_filled(tensor, batch_size(len(batch))))
+            found += [FrameOutput(middle[index], logits[index]) for index in range(len(batch))]
         return found
 
-    @torch.inference_mode()
-    def tokens(self, middle: FloatArray, motion: FloatArray, index: NDArray[np.int64]) -> FloatArray:
-        picked = self._sent(index[None])
-        return _array(
-            self._net.temporal.tokens(self._sent(middle[None]), self._sent(motion[None]), Gated(picked, picked))[0]
+    def tokens(self, gated: Sequence[Gated]) -> list[Tensor]:
+        found: list[Tensor] = []
+        for batch in _batches(gated):
+            size = batch_size(len(batch))
+            motion, index = (self._stacked([getattr(one, name) for one in batch], size) for name in ("motion", "index"))
+            middle = _filled(torch.stack([one.frame.middle for one in batch]), size)
+            (tokens,) = self._runner.tokens(middle, motion, index)
+            found += tokens[: len(batch)]
+        return found
+
+    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
+        found: list[Fused] = []
+        for batch in _batches(looks):
+            found += self._fused(batch, shares)
+        return found
+
+    def _fused(self, looks: Sequence[Look], shares: bool) -> list[Fused]:
+        size = batch_size(len(looks))
+        run = self._runner.fuse_with_shares if shares else self._runner.fuse
+        temporal, *share = run(
+            _filled(torch.stack([look.own.tokens for look in looks]), size),
+            self._stacked([look.own.position for look in looks], size),
+            *self._windows(looks, size),
+            *(self._stacked([getattr(look.gated, name) for look in looks], size) for name in ("index", "openness")),
+            _filled(torch.stack([look.gated.frame.middle for look in looks]), size),
+            self._stacked([look.gated.motion for look in looks], size),
         )
+        spatial = torch.stack([look.gated.frame.logits for look in looks])
+        both = torch.stack([spatial, temporal[: len(looks)]]).cpu().numpy()  # the only wait for the device
+        counts = [sum(len(one.position) for one in look.window) for look in looks]
+        kept = [one[..., :count].cpu().numpy() for one, count in zip(share[0], counts, strict=False)] if shares else []
+        return [Fused(both[0, index], both[1, index], kept[index] if shares else None) for index in range(len(looks))]
 
-    @torch.inference_mode()
-    def fuse(
-        self,
-        own: TokenSet,
-        window: TokenSet,
-        index: NDArray[np.int64],
-        openness: FloatArray,
-        middle: FloatArray,
-        motion: FloatArray,
-    ) -> Fused:
-        seen = torch.ones(1, len(own.tokens), len(window.tokens), dtype=torch.bool, device=self._device)
-        tokens, share = self._net.temporal.attention(*(self._sent(one[None]) for one in (*own, *window)), seen)
-        gated = Gated(self._sent(index[None]), self._sent(openness[None]))
-        logits = self._net.temporal.logits(tokens, gated, self._sent(middle[None]), self._sent(motion[None]))
-        return Fused(_array(logits[0, 0]), _array(share[0]))
+    def _windows(self, looks: Sequence[Look], size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens and positions of the windows, filled up, and [size, 1, m] which of them are real.
 
-    def _sent(self, values: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+        Windows overlap: each frame's tokens are taken once, and dealt out on the device.
+        """
+        sets = {id(one): one for look in looks for one in look.window}
+        ends = np.cumsum([len(one.position) for one in sets.values()])
+        rows = {key: np.arange(end - len(one.position), end) for (key, one), end in zip(sets.items(), ends, strict=True)}
+        chosen = [np.concatenate([rows[id(one)] for one in look.window]) for look in looks]
+        width = -(-max(map(len, chosen)) // WINDOW_STEP) * WINDOW_STEP
+        index, seen = np.zeros((size, width), np.int64), np.zeros((size, 1, width), np.bool_)
+        for row, one in enumerate(chosen):
+            index[row, : len(one)], seen[row, :, : len(one)] = one, True
+        pool = torch.cat([one.tokens for one in sets.values()])
+        position = np.concatenate([one.position for one in sets.values()])[index]
+        return pool[self._sent(index)], self._sent(position), self._sent(seen)
+
+    def _stacked(self, arrays: Sequence[NDArray[Any]], size: int) -> Tensor:
+        stacked = np.stack(arrays)
+        return self._sent(np.concatenate([stacked, np.zeros((size - len(stacked), *stacked.shape[1:]), stacked.dtype)]))
+
+    def _sent(self, values: NDArray[Any]) -> Tensor:
+        """On its way to the device; nothing waits for it."""
+        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        return tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor
 
 
-def _array(values: Tensor) -> FloatArray:
-    return np.asarray(values.float().cpu().numpy(), np.float32)
+def _reckons_in_half(device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported())
+
+
+def _batches(items: Sequence[T] | Tensor) -> Iterator[Any]:
+    for first in range(0, len(items), LARGEST_BATCH):
+        yield items[first : first + LARGEST_BATCH]
+
+
+def _filled(tensor: Tensor, size: int) -> Tensor:
+    """A tensor with zeros behind it, [size, ...]."""
+    if len(tensor) == size:
+        return tensor
+    return torch.cat([tensor, tensor.new_zeros(size - len(tensor), *tensor.shape[1:])])

@@ -50,16 +50,20 @@ def scattered(tokens: Tensor, index: Tensor, like: Tensor) -> Tensor:
     return filled.transpose(1, 2).reshape(like.shape)
 
 
-def rotated(x: Tensor, position: Tensor) -> Tensor:
+def position_cycles() -> Tensor:
+    """[3, 8] cycles of the rotary position code for each of x, y (in frame widths) and time (in seconds)."""
+    each = len(_SPACE_CYCLES)
+    cycles = torch.zeros(3, 2 * each + len(_TIME_CYCLES))
+    cycles[0, :each] = cycles[1, each : 2 * each] = torch.tensor(_SPACE_CYCLES)
+    cycles[2, 2 * each :] = torch.tensor(_TIME_CYCLES)
+    return cycles
+
+
+def rotated(x: Tensor, position: Tensor, cycles: Tensor) -> Tensor:
     """Rotary position code (Su et al., Neurocomputing 568, 2024): scores depend on differences of positions only.
 
-    x: [N, heads, k, 16]; position: [N, k, 3] x and y in frame widths, seconds.
+    x: [N, heads, k, 16]; position: [N, k, 3] x and y in frame widths, seconds; cycles: `position_cycles`.
     """
-    cycles = x.new_zeros(3, len(_SPACE_CYCLES) * 2 + len(_TIME_CYCLES))
-    each = len(_SPACE_CYCLES)
-    cycles[0, :each] = x.new_tensor(_SPACE_CYCLES)
-    cycles[1, each : 2 * each] = x.new_tensor(_SPACE_CYCLES)
-    cycles[2, 2 * each :] = x.new_tensor(_TIME_CYCLES)
     angle = (position @ cycles * (2 * math.pi))[:, None]
     first, second = x.chunk(2, dim=3)
     return torch.cat(
@@ -80,6 +84,8 @@ class TemporalAttention(nn.Module):
         self.value = nn.Linear(channels, channels)
         self.out = nn.Linear(channels, channels)
         self.recency = nn.Parameter(torch.linspace(0.5, 4.0, heads))
+        self.cycles: Tensor
+        self.register_buffer("cycles", position_cycles(), persistent=False)
         self.mlp = nn.Sequential(
             nn.LayerNorm(channels), nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
         )
@@ -90,11 +96,11 @@ class TemporalAttention(nn.Module):
         """Tokens [N, k, C] after looking at the window's [N, m, C], and the attention shares [N, heads, k, m].
 
         position: [N, k, 3], window_position: [N, m, 3], x and y in frame widths with the camera's motion removed, and
-        seconds; seen: [N, k, m] bool, False where a token of the window may not be looked at.
+        seconds; seen: [N, k or 1, m] bool, False where a token of the window may not be looked at.
         """
-        query = rotated(self._split(self.query(self.norm(tokens))), position)
+        query = rotated(self._split(self.query(self.norm(tokens))), position, self.cycles)
         normed = self.norm(window)
-        key = rotated(self._split(self.key(normed)), window_position)
+        key = rotated(self._split(self.key(normed)), window_position, self.cycles)
         value = self._split(self.value(normed))
         score = query @ key.transpose(2, 3) * query.shape[3] ** -0.5
         age = (position[:, :, None, 2] - window_position[:, None, :, 2]).abs()
