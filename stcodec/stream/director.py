@@ -35,7 +35,9 @@ from stcodec.types import VideoInfo
 
 _POLL_SECONDS = 0.1
 _HOLD_AFTER_SECONDS = 0.5
-"""A live source that says nothing for so long is stood in for by its last picture."""
+"""A live source that says nothing for so long is stood in for by its last picture..."""
+_HOLD_AFTER_FRAMES = 3
+"""...or for so many frames, if that is longer."""
 _ROOM = 4
 """Frames that wait for an encoder when nothing may be dropped."""
 _FEWER = 3
@@ -114,7 +116,7 @@ class Director(threading.Thread):
 
     def _next(self) -> bool:
         """Take one thing from the source; False at the end."""
-        item = self._reader.take(_POLL_SECONDS)
+        item = self._reader.take(_POLL_SECONDS if not self._holding else float(self._rate.length * TICK))
         if isinstance(item, FrameIn):
             self._frame(item)
         elif isinstance(item, SoundIn):
@@ -123,7 +125,7 @@ class Director(threading.Thread):
             self._opened(item)
         elif isinstance(item, Ended):
             return False
-        elif self._holds():
+        if not isinstance(item, FrameIn) and self._is_away():
             self._hold()
         limit = self._options.duration_seconds
         return limit is None or self._last_ticks < to_ticks(limit) - self._rate.length
@@ -156,6 +158,7 @@ class Director(threading.Thread):
     def _frame(self, item: FrameIn) -> None:
         self.frames_in += 1
         self.fps_in.add()
+        self._holding = False
         frame = item.frame
         if (frame.width, frame.height) != (self._video.width_px, self._video.height_px):
             self._see(replace(self._video, width_px=frame.width, height_px=frame.height))
@@ -206,24 +209,24 @@ class Director(threading.Thread):
 
     # --- a source that is away ----------------------------------------------------------------------------------------
 
-    def _holds(self) -> bool:
-        away = time.monotonic() - self._last_wall
-        return self._pacer is None and self._options.is_paced and self.newest is not None and away >= _HOLD_AFTER_SECONDS
+    def _is_away(self) -> bool:
+        """Whether the last picture must stand in for a live source now."""
+        if self._reader.address.is_paced or not self._options.is_paced or self.newest is None:
+            return False
+        length = float(self._rate.length * TICK)
+        patience = length if self._holding else max(_HOLD_AFTER_SECONDS, _HOLD_AFTER_FRAMES * length)
+        return time.monotonic() - self._last_wall >= patience
 
     def _hold(self) -> None:
-        """The last picture again, at the pace that frames came at."""
+        """The last picture again: encoders, targets and players stay in step with the time that goes by."""
         assert self.newest is not None
-        start_wall, start_ticks = self._last_wall, self._last_ticks
-        self._holding = True
-        while not self._stopping.is_set() and self._reader.is_silent():
-            now = time.monotonic()
-            ticks = start_ticks + to_ticks(now - start_wall)
-            frame = copied(self.newest)
-            frame.pts, frame.time_base = ticks, TICK
-            self.timeline.hold("video", ticks)
-            self._encode(frame, ticks, now)
-            self._stopping.wait(float(self._rate.length * TICK))
-        self._holding, self._new_shot = False, True
+        now = time.monotonic()
+        ticks = self._last_ticks + to_ticks(now - self._last_wall)
+        frame = copied(self.newest)
+        frame.pts, frame.time_base = ticks, TICK
+        self.timeline.hold("video", ticks, to_ticks(now))
+        self._holding = self._new_shot = True
+        self._encode(frame, ticks, now)
 
     # --- the encoders -------------------------------------------------------------------------------------------------
 

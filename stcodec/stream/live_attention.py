@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.registry import causal
 from stcodec.errors import OptionsError
+from stcodec.media.vectors import BLOCK_PX
+from stcodec.types import BlockGrid, Clip, VideoInfo
 
 
 def live_source(text: str) -> tuple[AttentionSource | None, Callable[[], AttentionSource]]:
@@ -27,6 +31,22 @@ def live_source(text: str) -> tuple[AttentionSource | None, Callable[[], Attenti
         return fresh
 
     return source, reopen
+
+
+def warm_up(source: AttentionSource, video: VideoInfo) -> None:
+    """Have the source make a map of nothing, so that the first real one isn't late. Raises what the source raises."""
+    spec = source.spec
+    grid = BlockGrid(video.width_px, video.height_px, BLOCK_PX)
+    scale = min(1.0, spec.thumbnail_side_px / max(video.width_px, video.height_px))
+    sides = (max(1, round(side * scale)) for side in (video.height_px, video.width_px))
+    clip = Clip(
+        video,
+        np.array([0.0]),
+        np.array([True]),
+        np.zeros((1, *sides, 3), np.uint8) if spec.thumbnail_side_px else None,
+        np.full((1, *grid.shape, 2), np.nan, np.float32) if spec.motion_vectors else None,
+    )
+    source.open(video).attend(clip)
 
 
 def _refuse_recordings(text: str) -> None:

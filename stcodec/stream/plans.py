@@ -19,6 +19,9 @@ from stcodec.types import VideoInfo
 PIX_FMT = "yuv420p"
 """What every player and every server takes."""
 _PRESETS = {"libx264": "veryfast", "libx265": "superfast", "libvpx-vp9": "8"}
+_SAME_HEADER = {"cabac": "1", "8x8dct": "1", "weightp": "1"}
+_REFERENCES = {"faster": "2", "fast": "2", "medium": "3", "slow": "5", "slower": "8", "veryslow": "16", "placebo": "16"}
+"""What x264's presets say in the header: an easier preset that says the same is one that no target must be told of."""
 _SPARE_KEY_DISTANCE = 4
 """Key frames are asked for by time; the encoder's own limit lies so many times further, should it ever be needed."""
 
@@ -35,7 +38,7 @@ def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, p
             preset=preset,
             keyint=max(2, round(_SPARE_KEY_DISTANCE * options.keyint_seconds * fps)),
             pix_fmt=PIX_FMT,
-            extra=_extra(options, rendition, spec),
+            extra=_extra(options, rendition, spec, preset),
             attention=options.attention,
             policy=options.policy,
             levels=options.levels,
@@ -94,7 +97,7 @@ def canvas_of(video: VideoInfo, frame_rate: Fraction) -> VideoInfo:
     )
 
 
-def _extra(options: StreamOptions, rendition: Rendition, spec: EncoderSpec) -> dict[str, str]:
+def _extra(options: StreamOptions, rendition: Rendition, spec: EncoderSpec, preset: str) -> dict[str, str]:
     """What makes the encoder a live one, over what the user gave."""
     own = dict(options.extra)
     for key in ("maxrate", "bufsize"):
@@ -111,6 +114,8 @@ def _extra(options: StreamOptions, rendition: Rendition, spec: EncoderSpec) -> d
     # Headers before every key frame as well: who joins late, and targets without a place for them, need them there.
     name = "x264-params" if spec.name == "libx264" else "x265-params"
     params = {"scenecut": "0", **parse_params(own.get(name, "")), "repeat-headers": "1"}
+    if spec.name == "libx264" and preset != first_preset(options):
+        params = _SAME_HEADER | {"ref": _REFERENCES.get(first_preset(options), "1")} | params
     return own | rate | {"tune": tune, "forced-idr": "1", name: join_params(params)}
 
 

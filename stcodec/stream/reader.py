@@ -19,7 +19,9 @@ from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError, StcodecError
 from stcodec.media.probe import video_info
+from stcodec.stream.deinterlace import Deinterlacer
 from stcodec.stream.inputs import SourceAddress, choose_streams, open_container, reason
+from stcodec.stream.interleave import by_time
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.snapshot import SourceCondition
 from stcodec.types import VideoInfo
@@ -74,6 +76,8 @@ class _Input:
     ) -> None:
         self._counts = counts
         self._stopping = stopping
+        self._is_file = address.is_paced
+        self._deinterlace = Deinterlacer()
         self.container: InputContainer = open_container(
             address, dict(options.input_options), options.stall_seconds, stopping
         )
@@ -112,7 +116,9 @@ class _Input:
 
     def _demux(self) -> Iterator[FrameIn | SoundIn]:
         wanted = [self.stream] if self.sound is None else [self.stream, self.sound]
-        for packet in self.container.demux(wanted):
+        packets = self.container.demux(wanted)
+        # A live source is taken as it comes: what waits for the other stream would be late.
+        for packet in by_time(packets) if self._is_file and self.sound is not None else packets:
             if self._stopping():
                 return
             arrived = time.monotonic()
@@ -134,7 +140,8 @@ class _Input:
             if frame.is_corrupt:
                 self._counts.damaged += 1
             frame.time_base = self.stream.time_base
-            yield FrameIn(frame, arrived)
+            for whole in self._deinterlace(frame):
+                yield FrameIn(whole, arrived)
 
 
 class Reader:

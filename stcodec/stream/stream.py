@@ -18,7 +18,7 @@ from stcodec.stream.encode import RenditionEncoder
 from stcodec.stream.fan import Fan
 from stcodec.stream.frame_rate import plausible
 from stcodec.stream.inputs import source_address
-from stcodec.stream.live_attention import live_source
+from stcodec.stream.live_attention import live_source, warm_up
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.packet import Outlet
 from stcodec.stream.plans import canvas_of, easier_presets, first_preset, live_plan
@@ -27,9 +27,11 @@ from stcodec.stream.readback import ReadBack
 from stcodec.stream.reader import Reader
 from stcodec.stream.snapshot import Preview, StreamSnapshot
 from stcodec.stream.sound import Sound
-from stcodec.stream.targets import Targets
+from stcodec.stream.targets import Targets, check_first_connections
 
 _CHECK_SECONDS = 0.1
+_FIRST_CONNECTION_SECONDS = 15.0
+"""A target that can't be reached in this time of the start is a mistake; later it is waited for."""
 _FLUSH_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 
@@ -47,13 +49,13 @@ class LiveStream:
         self._reader = Reader(address, options, export_for(source.spec) if source is not None else "")
         self._outlets: Sequence[Outlet] = []
         self._attention: Attention | None = None
+        self._read_back = ReadBack()
         self._started = time.monotonic()
         try:
             self._build(source, reopen_source, targets)
         except BaseException:
             self._reader.stop()
-            if self._attention is not None:
-                self._attention.close()
+            self._end_attention()
             raise
 
     def _build(
@@ -68,7 +70,7 @@ class LiveStream:
         sessions = [EncoderSession(live_plan(options, one, canvas, preset)) for one in options.renditions]
         watched = None
         if source is not None:
-            source.open(canvas)  # a source that does not fit says so now
+            warm_up(source, canvas)  # a source that does not fit says so now
             self._attention = Attention(reopen_source, source, canvas, options.policy.smoothing_seconds)
             watched = Watched(source, self._attention)
         self._encoders = [
@@ -81,7 +83,6 @@ class LiveStream:
         self._fan = Fan(self._outlets, tracks)
         self._director = Director(options, reader, canvas, self._encoders, self._fan, sound, watched)
         self._previews = Previews(self._director, self._encoders[0])
-        self._read_back = ReadBack()
         for encoder in self._encoders:
             encoder.on_key = partial(self._read_back.offer, encoder.index)
         if self._attention is not None:
@@ -98,14 +99,17 @@ class LiveStream:
         self._director.stop()
         for encoder in self._encoders:
             encoder.finish(_FLUSH_SECONDS)
-        self._read_back.close()
-        if self._attention is not None:
-            self._attention.close()
+        self._end_attention()
         closing = [threading.Thread(target=one.close, args=(_CLOSE_SECONDS,), daemon=True) for one in self._outlets]
         for thread in closing:
             thread.start()
         for thread in closing:
             thread.join(_CLOSE_SECONDS + 1)
+
+    def _end_attention(self) -> None:
+        if self._attention is not None:
+            self._attention.close()
+        self._read_back.close()
 
     def wait(self) -> None:
         """Until the stream ends by itself. Raises what made it end if that was a fault."""
@@ -118,6 +122,8 @@ class LiveStream:
     def _check(self) -> None:
         if self._attention is not None:
             self._attention.check(time.monotonic())
+        if time.monotonic() - self._started < _FIRST_CONNECTION_SECONDS:
+            check_first_connections(self._outlets)
         for error in (self._director.error, *(one.error for one in self._encoders)):
             if error is not None:
                 raise error

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Sequence
 
 from stcodec.encoders.table import find_encoder
-from stcodec.stream.address import check_targets, parse_target
+from stcodec.errors import MediaError
+from stcodec.stream.address import TargetAddress, check_targets, parse_target
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.outlets import open_outlet
 from stcodec.stream.packet import Outlet, Track
+
+_VERDICT_SECONDS = 3.0
+_PORTS = {"rtmp": 1935, "rtmps": 443}
 
 
 class Targets:
@@ -16,7 +22,8 @@ class Targets:
 
     def __init__(self, options: StreamOptions) -> None:
         texts = options.targets if options.record is None else (*options.targets, options.record)
-        self._targets = [parse_target(text) for text in texts]
+        # Files come last: what is wrong with the others is known before one is begun.
+        self._targets = sorted((parse_target(text) for text in texts), key=lambda one: not one.is_network)
         self._codec = find_encoder(options.encoder).codec
         self._segment_seconds = options.keyint_seconds
         # Only of a source that can wait: elsewhere a slow target must not hold up the others.
@@ -31,9 +38,41 @@ class Targets:
         opened: list[Outlet] = []
         try:
             for target in self._targets:
-                opened.append(open_outlet(target, tracks, segment_seconds=self._segment_seconds, waits=self._waits))
+                _check_server(target)
+                outlet = open_outlet(target, tracks, segment_seconds=self._segment_seconds, waits=self._waits)
+                opened.append(outlet)
+                _wait_for_verdict(target, outlet)
         except BaseException:
             for outlet in opened:
                 outlet.close(1.0)
             raise
         return opened
+
+
+def check_first_connections(outlets: Sequence[Outlet]) -> None:
+    """Raise MediaError for a target that has never been reached and now can't be; later on it would be waited for."""
+    for outlet in outlets:
+        state = outlet.state()
+        if state.condition in ("retrying", "failed") and not state.bytes and not state.reconnects:
+            raise MediaError(f"{state.name}: {state.message.partition('; trying again')[0]}")
+
+
+def _check_server(target: TargetAddress) -> None:
+    """Raise MediaError if nobody listens. Those who take a single connection, as RTSP and TCP peers do, aren't asked."""
+    if target.scheme not in _PORTS:
+        return
+    host, port = target.host
+    try:
+        socket.create_connection((host, port or _PORTS[target.scheme]), timeout=_VERDICT_SECONDS).close()
+    except OSError as error:
+        raise MediaError(f"{target.shown}: can't be reached ({error.strerror or error})") from None
+
+
+def _wait_for_verdict(target: TargetAddress, outlet: Outlet) -> None:
+    """Until a target that is opened at once is open. Raises MediaError if it can't be."""
+    if target.kind in ("rtmp", "rtsp", "srt") or "listen" in target.options:
+        return  # these connect with the first packet, or when somebody comes
+    end = time.monotonic() + _VERDICT_SECONDS
+    while outlet.state().condition == "connecting" and time.monotonic() < end:
+        time.sleep(0.01)
+    check_first_connections([outlet])

@@ -40,6 +40,9 @@ class _Stream:
     source: int
     placed: int
     arrived: int | None
+    """When the newest came in."""
+    placed_at: int | None
+    """When something was last shown."""
     late_since: int | None = None
 
 
@@ -58,13 +61,14 @@ class Timeline:
         self._restarting: set[str] = set()
 
     def restart(self) -> None:
-        """The source was opened again: its clock says nothing about before."""
+        """The source was opened again: its clock says nothing about before. The picture comes first, then the sound."""
         self._restarting = set(self._streams)
         self._epoch = None
 
-    def hold(self, stream: str, placed: int) -> None:
-        """Something was shown meanwhile at this time: what comes is later."""
-        self._streams[stream].placed = max(placed, self._streams[stream].placed)
+    def hold(self, stream: str, placed: int, now: int) -> None:
+        """Something was shown meanwhile, at this time of the stream: what comes is later."""
+        seen = self._streams[stream]
+        seen.placed, seen.placed_at = max(placed, seen.placed), now
 
     def place(self, stream: str, source: int | None, length: int, arrived: int | None = None) -> int | None:
         """The time of the next item of a stream; None if it must be left out.
@@ -93,7 +97,7 @@ class Timeline:
         placed = source + self._epoch.offset
         if placed < 0:
             return None
-        self._streams[stream] = _Stream(self._epoch, source, placed, arrived)
+        self._streams[stream] = _Stream(self._epoch, source, placed, arrived, arrived)
         return placed
 
     def _runs_on(self, seen: _Stream, source: int, arrived: int | None) -> bool:
@@ -108,7 +112,7 @@ class Timeline:
         if epoch is not None and epoch is not seen.epoch and abs(source - epoch.newest) <= _TOGETHER:
             seen.epoch = epoch
             return False
-        passed = 0 if arrived is None or seen.arrived is None else arrived - seen.arrived
+        passed = 0 if arrived is None or seen.placed_at is None else arrived - seen.placed_at
         self._epoch = seen.epoch = _Epoch(seen.placed + max(length, passed, 1) - source, source)
         return True
 
@@ -118,11 +122,9 @@ class Timeline:
         seen.source = source
         before, seen.arrived = seen.arrived, arrived
         if placed > seen.placed:
-            seen.placed, seen.late_since = placed, None
-            return placed
+            return self._show(seen, placed, arrived)
         if 2 * (seen.placed - placed) < length:  # nearly two at once: both are wanted
-            seen.placed += 1
-            return seen.placed
+            return self._show(seen, seen.placed + 1, arrived)
         return self._late(seen, source, length, arrived if arrived is not None else before)
 
     def _late(self, seen: _Stream, source: int, length: int, now: int | None) -> int | None:
@@ -134,5 +136,8 @@ class Timeline:
             return None
         self.jumps += 1
         self._epoch = seen.epoch = _Epoch(seen.placed + max(length, 1) - source, source)
-        seen.placed, seen.late_since = source + seen.epoch.offset, None
-        return seen.placed
+        return self._show(seen, source + seen.epoch.offset, now)
+
+    def _show(self, seen: _Stream, placed: int, now: int | None) -> int:
+        seen.placed, seen.placed_at, seen.late_since = placed, now, None
+        return placed
