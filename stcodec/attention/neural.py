@@ -20,7 +20,7 @@ from stcodec.attention.neural_engine import Engine, Fused, Gated, Look, TokenSet
 from stcodec.attention.neural_input import FrameMotion, MotionInput, input_shape, open_gate, picture
 from stcodec.attention.neural_options import NeuralOptions, parse_options
 from stcodec.errors import AttentionError
-from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, STRIDE
+from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, STRIDE, THUMBNAIL_SIDE_PX
 from stcodec.model.weights_file import WEIGHTS_PATH
 from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
 
@@ -36,7 +36,7 @@ class NeuralSource(AttentionSource):
     sees those places that move or change beside the camera's motion, over the window's time within a shot.
     """
 
-    spec = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=320, motion_vectors=True, shots=True)
+    spec = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=THUMBNAIL_SIDE_PX, motion_vectors=True, shots=True)
 
     def __init__(
         self,

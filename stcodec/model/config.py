@@ -13,8 +13,14 @@ INPUT_STEP_PX = 32
 """Width and height of its input are multiples of this."""
 INPUT_AREA_PX = 320 * 192
 """About the area of its input, px."""
+THUMBNAIL_SIDE_PX = 320
+"""Longest side of the thumbnails that its input is made of."""
 MAPS_PER_SECOND = 5.0
 """Instants that it sees a second."""
+SLACK_SECONDS = 0.01
+"""Instants lie on frames: the ends of a span of time are no more exact than this."""
+MEAN_SECONDS = 0.2
+"""A map is the mean of the densities so far about it in time: gaze comes late, and not everybody's at once."""
 PRIOR_SHAPE = (6, 10)
 """Rows and columns of its learnt centre priors."""
 MOTION_CHANNELS = 4
