@@ -25,6 +25,7 @@ _KEPT = 8
 _NICE = 5
 """How far attention steps back for the encoders when both want the same core."""
 _LATE_SECONDS = 1.0
+_CLOSE_SECONDS = 3.0
 _AGAIN_SECONDS = 0.5
 """Pause before a source that failed begins anew."""
 
@@ -123,8 +124,10 @@ class Attention:
         """End; a thread that hangs is left behind."""
         with self._changed:
             self._ended = True
-            self._worker = None
+            worker, self._worker = self._worker, None
             self._changed.notify_all()
+        if worker is not None:
+            worker.join(_CLOSE_SECONDS)  # an interpreter that exits in the middle of a map aborts
 
     def is_current(self, worker: _Worker) -> bool:
         """Whether a worker is still the one that is listened to."""
