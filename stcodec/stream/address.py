@@ -103,10 +103,7 @@ class TargetAddress:
 
     def hide(self, text: str) -> str:
         """A message of a program or library about this target, without what is secret."""
-        hidden = _URL.sub(lambda match: hide_secrets(match[0]), text)
-        for secret in _secrets(self.url):
-            hidden = hidden.replace(secret, HIDDEN)
-        return display_name(" ".join(hidden.split()))
+        return hide_in(text, self.url)
 
 
 def parse_target(text: str) -> TargetAddress:
@@ -155,6 +152,14 @@ def hide_secrets(url: str) -> str:
         path = f"{first}{more}{HIDDEN}" if key else path
     options = [_hide_option(one) for one in query.split("&")] if question else []
     return display_name(f"{scheme}://{host}{slash}{path}{question}{'&'.join(options)}")
+
+
+def hide_in(text: str, url: str) -> str:
+    """A message of a program or library about an address, in one line, without what is secret in it."""
+    hidden = _URL.sub(lambda match: hide_secrets(match[0]), text)
+    for secret in _secrets(url):
+        hidden = hidden.replace(secret, HIDDEN)
+    return display_name(" ".join(hidden.split()))
 
 
 def _hide_option(option: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stcodec.stream.address import TargetAddress
+from stcodec.stream.outlets.hls import HlsSender
 from stcodec.stream.outlets.muxed import byte_sender
 from stcodec.stream.outlets.program import ProgramSender
 from stcodec.stream.outlets.sender import Sender
@@ -26,4 +27,6 @@ def open_outlet(
 def _sender(target: TargetAddress, segment_seconds: float) -> Sender:
     if target.kind in ("rtmp", "rtsp", "srt"):
         return ProgramSender(target)
+    if target.kind == "hls":
+        return HlsSender(target, segment_seconds)
     return byte_sender(target)

@@ -108,7 +108,7 @@ class ByteSender:
         place = self._places.get(packet.track)
         if place is not None and self._body is not None:
             self._body.write(packet, place)
-            self.bytes += len(packet.data)
+            self.bytes += len(packet.data) if self.is_connected else 0
 
     def change(self, tracks: Tracks) -> None:
         """A new head in the same run of bytes: readers of such formats take it."""

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import threading
 import time
-from collections import deque
+from collections.abc import Sequence
 
-from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.stream.address import TargetAddress
+from stcodec.stream.child import Child
 from stcodec.stream.outlets.muxed import ByteSender, FragmentedBody
 from stcodec.stream.outlets.sender import Tracks
 from stcodec.stream.outlets.sinks import STALL_SECONDS, PipeSink
 from stcodec.stream.packet import LivePacket
 
 _READ = (
-    *("-v", "error", "-nostdin", "-nostats", "-progress", "pipe:2", "-stats_period", "0.25"),
+    *("-nostdin", "-progress", "pipe:2", "-stats_period", "0.25"),
     *("-probesize", "32", "-analyzeduration", "0", "-nofind_stream_info", "-fflags", "nobuffer"),
     *("-f", "mp4", "-i", "pipe:0", "-map", "0", "-c", "copy", "-copyts", "-map_metadata", "-1"),
     *("-max_interleave_delta", "200000", "-flush_packets", "1"),
@@ -41,15 +40,15 @@ _SRT_LINGER_SECONDS = 0.3
 class ProgramSink(PipeSink):
     """The program's stdin. Raises OSError with what it said when it has ended."""
 
-    def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        assert self.process.stdin is not None
-        super().__init__(self.process.stdin.fileno(), STALL_SECONDS)
-        self.is_connected = False
+    def __init__(self, arguments: Sequence[str], url: str) -> None:
+        self.child = Child(arguments, url, writes=True)
+        super().__init__(self.child.pipe.fileno(), STALL_SECONDS)
         self._began = time.monotonic()
-        self._said: deque[str] = deque(maxlen=8)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a frame has gone through."""
+        return self.child.frames > 0
 
     def write(self, content: bytes) -> int:
         """Write all of it."""
@@ -58,58 +57,26 @@ class ProgramSink(PipeSink):
         try:
             return super().write(content)
         except BrokenPipeError:
-            raise self._failure() from None
+            raise OSError(self.child.reason()) from None
 
     def finish(self, linger_seconds: float) -> None:
         """Let it send what it has, and end. Raises OSError if it ends badly."""
         time.sleep(linger_seconds)
-        assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self.child.pipe.close()
         try:
-            if self.process.wait(_END_SECONDS) != 0:
-                raise self._failure()
+            if self.child.process.wait(_END_SECONDS) != 0:
+                raise OSError(self.child.reason())
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"it did not end within {_END_SECONDS:g} s") from None
 
     def close(self) -> None:
         """Whatever it is at, it is over."""
-        self.process.kill()
-        self.process.wait()
-        self._listener.join()
-        assert self.process.stdin is not None and self.process.stderr is not None
-        for pipe in (self.process.stdin, self.process.stderr):
-            with contextlib.suppress(OSError):
-                pipe.close()
+        self.child.close()
 
     def interrupt(self) -> None:
         super().interrupt()
-        self.process.kill()
-
-    def _listen(self) -> None:
-        """Errors, and lines of progress: the first that counts something says that the other side has taken it."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            text = line.decode("utf-8", "replace").strip()
-            name, equals, value = text.partition("=")
-            if equals and name.isidentifier():
-                self.is_connected |= name == "frame" and value.isdigit() and int(value) > 0
-            elif text:
-                self._said.append(text)
-
-    def _failure(self) -> OSError:
-        self._listener.join(1)
-        return OSError(_reason(list(self._said)))
-
-
-def _reason(said: list[str]) -> str:
-    """The words of the program that say most: the first line names the place, the last the kind of error."""
-    if not said:
-        return "the connection was closed"
-    last = said[-1].rpartition(": ")[2]
-    if last == "Input/output error":
-        return "the other side does not answer, or refused the stream (Input/output error)"
-    return last
+        self.child.kill()
 
 
 class ProgramSender(ByteSender):
@@ -145,5 +112,5 @@ class ProgramSender(ByteSender):
             self.abandon()
 
     def _start(self) -> ProgramSink:
-        self._program = ProgramSink([find_ffmpeg(), *_READ, *_WRITE[self._target.kind], self._target.url])
+        self._program = ProgramSink([*_READ, *_WRITE[self._target.kind], self._target.url], self._target.url)
         return self._program

@@ -75,6 +75,11 @@ class PacketQueue:
             self._go_on_from_newest_key()
             return changes[-1][1] if changes else None
 
+    def count_dropped(self, packets: int) -> None:
+        """Packets that were taken and yet never got there."""
+        with self._ready:
+            self.dropped += packets
+
     def set_waits(self, waits: bool) -> None:
         """Whether `put` waits, from now on."""
         with self._ready:

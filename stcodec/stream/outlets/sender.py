@@ -18,10 +18,13 @@ class ReaderGoneError(StcodecError):
 class Sender(Protocol):
     """A kind of target, used by one thread. OSError, FFmpegError and MediaError mean that it is lost and may come back."""
 
-    bytes: int
-    """Taken so far, over all connections."""
-    is_connected: bool
-    """Whether somebody, or a disk, takes what is written."""
+    @property
+    def bytes(self) -> int:
+        """Taken so far, over all connections."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether somebody, or a disk, takes what is written."""
 
     def open(self, tracks: Tracks) -> None:
         """Begin, or begin again; the next packet of each video track is a key frame."""

@@ -38,6 +38,8 @@ class Worker:
         self._message = ""
         self._wait_seconds = _FIRST_WAIT_SECONDS
         self._connections = 0
+        self._unanswered = 0
+        """Packets that went out, and nobody has said yet that he took them."""
         self._thread = threading.Thread(target=self._run, name=f"target {address.shown}", daemon=True)
         self._thread.start()
 
@@ -93,6 +95,8 @@ class Worker:
             self._send_all()
         except _LOST as error:
             self._sender.abandon()
+            self._queue.count_dropped(self._unanswered)
+            self._unanswered = 0
             if self._closing.is_set():
                 self._set("failed", self._reason(error))
                 return True
@@ -116,6 +120,7 @@ class Worker:
         while True:
             item = self._queue.get(0.5)
             if isinstance(item, LivePacket):
+                self._unanswered += 1
                 self._sender.write(item)
             elif item is not None:
                 self._tracks = item
@@ -126,7 +131,10 @@ class Worker:
             self._note_connection()
 
     def _note_connection(self) -> None:
-        if self._sender.is_connected and self._condition != "open":
+        if not self._sender.is_connected:
+            return
+        self._unanswered = 0
+        if self._condition != "open":
             self._connections += 1
             self._queue.set_waits(self._waits)
             self._set("open", self._message)

@@ -1,0 +1,71 @@
+"""The ffmpeg program as a child: what it says is heard, and it ends when it should."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import IO
+
+from stcodec.media.ffmpeg import find_ffmpeg
+from stcodec.stream.address import hide_in
+
+_GENERAL = "Input/output error"
+
+
+class Child:
+    """A running program whose stderr is read. It is ended by its process id."""
+
+    def __init__(self, arguments: Sequence[str], url: str, *, writes: bool) -> None:
+        """url: the address that it opens; writes: whether it is fed through stdin, else it is read from stdout."""
+        stdin, stdout = (subprocess.PIPE, subprocess.DEVNULL) if writes else (subprocess.DEVNULL, subprocess.PIPE)
+        command = [find_ffmpeg(), "-v", "error", "-nostats", *arguments]
+        self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0)
+        self.frames = 0
+        """Passed on, if it was told to report progress."""
+        self._url = url
+        self._said: deque[str] = deque(maxlen=8)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    @property
+    def pipe(self) -> IO[bytes]:
+        """The way in or out."""
+        pipe = self.process.stdin or self.process.stdout
+        assert pipe is not None
+        return pipe
+
+    def reason(self) -> str:
+        """Why it ended, in its own words and in one line, without what is secret in the address."""
+        self._listener.join(1)
+        if not self._said:
+            return "the other side hung up"
+        words = hide_in(self._said[-1].rpartition(": ")[2], self._url)
+        return f"the other side does not answer, refuses, or hung up ({words})" if words == _GENERAL else words
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+
+    def close(self) -> None:
+        """End it if it has not ended, and let go of it."""
+        self.process.kill()
+        self.process.wait()
+        self._listener.join()
+        assert self.process.stderr is not None
+        for pipe in (self.pipe, self.process.stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _listen(self) -> None:
+        """Errors, and progress as `frame=12` among other names and values."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            text = line.decode("utf-8", "replace").strip()
+            name, equals, value = text.partition("=")
+            if name == "frame" and value.isdigit():
+                self.frames = int(value)
+            elif text and not (equals and name.isidentifier()):
+                self._said.append(text)

@@ -1,0 +1,121 @@
+"""All tracks of a stream as segments in a folder: when each ends, and what is done about faults."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from stcodec.stream.address import TargetAddress
+from stcodec.stream.outlets.segments import Calendar, Segment, TrackFiles, first_number, remove_old
+from stcodec.stream.outlets.sender import Tracks, chosen_tracks
+from stcodec.stream.packet import TICK, LivePacket, Track
+
+_WINDOW_SEGMENTS = 6
+_EARLY = 0.9
+"""A key frame that comes a little early ends a segment, too: frame rates are not whole numbers."""
+
+
+class LadderSender:
+    """A Sender whose subclasses write the lists."""
+
+    chunk_seconds = 0.25
+    """What is there of a segment before it is whole comes in pieces of that length."""
+
+    def __init__(self, target: TargetAddress, segment_seconds: float) -> None:
+        self.is_connected = False
+        self.folder = target.path.absolute().parent
+        self.stem = target.path.stem
+        self.list_path = target.path.absolute()
+        self.segment_seconds = segment_seconds
+        self.tracks: list[TrackFiles] = []
+        """The files of the tracks that go there: video first."""
+        self._target = target
+        self._files: dict[int, TrackFiles] = {}
+        self._past: dict[str, TrackFiles] = {}
+        self._cuts: deque[int] = deque(maxlen=4)
+        """Where sound is still to be cut."""
+        self._calendar = Calendar()
+
+    @property
+    def bytes(self) -> int:
+        """Written so far."""
+        return sum(one.total_bytes for one in self._past.values())
+
+    def open(self, tracks: Tracks) -> None:
+        """Begin the first segment, or the next after a fault."""
+        if not self._past:
+            remove_old(self.folder, self.stem)
+        wanted = range(len(tracks)) if self._target.takes_ladder else chosen_tracks(tracks, self._target.rendition)
+        self._files = {index: self._track_files(tracks[index]) for index in wanted}
+        self.tracks = sorted(self._files.values(), key=lambda one: one.track.kind == "audio")
+        self._cuts.clear()
+        self.is_connected = True
+
+    def write(self, packet: LivePacket) -> None:
+        """Add a packet, and end the segments that end before it."""
+        files = self._files.get(packet.track)
+        if files is None:
+            return
+        if files.track.kind == "video":
+            self._cut_video(files, packet)
+        else:
+            self._cut_sound(files, packet)
+        files.add(packet, self._calendar.unix_seconds(packet))
+
+    def change(self, tracks: Tracks) -> None:
+        """End all segments, and begin with new heads."""
+        self._finish_all()
+        self.open(tracks)
+
+    def close(self) -> None:
+        """End all segments and say that no more come."""
+        self._finish_all()
+        self.publish_end()
+        self.is_connected = False
+
+    def abandon(self) -> None:
+        """Remove what is half written."""
+        for files in self.tracks:
+            files.give_up()
+        self.is_connected = False
+
+    def interrupt(self) -> None:
+        """A disk is not waited for."""
+
+    def publish(self, files: TrackFiles, segment: Segment) -> None:
+        """A segment is whole."""
+        raise NotImplementedError
+
+    def publish_end(self) -> None:
+        """It was the last."""
+        raise NotImplementedError
+
+    def _track_files(self, track: Track) -> TrackFiles:
+        """The files of a track that is to be written from now on."""
+        name = "".join(char if char.isalnum() else "_" for char in track.name)
+        if name not in self._past:
+            chunk = round(self.chunk_seconds / TICK)
+            self._past[name] = TrackFiles(self.folder, f"{self.stem}_{name}", track, _WINDOW_SEGMENTS, chunk, first_number())
+        self._past[name].begin(track)
+        return self._past[name]
+
+    def _cut_video(self, files: TrackFiles, packet: LivePacket) -> None:
+        if files.start_pts is None or not packet.is_key:
+            return
+        if float((packet.pts - files.start_pts) * TICK) >= _EARLY * self.segment_seconds:
+            if files is self.tracks[0]:
+                self._cuts.append(packet.pts)
+            self._finish(files, packet)
+
+    def _cut_sound(self, files: TrackFiles, packet: LivePacket) -> None:
+        while self._cuts and packet.pts >= self._cuts[0]:
+            self._cuts.popleft()
+            self._finish(files, packet)
+
+    def _finish(self, files: TrackFiles, following: LivePacket | None = None) -> None:
+        segment = files.finish(following)
+        if segment is not None:
+            self.publish(files, segment)
+
+    def _finish_all(self) -> None:
+        for files in self.tracks:
+            self._finish(files)

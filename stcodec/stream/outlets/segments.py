@@ -1,0 +1,198 @@
+"""A stream cut into files: the segments of every track, whole at the same times, and those that are still to be had.
+
+HLS and DASH are lists over these. A video track's segment ends at its first key frame after the wanted length, which is the
+same for all renditions; sound ends where the first rendition does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stcodec.stream.outlets.fragments import fragment, head
+from stcodec.stream.packet import TICK, LivePacket, Track
+
+GROWING = ".tmp"
+"""Ending of the name of a file that is not whole yet."""
+_KEPT_AFTERWARDS = 4
+"""Segments that are still there when they are in no list any more: a player may just be fetching them."""
+_DIGITS = 10
+_GAP_TICKS = round(0.3 / TICK)
+_DRIFT_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of one track in a file of its own, whole."""
+
+    number: int
+    name: str
+    start_pts: int
+    """`TICK`s, of its first frame."""
+    end_pts: int
+    unix_seconds: float
+    """When its first frame came in."""
+    head_name: str
+    """The file that players must read before it."""
+    begins_anew: bool
+    """Whether it does not go on from the one before: other times, or another head."""
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return float((self.end_pts - self.start_pts) * TICK)
+
+
+@dataclass
+class TrackFiles:
+    """One track's files in a folder."""
+
+    folder: Path
+    stem: str
+    track: Track
+    keep: int
+    """Segments in the list."""
+    chunk_ticks: int
+    number: int
+    """Of the segment that is being written."""
+    window: deque[Segment] = field(default_factory=deque)
+    breaks_gone: int = 0
+    """Segments that begin anew and are in the list no more."""
+    total_bytes: int = 0
+    peak_bps: float = 0.0
+    """Of any segment so far."""
+    start_pts: int | None = None
+    """Of the segment that is being written; None between two."""
+    _gone: deque[Segment] = field(default_factory=deque)
+    _heads: int = 0
+    _head_name: str = ""
+    _chunk: list[LivePacket] = field(default_factory=list)
+    _fragments: int = 0
+    _segment_bytes: int = 0
+    _end_pts: int = 0
+    _unix_seconds: float = 0.0
+    _begins_anew: bool = False
+
+    def begin(self, track: Track) -> None:
+        """Write the head; what comes now does not go on from what was before."""
+        self.track = track
+        self._heads += 1
+        self._head_name = f"{self.stem}_init{self.number}.mp4"
+        write_whole(self.folder / self._head_name, head([track]))
+        self._begins_anew = bool(self.window)
+        self.start_pts = None
+
+    def add(self, packet: LivePacket, unix_seconds: float) -> None:
+        """Add a packet to the segment that is being written."""
+        if self.start_pts is None:
+            self.start_pts, self._unix_seconds, self._segment_bytes = packet.pts, unix_seconds, 0
+            self._begins_anew |= bool(self.window) and self._is_gap(packet.pts)
+            self._growing.unlink(missing_ok=True)
+        if self._chunk and packet.dts - self._chunk[0].dts >= self.chunk_ticks:
+            self.flush()
+        self._chunk.append(packet)
+        self._end_pts = max(self._end_pts, packet.pts + max(packet.duration, 1))
+
+    def flush(self) -> None:
+        """Write what was added, so that it can be had."""
+        if not self._chunk:
+            return
+        self._fragments += 1
+        content = fragment([self.track], self._chunk, 0, self._fragments)
+        with self._growing.open("ab", buffering=0) as file:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[file.write(rest) :]
+        self._segment_bytes += len(content)
+        self.total_bytes += len(content)
+        self._chunk = []
+
+    def finish(self, following: LivePacket | None = None) -> Segment | None:
+        """Make the segment whole. following: the packet that the next begins with, if there is one."""
+        if self.start_pts is None:
+            return None
+        self.flush()
+        name = self._name(self.number)
+        self._growing.replace(self.folder / name)
+        # It lasts until the next begins, unless something is missing in between.
+        end = following.pts if following is not None and not self._is_gap(following.pts) else self._end_pts
+        made = Segment(self.number, name, self.start_pts, end, self._unix_seconds, self._head_name, self._begins_anew)
+        self.peak_bps = max(self.peak_bps, 8 * self._segment_bytes / max(made.seconds, 0.1))
+        self.window.append(made)
+        self.number += 1
+        self.start_pts, self._begins_anew = None, False
+        self._slide()
+        return made
+
+    def give_up(self) -> None:
+        """Remove what is half written. Never raises."""
+        with contextlib.suppress(OSError):
+            self._growing.unlink(missing_ok=True)
+        self._chunk, self.start_pts = [], None
+
+    def _is_gap(self, next_pts: int) -> bool:
+        return abs(next_pts - self._end_pts) > _GAP_TICKS
+
+    @property
+    def _growing(self) -> Path:
+        return self.folder / (self._name(self.number) + GROWING)
+
+    def _name(self, number: int) -> str:
+        return f"{self.stem}_{number:0{_DIGITS}d}.m4s"
+
+    def _slide(self) -> None:
+        while len(self.window) > self.keep:
+            self._gone.append(self.window.popleft())
+            self.breaks_gone += self._gone[-1].begins_anew
+        while len(self._gone) > _KEPT_AFTERWARDS:
+            old = self._gone.popleft()
+            (self.folder / old.name).unlink(missing_ok=True)
+            heads = {one.head_name for one in (*self._gone, *self.window)} | {self._head_name}
+            if old.head_name not in heads:
+                (self.folder / old.head_name).unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is always whole for who reads it. Raises OSError and leaves what was there."""
+    growing = path.with_name(path.name + GROWING)
+    try:
+        growing.write_bytes(content)
+        growing.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            growing.unlink(missing_ok=True)
+        raise
+
+
+def first_number() -> int:
+    """The number of a stream's first segment. Seconds since 1970: a name is never used twice, whatever caches hold."""
+    return int(time.time())
+
+
+def remove_old(folder: Path, stem: str) -> None:
+    """Remove the segments of an earlier stream of that name."""
+    ours = re.compile(rf"{re.escape(stem)}_\w+_(\d{{{_DIGITS}}}\.m4s|init\d+\.mp4)({re.escape(GROWING)})?")
+    for path in folder.iterdir():
+        if ours.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+class Calendar:
+    """The time of day of a frame, from when it came in; without the jitter of its coming."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._zero: float | None = None
+
+    def unix_seconds(self, packet: LivePacket) -> float:
+        """Seconds since 1970 of a frame. It follows the frames' own clock while that is near the machine's."""
+        came = self._clock() - (time.monotonic() - packet.captured_at)
+        seconds = float(packet.pts * TICK)
+        if self._zero is None or abs(self._zero + seconds - came) > _DRIFT_SECONDS:
+            self._zero = came - seconds
+        return self._zero + seconds
