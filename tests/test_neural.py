@@ -22,7 +22,7 @@ from stcodec.attention.neural_engine import finds_gpu, open_engine
 from stcodec.attention.neural_input import CameraPath, MotionInput, input_shape, open_gate
 from stcodec.attention.neural_options import NeuralOptions, parse_options
 from stcodec.errors import AttentionError, OptionsError
-from stcodec.model.config import STRIDE
+from stcodec.model.config import MEAN_SECONDS, STRIDE
 from stcodec.model.weights_file import WEIGHTS_PATH
 from stcodec.types import Clip, FloatArray
 
@@ -34,6 +34,12 @@ LOOKAHEAD = NeuralOptions(device="cpu")
 def scene(camera: Camera = still, disc: Disc | None = DISC, count: int = 9, shots: tuple[int, ...] = (0,)) -> Clip:
     at = times(count, 5)
     return clip(at, film("coffee", camera, at, disc), shots=shots)
+
+
+def details_of(options: NeuralOptions, seen: Clip) -> list[NeuralDetail]:
+    details: list[NeuralDetail] = []
+    NeuralSource(options, on_detail=details.append).attend(seen)
+    return details
 
 
 def part(whole: Clip, first: int, last: int) -> Clip:
@@ -73,16 +79,28 @@ def test_causal_answers_at_once_and_needs_nothing_later() -> None:
 def test_lookahead_waits_for_its_window_and_uses_it() -> None:
     seen = scene(count=12)
     source = NeuralSource(replace(LOOKAHEAD, window_seconds=0.6))
-    assert source.lookahead_seconds == 0.6
+    assert source.lookahead_seconds == pytest.approx(0.6 + MEAN_SECONDS)
     session = source.open(seen.video)
     counts = [len(session.attend(part(seen, index, index + 1))) for index in range(len(seen))]
-    assert counts == [0, 0, 0] + [1] * 9
+    assert counts == [0, 0, 0, 0] + [1] * 8
     rest = session.finish()
     assert rest is not None
-    assert len(rest) == 3
-    ahead, past = source.attend(seen).saliency, NeuralSource(replace(CAUSAL, window_seconds=0.6)).attend(seen).saliency
-    assert np.abs(ahead[4] - past[4]).max() > 1e-4
-    assert np.array_equal(ahead[-1], past[-1])  # nothing comes after it
+    assert len(rest) == 4
+    ahead = details_of(replace(LOOKAHEAD, window_seconds=0.6), seen)
+    assert ahead[4].window_pts_seconds.max() - ahead[4].pts_seconds == pytest.approx(0.6)
+    past = details_of(replace(CAUSAL, window_seconds=0.6), seen)
+    assert np.abs(ahead[4].temporal_gain - past[4].temporal_gain).max() > 1e-4
+    assert np.array_equal(ahead[-1].temporal_gain, past[-1].temporal_gain)  # nothing comes after it
+
+
+def test_a_map_is_the_mean_of_those_about_it_unless_it_is_live() -> None:
+    seen = scene(count=9, shots=(0, 6))
+    live = NeuralSource(replace(CAUSAL, window_seconds=0.0)).attend(seen).saliency
+    densities = live / live.sum(axis=(1, 2), keepdims=True)
+    found = NeuralSource(replace(LOOKAHEAD, window_seconds=0.0)).attend(seen).saliency
+    for index, near in ((0, [0, 1]), (3, [2, 3, 4]), (5, [4, 5]), (6, [6, 7])):
+        mean = np.mean([densities[one] for one in near], axis=0)
+        assert np.allclose(found[index], mean / mean.max(), atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [CAUSAL, LOOKAHEAD], ids=["causal", "lookahead"])
@@ -95,9 +113,7 @@ def test_a_cut_starts_anew(options: NeuralOptions) -> None:
 
 
 def test_window_is_as_long_as_asked_for() -> None:
-    details: list[NeuralDetail] = []
-    source = NeuralSource(replace(CAUSAL, window_seconds=0.4), on_detail=details.append)
-    source.attend(scene(count=9))
+    details = details_of(replace(CAUSAL, window_seconds=0.4), scene(count=9))
     assert max(np.ptp(one.window_pts_seconds) for one in details) == pytest.approx(0.4)
 
 

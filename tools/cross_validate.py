@@ -5,9 +5,9 @@
 
 Four folds, the clips of one scene together. A variant leaves out one part of the network or of its training; its
 difference to the full network is the mean over seeds, with a bootstrap interval over clips. Temperature and the share of
-the centre prior are fitted on all held-out maps of the full network. --maps writes the held-out maps of the first seed as
-map files, for tools/score_sources.py and tools/headline.py; --weights the weights to ship, trained on all clips.
-What is in --work is not computed again.
+the centre prior with which a fold is scored are fitted on the held-out maps of the other folds. --maps writes the
+held-out maps of the first seed as map files, for tools/score_sources.py and tools/headline.py; --weights the weights to
+ship, trained on all clips. What is in --work is not computed again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -33,10 +33,11 @@ from training_study import FOLDS, VARIANTS, Study
 from stcodec.attention.center import center_density
 from stcodec.attention.neural import NeuralSource
 from stcodec.attention.neural_options import NeuralOptions
+from stcodec.attention.shot_window import Placed, ShotWindow
 from stcodec.media.clips import read_clip
 from stcodec.media.map_writer import MapWriter
 from stcodec.metrics.saliency import as_density
-from stcodec.model.config import Calibration
+from stcodec.model.config import MEAN_SECONDS, SLACK_SECONDS, Calibration
 from stcodec.model.network import AttentionNet, log_density
 from stcodec.model.weights import save_weights
 from stcodec.model.weights_file import WeightsInfo
@@ -47,7 +48,7 @@ from stcodec.train.sequence import run_logits
 from stcodec.types import BlockGrid, FloatArray, SaliencyTrack
 
 SHAPE = (192, 256)
-TEMPERATURES = (0.8, 0.9, 1.0, 1.1)
+TEMPERATURES = (0.8, 0.85, 0.9, 1.0, 1.1)
 CENTER_SHARES = (0.05, 0.1, 0.15)
 NSS_WEIGHT = 0.1
 _CHUNK = 6
@@ -91,6 +92,17 @@ def calibrated(log_densities: FloatArray, calibration: Calibration) -> FloatArra
     return np.asarray((1 - calibration.center_share) * density + calibration.center_share * center, np.float32)
 
 
+def averaged(densities: FloatArray, run: Run) -> FloatArray:
+    """Densities [T, h, w] as they come out of the source, each the mean of those about it in time."""
+    window: ShotWindow[FloatArray] = ShotWindow(MEAN_SECONDS, MEAN_SECONDS, SLACK_SECONDS)
+    starts = np.diff(run.shot.numpy(), prepend=-1) != 0
+    seen: list[list[Placed[FloatArray]]] = []
+    for seconds, start, density in zip(run.seconds.tolist(), starts.tolist(), densities, strict=True):
+        seen += [near for _, near in window.push(seconds, start, density)]
+    seen += [near for _, near in window.finish()]
+    return np.stack([np.mean([one.what for one in near], axis=0) for near in seen])
+
+
 def clip_scores(clip: GazeClip, run: Run, densities: FloatArray) -> dict[str, float]:
     """Mean scores over the instants of a clip, maps read between instants as the encoder reads them."""
     starts = np.diff(run.shot.numpy(), prepend=-1) != 0
@@ -111,21 +123,47 @@ def clip_scores(clip: GazeClip, run: Run, densities: FloatArray) -> dict[str, fl
     return mean_scores(found)
 
 
-def all_scores(study: Study, name: str, maps: Foretold, calibration: Calibration, clips: list[GazeClip]) -> dict[str, Any]:
-    """Scores by clip."""
-    runs = study.material(name).clips
-    return {one.name: clip_scores(one, runs[one.name][0], calibrated(maps[one.name], calibration)) for one in clips}
+Scored = dict[str, dict[str, float]]
+"""Scores by clip."""
 
 
-def fitted(study: Study, seeds: list[Foretold], clips: list[GazeClip]) -> Calibration:
-    """The calibration with the least KL - 0.1 NSS on held-out clips, all seeds together: divergence hardly tells
-    neighbours apart, and of those the sharper is wanted."""
+def all_scores(
+    study: Study, name: str, maps: Foretold, calibrations: Mapping[str, Calibration], clips: list[GazeClip]
+) -> Scored:
+    """Scores of a network's maps, each clip with its own calibration."""
+    found = {}
+    for one in clips:
+        run = study.material(name).clips[one.name][0]
+        found[one.name] = clip_scores(one, run, averaged(calibrated(maps[one.name], calibrations[one.name]), run))
+    return found
 
-    def loss(calibration: Calibration) -> float:
-        found = [one for maps in seeds for one in all_scores(study, "full", maps, calibration, clips).values()]
-        return float(np.mean([one["kl"] - NSS_WEIGHT * one["nss"] for one in found]))
 
-    return min((Calibration(*pair) for pair in product(TEMPERATURES, CENTER_SHARES)), key=loss)
+class Calibrations:
+    """What the full network's held-out maps score with every calibration, all seeds together."""
+
+    def __init__(self, study: Study, seeds: list[Foretold], clips: list[GazeClip]) -> None:
+        self._clips = [one.name for one in clips]
+        self._losses: dict[Calibration, dict[str, float]] = {}
+        for calibration in (Calibration(*pair) for pair in product(TEMPERATURES, CENTER_SHARES)):
+            same = dict.fromkeys(self._clips, calibration)
+            scored = [all_scores(study, "full", maps, same, clips) for maps in seeds]
+            self._losses[calibration] = {
+                name: float(np.mean([one[name]["kl"] - NSS_WEIGHT * one[name]["nss"] for one in scored]))
+                for name in self._clips
+            }
+
+    def fitted(self, left_out: Sequence[str] = ()) -> Calibration:
+        """The calibration with the least KL - 0.1 NSS: divergence hardly tells neighbours apart, and of those the sharper
+        is wanted. The clips that are left out have no say."""
+
+        def loss(calibration: Calibration) -> float:
+            return float(np.mean([loss for name, loss in self._losses[calibration].items() if name not in left_out]))
+
+        return min(self._losses, key=loss)
+
+    def nested(self) -> dict[str, Calibration]:
+        """For each clip, the calibration fitted on the clips of the other folds."""
+        return {name: self.fitted(fold) for fold in FOLDS for name in fold}
 
 
 def difference(full: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, float]:
@@ -197,15 +235,16 @@ def main() -> None:
     names = ["full", *(name for name in given.variants if name != "full")]
     seeds = {name: given.seeds if name == "full" else given.seeds[: given.variant_seeds] for name in names}
     maps = {name: [held_out(study, name, seed, given.work) for seed in seeds[name]] for name in names}
-    calibration = fitted(study, maps["full"], clips)
-    found = {name: [all_scores(study, name, one, calibration, clips) for one in maps[name]] for name in names}
+    calibrations = Calibrations(study, maps["full"], clips)
+    calibration, nested = calibrations.fitted(), calibrations.nested()
+    found = {name: [all_scores(study, name, one, nested, clips) for one in maps[name]] for name in names}
     result: dict[str, Any] = {
         "command": portable(shlex.join(["python", "tools/cross_validate.py", *sys.argv[1:]])),
         "versions": versions() | {"torch": torch.__version__},
-        "protocol": "192x256 cells, one instant a second, 8 or more observers; look ahead; mean over clips, then over seeds",
+        "protocol": "192x256 cells, one instant a second, 8 or more observers; look ahead; mean over seeds, then over clips",
         "seeds": seeds,
         "folds": FOLDS,
-        "calibration": vars(calibration),
+        "calibration": {"shipped": vars(calibration), "by_fold": [vars(nested[fold[0]]) for fold in FOLDS]},
         "variants": table(found, clips),
     }
     if given.weights is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,14 +18,13 @@ from stcodec.attention.neural_detail import NeuralDetail, branch_maps
 from stcodec.attention.neural_engine import Engine, Fused, Gated, Look, TokenSet, open_engine
 from stcodec.attention.neural_input import FrameMotion, MotionInput, input_shape, open_gate, picture
 from stcodec.attention.neural_options import NeuralOptions, parse_options
+from stcodec.attention.shot_window import Placed, ShotWindow
 from stcodec.errors import AttentionError
-from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, STRIDE, THUMBNAIL_SIDE_PX
+from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, MEAN_SECONDS, SLACK_SECONDS, STRIDE, THUMBNAIL_SIDE_PX
 from stcodec.model.weights_file import WEIGHTS_PATH
 from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
 
 DetailSink = Callable[[NeuralDetail], None]
-_SLACK_SECONDS = 0.01
-"""Instants lie on frames: the ends of the window are no more exact than this."""
 
 
 class NeuralSource(AttentionSource):
@@ -55,14 +53,14 @@ class NeuralSource(AttentionSource):
         given = self.options
         self._window_seconds = config.window_seconds if given.window_seconds is None else given.window_seconds
         self._token_share = config.token_share if given.token_share is None else given.token_share
-        self.lookahead_seconds = 0.0 if given.causal else self._window_seconds
+        self.lookahead_seconds = 0.0 if given.causal else self._window_seconds + MEAN_SECONDS
         self._on_detail = on_detail
 
     def open(self, video: VideoInfo) -> AttentionSession:
         """Begin on a video."""
         cv2.setNumThreads(1)  # the images are tiny, and the encoder needs the cores
         network = Network(self._engine, self.options.balance, self._token_share)
-        return _NeuralSession(network, video, self._window_seconds, self.lookahead_seconds, self.name, self._on_detail)
+        return _NeuralSession(network, video, self._window_seconds, self.options.causal, self.name, self._on_detail)
 
 
 def neural_source(text: str | None = None) -> NeuralSource:
@@ -75,8 +73,6 @@ class Instant:
     """What is kept of an instant while it may still be looked at."""
 
     pts_seconds: float
-    shot: int
-    starts_shot: bool
     motion: FrameMotion
     gated: Gated
     own: TokenSet
@@ -119,30 +115,32 @@ class Network:
         return np.log((1 - calibration.center_share) * np.exp(density) + calibration.center_share * center)
 
 
+_Ready = tuple[Placed[Instant], list[Placed[Instant]]]
+_ReadyDensity = tuple[Placed[FloatArray], list[Placed[FloatArray]]]
+
+
 class _NeuralSession(AttentionSession):
     def __init__(
         self,
         network: Network,
         video: VideoInfo,
         window_seconds: float,
-        lookahead_seconds: float,
+        causal: bool,
         name: str,
         on_detail: DetailSink | None,
     ) -> None:
         self._network = network
         self._video = video
-        self._window_seconds = window_seconds
-        self._lookahead_seconds = lookahead_seconds
         self._name = name
         self._on_detail = on_detail
         self._shape = input_shape(video.display_width_px, video.display_height_px)
         self._motion = MotionInput(video, self._shape)
-        self._window: deque[Instant] = deque()
-        """The instants that are still of use, in order."""
-        self._owed = 0
-        """Index in the window of the next instant whose map must come out."""
-        self._shot = 0
-        self._shot_seconds = 0.0
+        self._window: ShotWindow[Instant] = ShotWindow(window_seconds, 0.0 if causal else window_seconds, SLACK_SECONDS)
+        """What the temporal branch looks at."""
+        reach_seconds = 0.0 if causal else MEAN_SECONDS
+        self._densities: ShotWindow[FloatArray] = ShotWindow(reach_seconds, reach_seconds, SLACK_SECONDS)
+        """What a map is the mean of; a live one is its own, so that it tells of what is sudden at once."""
+        self._shot_seconds: float | None = None
         """When the shot began."""
 
     def attend(self, clip: Clip) -> SaliencyTrack:
@@ -150,14 +148,14 @@ class _NeuralSession(AttentionSession):
             raise AttentionError(
                 f"{self._name}: the clip at {clip.pts_seconds[0]:.3f} s has no thumbnails: prepare clips by its spec"
             )
-        ready: list[tuple[Instant, list[Instant]]] = []
-        for instant in self._seen(clip):
-            self._window.append(instant)
-            ready += self._ripe(ended=False)
-        return self._track(ready)
+        ready: list[_Ready] = []
+        for starts, instant in zip(clip.shot_starts, self._seen(clip), strict=True):
+            ready += self._window.push(instant.pts_seconds, bool(starts), instant)
+        return self._track(self._averaged(ready))
 
     def finish(self) -> SaliencyTrack | None:
-        rest = self._ripe(ended=True)
+        rest = self._averaged(list(self._window.finish()))
+        rest += self._densities.finish()
         return self._track(rest) if rest else None
 
     def _seen(self, clip: Clip) -> list[Instant]:
@@ -169,57 +167,42 @@ class _NeuralSession(AttentionSession):
 
     def _instant(self, clip: Clip, index: int, motion: FrameMotion, gated: Gated, tokens: Any) -> Instant:
         seconds, starts = float(clip.pts_seconds[index]), bool(clip.shot_starts[index])
-        if starts or self._shot == 0:
-            self._shot += 1
+        if starts or self._shot_seconds is None:
             self._shot_seconds = seconds
         when = np.full((len(gated.index), 1), seconds - self._shot_seconds, np.float32)
         own = TokenSet(tokens, np.concatenate([motion.position[gated.index], when], axis=1))
-        return Instant(seconds, self._shot, starts, motion, gated, own)
+        return Instant(seconds, motion, gated, own)
 
-    def _ripe(self, ended: bool) -> list[tuple[Instant, list[Instant]]]:
-        """The owed instants whose window is complete, and the instants in it."""
-        ready = []
-        while self._owed < len(self._window):
-            now, latest = self._window[self._owed], self._window[-1]
-            ahead = latest.pts_seconds - now.pts_seconds
-            if not (ended or latest.shot != now.shot or ahead >= self._lookahead_seconds - _SLACK_SECONDS):
-                break
-            ready.append((now, [one for one in self._window if self._is_near(one, now)]))
-            self._owed += 1
-            self._forget()
-        return ready
+    def _averaged(self, ready: list[_Ready]) -> list[_ReadyDensity]:
+        """The densities whose neighbours in time are known, out of instants that the temporal branch can be shown."""
+        found: list[_ReadyDensity] = []
+        for (now, _), density in zip(ready, self._density(ready), strict=True):
+            found += self._densities.push(now.pts_seconds, now.starts_shot, density)
+        return found
 
-    def _forget(self) -> None:
-        """Drop the instants that no map to come can look at; the latest stays, to tell whether a shot goes on."""
-        earliest = self._window[min(self._owed, len(self._window) - 1)]
-        while self._owed and self._window[0] is not earliest and not self._is_near(self._window[0], earliest):
-            self._window.popleft()
-            self._owed -= 1
-
-    def _is_near(self, one: Instant, other: Instant) -> bool:
-        distance = abs(one.pts_seconds - other.pts_seconds)
-        return one.shot == other.shot and distance <= self._window_seconds + _SLACK_SECONDS
-
-    def _saliency(self, ready: list[tuple[Instant, list[Instant]]]) -> list[FloatArray]:
-        """The maps of instants, each with those of its window."""
+    def _density(self, ready: list[_Ready]) -> list[FloatArray]:
+        """The densities of instants, each with those of its window."""
+        if not ready:
+            return []
+        windows = [(now.what, [one.what for one in near]) for now, near in ready]
         looks = [
-            Look(now.gated, now.own, [one.own if one is now else one.open_tokens for one in near]) for now, near in ready
+            Look(now.gated, now.own, [one.own if one is now else one.open_tokens for one in near]) for now, near in windows
         ]
         fused = self._network.fused(looks, shares=self._on_detail is not None)
         if self._on_detail is not None:
-            for (now, near), look, one in zip(ready, looks, fused, strict=True):
+            for (now, near), look, one in zip(windows, looks, fused, strict=True):
                 self._on_detail(_detail(now, near, look, one))
-        log_densities = [self._network.log_density(one.spatial, one.temporal) for one in fused]
-        return [peak_one(np.exp(one - one.max())) for one in log_densities]
+        return [np.exp(self._network.log_density(one.spatial, one.temporal)) for one in fused]
 
-    def _track(self, ready: list[tuple[Instant, list[Instant]]]) -> SaliencyTrack:
+    def _track(self, ready: list[_ReadyDensity]) -> SaliencyTrack:
         height, width = (side // STRIDE for side in self._shape)
+        maps = [peak_one(np.mean([one.what for one in near], axis=0)) for _, near in ready]
         return track(
             self._video,
             self._name,
             np.array([now.pts_seconds for now, _ in ready], np.float64),
             np.array([now.starts_shot for now, _ in ready], np.bool_),
-            np.stack(self._saliency(ready)) if ready else np.empty((0, height, width), np.float32),
+            np.stack(maps) if ready else np.empty((0, height, width), np.float32),
         )
 
 
