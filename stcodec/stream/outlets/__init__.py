@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stcodec.stream.address import TargetAddress
+from stcodec.stream.outlets.dash import DashSender
 from stcodec.stream.outlets.hls import HlsSender
 from stcodec.stream.outlets.muxed import byte_sender
 from stcodec.stream.outlets.program import ProgramSender
@@ -29,4 +30,6 @@ def _sender(target: TargetAddress, segment_seconds: float) -> Sender:
         return ProgramSender(target)
     if target.kind == "hls":
         return HlsSender(target, segment_seconds)
+    if target.kind == "dash":
+        return DashSender(target, segment_seconds)
     return byte_sender(target)

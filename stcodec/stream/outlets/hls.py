@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from pathlib import Path
 
 from stcodec.stream.address import TargetAddress
 from stcodec.stream.outlets.codecs import codecs_parameter
 from stcodec.stream.outlets.ladder import LadderSender
-from stcodec.stream.outlets.segments import Segment, TrackFiles, write_whole
+from stcodec.stream.outlets.segments import Segment, TrackFiles, date_text, write_whole
 
 _HEADROOM = 1.2
 """A segment may have more than the average rate; players trust what the playlist says of the peak."""
@@ -57,8 +56,8 @@ class HlsSender(LadderSender):
             if segment.head_name != head_name:
                 head_name = segment.head_name
                 lines.append(f'#EXT-X-MAP:URI="{head_name}"')
-            date = datetime.fromtimestamp(segment.unix_seconds, UTC).isoformat(timespec="milliseconds")
-            lines += [f"#EXT-X-PROGRAM-DATE-TIME:{date.replace('+00:00', 'Z')}", f"#EXTINF:{segment.seconds:.5f},"]
+            date = date_text(segment.unix_seconds)
+            lines += [f"#EXT-X-PROGRAM-DATE-TIME:{date}", f"#EXTINF:{segment.seconds:.5f},"]
             lines.append(segment.name)
         return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if has_ended else []), ""])
 

@@ -9,7 +9,6 @@ from stcodec.stream.outlets.segments import Calendar, Segment, TrackFiles, first
 from stcodec.stream.outlets.sender import Tracks, chosen_tracks
 from stcodec.stream.packet import TICK, LivePacket, Track
 
-_WINDOW_SEGMENTS = 6
 _EARLY = 0.9
 """A key frame that comes a little early ends a segment, too: frame rates are not whole numbers."""
 
@@ -17,6 +16,8 @@ _EARLY = 0.9
 class LadderSender:
     """A Sender whose subclasses write the lists."""
 
+    keep = 6
+    """Segments of each track that can be had."""
     chunk_seconds = 0.25
     """What is there of a segment before it is whole comes in pieces of that length."""
 
@@ -94,7 +95,7 @@ class LadderSender:
         name = "".join(char if char.isalnum() else "_" for char in track.name)
         if name not in self._past:
             chunk = round(self.chunk_seconds / TICK)
-            self._past[name] = TrackFiles(self.folder, f"{self.stem}_{name}", track, _WINDOW_SEGMENTS, chunk, first_number())
+            self._past[name] = TrackFiles(self.folder, f"{self.stem}_{name}", track, self.keep, chunk, first_number())
         self._past[name].begin(track)
         return self._past[name]
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stcodec.stream.outlets.fragments import fragment, head
@@ -69,8 +70,8 @@ class TrackFiles:
     start_pts: int | None = None
     """Of the segment that is being written; None between two."""
     _gone: deque[Segment] = field(default_factory=deque)
-    _heads: int = 0
-    _head_name: str = ""
+    head_name: str = ""
+    """The newest."""
     _chunk: list[LivePacket] = field(default_factory=list)
     _fragments: int = 0
     _segment_bytes: int = 0
@@ -81,9 +82,8 @@ class TrackFiles:
     def begin(self, track: Track) -> None:
         """Write the head; what comes now does not go on from what was before."""
         self.track = track
-        self._heads += 1
-        self._head_name = f"{self.stem}_init{self.number}.mp4"
-        write_whole(self.folder / self._head_name, head([track]))
+        self.head_name = f"{self.stem}_init{self.number}.mp4"
+        write_whole(self.folder / self.head_name, head([track]))
         self._begins_anew = bool(self.window)
         self.start_pts = None
 
@@ -121,7 +121,7 @@ class TrackFiles:
         self._growing.replace(self.folder / name)
         # It lasts until the next begins, unless something is missing in between.
         end = following.pts if following is not None and not self._is_gap(following.pts) else self._end_pts
-        made = Segment(self.number, name, self.start_pts, end, self._unix_seconds, self._head_name, self._begins_anew)
+        made = Segment(self.number, name, self.start_pts, end, self._unix_seconds, self.head_name, self._begins_anew)
         self.peak_bps = max(self.peak_bps, 8 * self._segment_bytes / max(made.seconds, 0.1))
         self.window.append(made)
         self.number += 1
@@ -134,6 +134,11 @@ class TrackFiles:
         with contextlib.suppress(OSError):
             self._growing.unlink(missing_ok=True)
         self._chunk, self.start_pts = [], None
+
+    @property
+    def media_pattern(self) -> str:
+        """The names of segments, as a template of DASH."""
+        return f"{self.stem}_$Number%0{_DIGITS}d$.m4s"
 
     def _is_gap(self, next_pts: int) -> bool:
         return abs(next_pts - self._end_pts) > _GAP_TICKS
@@ -152,7 +157,7 @@ class TrackFiles:
         while len(self._gone) > _KEPT_AFTERWARDS:
             old = self._gone.popleft()
             (self.folder / old.name).unlink(missing_ok=True)
-            heads = {one.head_name for one in (*self._gone, *self.window)} | {self._head_name}
+            heads = {one.head_name for one in (*self._gone, *self.window)} | {self.head_name}
             if old.head_name not in heads:
                 (self.folder / old.head_name).unlink(missing_ok=True)
 
@@ -180,6 +185,11 @@ def remove_old(folder: Path, stem: str) -> None:
     for path in folder.iterdir():
         if ours.fullmatch(path.name):
             path.unlink(missing_ok=True)
+
+
+def date_text(unix_seconds: float) -> str:
+    """A time of day as ISO 8601 has it, to the millisecond."""
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Calendar:

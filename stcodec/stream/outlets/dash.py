@@ -1,0 +1,155 @@
+"""Low-latency DASH: chunks of CMAF in segments that can be fetched while they grow, and a manifest that says from when.
+
+Segments have numbers and all the same length, as DASH-IF's guidelines for low latency want it: players know when the next
+comes without asking. When that is no longer so (a stall, another frame rate, another size), a new period begins.
+A segment has the ending `.tmp` until it is whole; a server that gives out what grows looks there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
+
+from stcodec.stream.address import TargetAddress
+from stcodec.stream.outlets.codecs import codecs_parameter
+from stcodec.stream.outlets.ladder import LadderSender
+from stcodec.stream.outlets.segments import Segment, TrackFiles, date_text, write_whole
+from stcodec.stream.outlets.tracks import LEAD
+from stcodec.stream.packet import TICK
+
+_UPDATE_SECONDS = 2
+_MARGIN_SECONDS = 0.05
+"""Players ask so much later than the files have come so far."""
+_TOLERANCE_SECONDS = 0.2
+_TARGET_LATENCY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A track in a period: its files, and the first of them."""
+
+    files: TrackFiles
+    head_name: str
+    first_number: int
+    description: str
+
+
+@dataclass(frozen=True)
+class _Period:
+    """A run of segments of the same length."""
+
+    segment: Segment
+    """The first of the first rendition."""
+    members: tuple[_Member, ...]
+
+    def expects(self, segment: Segment) -> bool:
+        """Whether a segment of the first rendition is where players look for it."""
+        later = (segment.number - self.segment.number) * self.segment.seconds
+        times = float((segment.start_pts - self.segment.start_pts) * TICK), segment.unix_seconds - self.segment.unix_seconds
+        return not segment.begins_anew and all(abs(one - later) < _TOLERANCE_SECONDS for one in times)
+
+
+class DashSender(LadderSender):
+    """Segments in a folder, with a manifest that is rewritten as a whole."""
+
+    chunk_seconds = 0.2
+
+    def __init__(self, target: TargetAddress, segment_seconds: float) -> None:
+        super().__init__(target, segment_seconds)
+        self._periods: list[_Period] = []
+        self._zero = 0.0
+        """Seconds since 1970 at which the first segment could have been had, had it no length."""
+        self._first_unix_seconds = 0.0
+
+    def publish(self, files: TrackFiles, segment: Segment) -> None:
+        """Rewrite the manifest when it has something new to say."""
+        if files is self.tracks[0] and not (self._periods and self._periods[-1].expects(segment)):
+            if not self._periods:
+                self._zero = time.time() - segment.seconds + _MARGIN_SECONDS
+                self._first_unix_seconds = segment.unix_seconds
+            self._periods.append(_Period(segment, tuple(_member(one, segment) for one in self.tracks)))
+            self._forget(segment)
+            write_whole(self.list_path, self._manifest(None).encode())
+
+    def publish_end(self) -> None:
+        """Say how long it was."""
+        if self._periods and self.tracks[0].window:
+            last = self.tracks[0].window[-1]
+            length = self._start(last) + last.seconds
+            write_whole(self.list_path, self._manifest(length).encode())
+
+    def _forget(self, newest: Segment) -> None:
+        """Leave out periods of which no file is left."""
+        oldest = newest.unix_seconds - 2 * self.keep * newest.seconds
+        while len(self._periods) > 2 and self._periods[1].segment.unix_seconds < oldest:
+            del self._periods[0]
+
+    def _start(self, segment: Segment) -> float:
+        """Seconds from the stream's begin to a segment's, by the clock on the wall."""
+        return max(0.0, segment.unix_seconds - self._first_unix_seconds)
+
+    def _manifest(self, length_seconds: float | None) -> str:
+        return "\n".join(self._lines(length_seconds))
+
+    def _lines(self, length_seconds: float | None) -> Iterator[str]:
+        first = self._periods[-1].segment
+        ends = f'minimumUpdatePeriod="PT{_UPDATE_SECONDS}S"'
+        if length_seconds is not None:
+            ends = f'mediaPresentationDuration="PT{length_seconds:.3f}S"'
+        yield '<?xml version="1.0" encoding="utf-8"?>'
+        yield (
+            '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" '
+            f'availabilityStartTime="{date_text(self._zero)}" publishTime="{date_text(time.time())}" {ends} '
+            f'minBufferTime="PT{first.seconds:.3f}S" maxSegmentDuration="PT{2 * first.seconds:.3f}S" '
+            f'timeShiftBufferDepth="PT{self.keep * first.seconds:.3f}S">'
+        )
+        target = round(1000 * _TARGET_LATENCY_SECONDS)
+        yield f'<ServiceDescription id="0"><Latency target="{target}" min="{target // 2}" max="{5 * target}"/>'
+        yield '<PlaybackRate min="0.95" max="1.05"/></ServiceDescription>'
+        for period in self._periods:
+            yield f'<Period id="{period.segment.number}" start="PT{self._start(period.segment):.3f}S">'
+            for kind in ("video", "audio"):
+                members = [one for one in period.members if one.files.track.kind == kind]
+                yield from self._adaptation_set(period, kind, members)
+            yield "</Period>"
+        yield "</MPD>\n"
+
+    def _adaptation_set(self, period: _Period, kind: str, members: Sequence[_Member]) -> Iterator[str]:
+        if not members:
+            return
+        segment = period.segment
+        length, offset = segment.end_pts - segment.start_pts, segment.start_pts + LEAD
+        early = max(0.0, segment.seconds - self.chunk_seconds)
+        yield f'<AdaptationSet contentType="{kind}" mimeType="{kind}/mp4" segmentAlignment="true" startWithSAP="1">'
+        yield (
+            f'<ProducerReferenceTime id="0" type="captured" wallClockTime="{date_text(segment.unix_seconds)}" '
+            f'presentationTime="{offset}"/>'
+        )
+        for one in members:
+            yield f"<Representation id={quoteattr(one.files.stem)} {one.description}>"
+            yield (
+                f'<SegmentTemplate timescale="{round(1 / TICK)}" duration="{length}" presentationTimeOffset="{offset}" '
+                f'startNumber="{one.first_number}" availabilityTimeOffset="{early:.3f}" availabilityTimeComplete="false" '
+                f"initialization={quoteattr(one.head_name)} media={quoteattr(one.files.media_pattern)}/>"
+            )
+            yield "</Representation>"
+        yield "</AdaptationSet>"
+
+
+def _member(files: TrackFiles, leader: Segment) -> _Member:
+    """A track from the segment on that begins when the first rendition's does."""
+    known = [one for one in files.window if abs(float((one.start_pts - leader.start_pts) * TICK)) < _TOLERANCE_SECONDS]
+    number = known[0].number if known else files.number
+    track = files.track
+    words = [
+        f"codecs={quoteattr(codecs_parameter(track))}",
+        f'bandwidth="{track.bitrate_bps or round(files.peak_bps) or 1}"',
+    ]
+    if track.kind == "video":
+        words += [f'width="{track.width_px}"', f'height="{track.height_px}"']
+        words += [f'frameRate="{track.frame_rate}"'] if track.frame_rate else []
+    else:
+        words.append(f'audioSamplingRate="{track.sample_rate_hz}"')
+    return _Member(files, files.head_name, number, " ".join(words))
