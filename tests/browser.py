@@ -76,9 +76,9 @@ class Page:
         })(document.querySelector(arguments[0]), arguments[1])"""
         self.run(script, selector, text)
 
-    def wait(self, condition: Callable[[], bool], what: str) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
         """Until it holds; a page draws when its parts have been given their sizes."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"never happened: {what}"
             time.sleep(0.02)
