@@ -4,8 +4,8 @@
 
 The source is a film with its frames' numbers in the picture (data/demo.mp4 again and again, 1280x720, 30 fps), given as
 MPEG-TS through a pipe, each frame when it is due; latency is from there to when the frame is decoded at the other end (for
-browsers: shown). Parts: readers, browser, long, memory; those that are not measured keep what the file has. Needs the test rigs: nginx with its RTMP module,
-chromium, hls.js and dash.js (CONTRIBUTING.md).
+browsers: shown). Parts: readers, browser, long, memory; those that are not measured keep what the file has. Needs what the
+tests of streams need: nginx with its RTMP module, chromium, hls.js and dash.js; .ci/run installs them.
 """
 
 from __future__ import annotations
