@@ -18,7 +18,7 @@ from stcodec.types import Clip, FloatArray, VideoInfo
 
 HANG_SECONDS = 5.0
 """A map that takes longer than this never comes."""
-_FIRST_HANG_SECONDS = 30.0
+FIRST_HANG_SECONDS = 30.0
 """The first may take longer: the source is loaded."""
 _KEPT = 8
 """Maps that are kept: frames that wait for their encoder are older than the newest map."""
@@ -193,7 +193,7 @@ class _Worker(threading.Thread):
         if not self.is_alive():
             return "the attention thread died"
         busy = self._busy_since
-        limit = HANG_SECONDS if self._made_one else _FIRST_HANG_SECONDS
+        limit = HANG_SECONDS if self._made_one else FIRST_HANG_SECONDS
         if busy is not None and now - busy > limit:
             return f"attention gave no map for {limit:g} s"
         return None

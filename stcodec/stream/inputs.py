@@ -20,8 +20,8 @@ from stcodec.media.paths import check_input, display_name, local_url
 from stcodec.media.probe import main_video
 from stcodec.stream.address import hide_secrets
 
-_PROBE = {"probesize": "1000000", "analyzeduration": "1500000", "fflags": "nobuffer"}
-"""Enough to see every stream of a live source, and no more: what is read for it comes late."""
+_PROBE = {"probesize": "1000000", "analyzeduration": "1500000"}
+"""Enough to see every stream of a live source, and no more: what is read for it comes in a burst."""
 _NETWORK = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "http", "https", "srt", "tls")
 
 

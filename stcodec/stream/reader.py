@@ -60,9 +60,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Ended:
-    """Nothing more will come."""
-
-    error: str | None = None
+    """Nothing more will come; the reader's condition says why."""
 
 
 Arrival = FrameIn | SoundIn | Opened | Ended
@@ -168,7 +166,7 @@ class Reader:
     def stop(self) -> None:
         """End soon; a read that hangs in the network is left to end by itself."""
         self._stop.set()
-        self._thread.join(1.0)
+        self._thread.join(0.3)
 
     def take(self, timeout_seconds: float) -> Arrival | None:
         """What came next; None if nothing does for so long."""
@@ -231,7 +229,7 @@ class Reader:
             return self._open()
         if self.address.ends and (not self.message or self.address.kind in ("file", "pipe")):
             self.condition = "failed" if self.message else "ended"
-            self._put(Ended(self.message or None))
+            self._put(Ended())
             return None
         return self._again()
 
@@ -248,8 +246,8 @@ class Reader:
                 return found
             limit = self._options.give_up_seconds
             if limit is not None and time.monotonic() - lost > limit:
-                self.condition = "failed"
-                self._put(Ended(f"it stayed away for {limit:g} s: {self.message}"))
+                self.condition, self.message = "failed", f"it stayed away for {limit:g} s: {self.message}"
+                self._put(Ended())
                 return None
             backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
         return None

@@ -20,7 +20,7 @@ from stcodec.stream.frame_rate import plausible
 from stcodec.stream.inputs import source_address
 from stcodec.stream.live_attention import live_source, warm_up
 from stcodec.stream.options import StreamOptions
-from stcodec.stream.packet import Outlet
+from stcodec.stream.packet import Outlet, Track
 from stcodec.stream.plans import canvas_of, easier_presets, first_preset, live_plan
 from stcodec.stream.preview import Previews
 from stcodec.stream.readback import ReadBack
@@ -114,12 +114,13 @@ class LiveStream:
     def wait(self) -> None:
         """Until the stream ends by itself. Raises what made it end if that was a fault."""
         while not self._director.ended.wait(_CHECK_SECONDS):
-            self._check()
-        self._check()
+            self.check()
+        self.check()
         if self._reader.condition == "failed":
             raise MediaError(f"{self._reader.address.shown}: {self._reader.message}")
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Put right what can be. Raises what makes it end. Called now and then by whoever waits."""
         if self._attention is not None:
             self._attention.check(time.monotonic())
         if time.monotonic() - self._started < _FIRST_CONNECTION_SECONDS:
@@ -136,6 +137,11 @@ class LiveStream:
         return max(one.backlog_seconds(now) for one in self._encoders) < 0.05 * self._options.max_latency_seconds
 
     # --- seen from outside --------------------------------------------------------------------------------------------
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """What goes to the targets now."""
+        return self._fan.tracks
 
     def preview(self) -> Preview | None:
         """A small picture of what goes out, and its map."""
