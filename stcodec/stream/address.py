@@ -164,7 +164,9 @@ def hide_in(text: str, url: str) -> str:
 
 def _hide_option(option: str) -> str:
     name, equals, _ = option.partition("=")
-    return option if name in _SHOWN_OPTIONS or not equals else f"{name}={HIDDEN}"
+    if name in _SHOWN_OPTIONS:
+        return option
+    return f"{name}={HIDDEN}" if equals else HIDDEN
 
 
 def _secrets(url: str) -> list[str]:

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from stcodec.stream.packet import Track
 
 _START_CODE = b"\0\0\1"
+_VP9_LEVELS = (
+    *((829_440, 10), (2_764_800, 11), (4_608_000, 20), (9_216_000, 21), (20_736_000, 30), (36_864_000, 31)),
+    *((83_558_400, 40), (160_432_128, 41), (311_951_360, 50)),
+)
+"""Luma samples a second, at most, and the level that allows them."""
 
 
 def codecs_parameter(track: Track) -> str:
@@ -40,8 +45,7 @@ def _vp9(track: Track) -> str:
     deep = 8 if "10" not in track.pix_fmt and "12" not in track.pix_fmt else 10
     profile = (0 if "420" in track.pix_fmt or not track.pix_fmt else 1) + (2 if deep > 8 else 0)
     samples = track.width_px * track.height_px * float(track.frame_rate or 30)
-    levels = ((829_440, 10), (4_608_000, 20), (9_216_000, 21), (20_736_000, 30), (36_864_000, 31), (83_558_400, 40))
-    level = next((name for most, name in (*levels, (160_432_128, 41), (311_951_360, 50)) if samples <= most), 51)
+    level = next((name for most, name in _VP9_LEVELS if samples <= most), 51)
     return f"vp09.{profile:02d}.{level}.{deep:02d}"
 
 
