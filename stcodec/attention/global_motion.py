@@ -40,8 +40,12 @@ class GlobalMotion:
 
     def velocity(self, rows: int, cols: int) -> FloatArray:
         """The field on a grid over the frame: [rows, cols, 2] (x, y), frame widths per second."""
-        field = _evaluate(self.model, _positions(rows, cols))
-        return np.stack([field.real, field.imag], axis=2).astype(np.float32)
+        pan, zoom, shear = (complex(one) for one in self.model)
+        x, y = _axes(rows, cols)
+        field = np.empty((rows, cols, 2), np.float32)
+        field[..., 0] = (pan.real + (shear.imag - zoom.imag) * y)[:, None] + (zoom.real + shear.real) * x
+        field[..., 1] = (pan.imag + (zoom.real - shear.real) * y)[:, None] + (zoom.imag + shear.imag) * x
+        return field
 
 
 def fit_global_motion(velocity: FloatArray, trust: FloatArray) -> GlobalMotion:
@@ -67,9 +71,14 @@ def fit_global_motion(velocity: FloatArray, trust: FloatArray) -> GlobalMotion:
 @lru_cache(maxsize=8)
 def _positions(rows: int, cols: int) -> ComplexArray:
     """Cell centres of a grid over the frame, [rows, cols], in frame widths from the frame's centre."""
-    x = (np.arange(cols) + 0.5) / cols - 0.5
-    y = (np.arange(rows) + 0.5) / cols - rows / (2 * cols)
+    x, y = _axes(rows, cols)
     return np.asarray(x[None, :] + 1j * y[:, None], dtype=np.complex128)
+
+
+@lru_cache(maxsize=8)
+def _axes(rows: int, cols: int) -> tuple[RealArray, RealArray]:
+    """The same as x [cols] and y [rows]."""
+    return (np.arange(cols) + 0.5) / cols - 0.5, (np.arange(rows) + 0.5) / cols - rows / (2 * cols)
 
 
 @lru_cache(maxsize=8)
@@ -85,11 +94,21 @@ def _consensus(z: ComplexArray, v: ComplexArray, weight: RealArray) -> ComplexAr
     first, second = _pairs(len(z))
     slope = (v[first] - v[second]) / (z[first] - z[second])
     slopes = np.concatenate([[0, 0], slope])
-    offsets = np.concatenate([[0, np.median(v.real) + 1j * np.median(v.imag)], v[first] - slope * z[first]])
-    loss = (np.minimum(_misses(z, v, offsets, slopes), 1) * weight.astype(np.float32)).sum(axis=1)
+    offsets = np.concatenate([[0, median(v.real) + 1j * median(v.imag)], v[first] - slope * z[first]])
+    misses = _misses(z, v, offsets, slopes)
+    np.minimum(misses, 1, out=misses)
+    misses *= weight.astype(np.float32)
+    loss = misses.sum(axis=1)
     loss[0] -= STILL_BONUS
     best = int(np.argmin(loss))
     return np.array([offsets[best], slopes[best], 0], dtype=np.complex128)
+
+
+def median(values: FloatArray | RealArray) -> float:
+    """What np.median gives, which imports masked arrays first: a few ms that every encode would wait for."""
+    low, high = (values.size - 1) // 2, values.size // 2
+    ordered = np.partition(values, (low, high), axis=None)
+    return float((ordered[low] + ordered[high]) / 2)
 
 
 def _misses(z: ComplexArray, v: ComplexArray, offsets: ComplexArray, slopes: ComplexArray) -> FloatArray:
@@ -101,9 +120,14 @@ def _misses(z: ComplexArray, v: ComplexArray, offsets: ComplexArray, slopes: Com
     x, y = z.real.astype(np.float32), z.imag.astype(np.float32)
     turn, roll = (part.astype(np.float32)[:, None] * unit for part in (slopes.real, slopes.imag))
     along, across = (part.astype(np.float32)[:, None] * unit for part in (offsets.real, offsets.imag))
-    miss_x = v.real.astype(np.float32) * unit - along - turn * x + roll * y
-    miss_y = v.imag.astype(np.float32) * unit - across - turn * y - roll * x
-    return np.asarray(miss_x * miss_x + miss_y * miss_y, np.float32)
+    misses: list[FloatArray] = []
+    for wanted, offset, first, second in ((v.real, along, turn * x, roll * y), (v.imag, across, turn * y, -roll * x)):
+        miss = np.subtract(first, second, out=first)
+        miss += offset
+        miss -= wanted.astype(np.float32) * unit
+        misses.append(np.square(miss, out=miss))
+    misses[0] += misses[1]
+    return misses[0]
 
 
 def _refine(z: ComplexArray, v: ComplexArray, weight: RealArray, model: ComplexArray) -> tuple[ComplexArray, float]:

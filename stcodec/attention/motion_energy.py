@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stcodec.attention.global_motion import GlobalMotion, fit_global_motion
+from stcodec.attention.global_motion import GlobalMotion, fit_global_motion, median
 from stcodec.attention.motion_field import GrayImage, gradient_size, local_mean, picture_change, resized
 from stcodec.types import FloatArray
 
@@ -91,7 +91,7 @@ def gather(velocity: FloatArray, now: GrayImage | None, before: GrayImage | None
     shift_px = evidence.camera_speed * np.float32(seconds * now.shape[1])
     misfit = texture * shift_px / (shift_px + np.float32(_SHIFT_PX))
     levels = local_mean(change, (velocity.shape[0], velocity.shape[1]))
-    return replace(evidence, change=Change(levels, misfit, float(np.median(change))))
+    return replace(evidence, change=Change(levels, misfit, median(change)))
 
 
 def _evidence(camera: GlobalMotion, velocity: FloatArray) -> Evidence:

@@ -111,9 +111,9 @@ def picture_change(now: GrayImage, before: GrayImage, seconds: float, camera: Gl
     """
     height, width = now.shape
     flow = camera.velocity(height, width) * np.float32(-seconds * width)
-    change = np.abs(now - _moved(before.astype(np.float32), flow))
-    source = _pixel_grid(height, width) + flow
-    inside = (source >= -0.5).all(axis=2) & (source <= np.array([width - 0.5, height - 0.5], np.float32)).all(axis=2)
+    x, y = _places(flow)
+    change = np.abs(now - _sampled(before.astype(np.float32), x, y))
+    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     return np.where(inside, change, np.float32(0))
 
 
@@ -138,7 +138,17 @@ def resized(image: FloatArray, shape: tuple[int, int]) -> FloatArray:
 
 def _moved(image: FloatArray, flow: FloatArray) -> FloatArray:
     """The image [h, w] as seen along a flow [h, w, 2] in px; beyond its border its edge goes on."""
-    x, y = cv2.split(_pixel_grid(*image.shape) + flow)
+    return _sampled(image, *_places(flow))
+
+
+def _places(flow: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """x and y, [h, w] each, of where a flow [h, w, 2] in px leads from each pixel."""
+    x, y = cv2.split(_pixel_grid(*flow.shape[:2]) + flow)
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
+
+
+def _sampled(image: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    """The image [h, w] at places [h, w] in px."""
     return np.asarray(cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
