@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import termios
 import threading
 import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -81,7 +84,8 @@ def _again(pictures: Path) -> Iterator[av.VideoFrame]:
 class Feed:
     """A live source: a counted film as MPEG-TS into a pipe, over and over, each frame when its time has come.
 
-    It is late for nobody: when the reader does not keep up, the times at which the frames were due stand.
+    It begins when somebody reads. From then on it is late for nobody: when the reader does not keep up, the times at which
+    the frames were due stand.
     """
 
     film: Path
@@ -137,6 +141,15 @@ class Feed:
                     packet.duration = _TICKS // self.fps
                     out.mux(packet)
                     self.sent += 1
+                    if self.sent == 1:
+                        self._wait_for_reader()
+                        self.began = time.time()
+
+    def _wait_for_reader(self) -> None:
+        """Until the first frame has been taken out of the pipe."""
+        waiting = array("i", [1])
+        while waiting[0] and not self._stopped.wait(0.005):
+            fcntl.ioctl(self.pipe.fileno(), termios.FIONREAD, waiting)
 
 
 @dataclass
