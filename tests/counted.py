@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import av
 import numpy as np
@@ -89,7 +89,7 @@ class Feed:
     """
 
     film: Path
-    pipe: BinaryIO
+    pipe: IO[bytes]
     fps: int = 30
     frames: int | None = None
     """End after so many; None = when told to."""

@@ -1,0 +1,86 @@
+"""Live streams in players: hls.js and dash.js in chromium, while the pipeline runs."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from browser import Page, open_browser
+from counted import Feed, make_counted
+from live_files import serve_folders
+from live_player import Player, PlayerKind, Watched, player_folders
+
+SIZE = (640, 360)
+PLAYLISTS: dict[PlayerKind, str] = {"hls": "live.m3u8", "dash": "live.mpd"}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with open_browser(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory, demo: Path) -> Path:
+    return make_counted(tmp_path_factory.mktemp("counted") / "film.mkv", demo, 180, size=SIZE)
+
+
+@contextmanager
+def streaming(film: Path, playlist: Path, *more: str) -> Iterator[Feed]:
+    """`stcodec stream` from a pipe into a folder."""
+    command = [sys.executable, "-m", "stcodec", "stream", "-", str(playlist), "-q", "--bitrate", "800k", *more]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        feed = Feed(film, process.stdin)
+        feed.start()
+        try:
+            end = time.monotonic() + 60
+            while not playlist.exists():
+                assert process.poll() is None
+                assert time.monotonic() < end, "no playlist came"
+                time.sleep(0.05)
+            yield feed
+        finally:
+            feed.stop()
+            process.stdin.close()
+            assert process.wait(60) == 0
+
+
+def watch(page: Page, film: Path, folder: Path, kind: PlayerKind, settle: float, seconds: float, *more: str) -> Watched:
+    folders = player_folders(kind)
+    with streaming(film, folder / PLAYLISTS[kind], *more) as feed, serve_folders(folder, *folders) as server:
+        player = Player(page, server, kind, PLAYLISTS[kind])
+        player.wait_until_it_plays()
+        time.sleep(settle)
+        return player.watch(seconds, feed)
+
+
+@pytest.mark.parametrize("kind", ["hls", "dash"])
+def test_a_player_follows_the_stream(page: Page, counted: Path, tmp_path: Path, kind: PlayerKind) -> None:
+    seen = watch(page, counted, tmp_path, kind, 0.0, 3.0, "--attention", "motion")
+    assert seen.errors == []
+    assert seen.presented > 20
+    assert len(seen.numbers) >= 2
+    steps = [(after - before) % 180 for before, after in zip(seen.numbers, seen.numbers[1:], strict=False)]
+    assert all(0 < step < 90 for step in steps)  # it goes forward
+    # Bounded, on a machine that does much else; tools/bench_stream.py measures it.
+    assert 0 < statistics.median(seen.latencies_seconds) < 6
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["hls", "dash"])
+def test_half_a_minute_without_a_dropped_frame(page: Page, demo: Path, tmp_path: Path, kind: PlayerKind) -> None:
+    """On a machine that does nothing else."""
+    film = make_counted(tmp_path / "film.mkv", demo, 1800, size=(1280, 720))
+    seen = watch(page, film, tmp_path, kind, 15.0, 30.0, "--bitrate", "2500k")
+    assert seen.errors == []
+    assert (seen.dropped, seen.stalls) == (0, 0)
+    assert seen.presented >= 30 * 30 - 15
+    print(f"{kind}: {statistics.median(seen.latencies_seconds):.2f} s, the player says {seen.said_seconds}")
+    assert statistics.median(seen.latencies_seconds) <= 2
