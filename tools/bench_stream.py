@@ -177,8 +177,13 @@ def measure_player(way: str, kind: PlayerKind, film: Path, folder: Path, seconds
             time.sleep(PLAYER_SETTLE_SECONDS)
             seen = player.watch(seconds, run.feed)
         states = run.end()
-    row = {"way": way, "target": kind, **milliseconds(seen.latencies_seconds), "presented": seen.presented}
-    row |= {"player_dropped": seen.dropped, "player_stalls": seen.stalls, "player_errors": seen.errors}
+    row: dict[str, Any] = {"way": way, "target": kind, **milliseconds(seen.latencies_seconds)}
+    row |= {
+        "presented": seen.presented,
+        "player_dropped": seen.dropped,
+        "player_stalls": seen.stalls,
+        "player_errors": seen.errors,
+    }
     return row | {"player_says_seconds": seen.said_seconds} | own_words(states)
 
 
