@@ -254,6 +254,8 @@ def test_hostile_requests_get_short_answers(place: tuple[str, int]) -> None:
         (b"GET http://evil.example/metrics HTTP/1.1\r\n" + host + b"\r\n", b" 200 "),
         (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + host + b"\r\n", b" 414 "),
         (b"GET / HTTP/1.1\r\n" + host + b"A: b\r\n" * 200 + b"\r\n", b" 431 "),
+        (b"GET http://[ HTTP/1.1\r\n" + host + b"\r\n", b" 400 "),
+        (b"GET /state.json?" + b"since=1&" * 100 + b" HTTP/1.1\r\n" + host + b"\r\n", b" 400 "),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b""),
         (b"GET / HTTP/9.9\r\n" + host + b"\r\n", b"Invalid HTTP version"),
     ):

@@ -198,7 +198,7 @@ def measure_browser(film: Path, folder: Path, seconds: float) -> list[dict[str, 
 
 def measure_long(film: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
     """Twenty times as long as the others: ten minutes by default."""
-    return [measure_reader("neural", "mpegts", film, folder / "long", 20 * seconds)]
+    return [measure_reader("neural", "mpegts", film, folder, 20 * seconds)]
 
 
 def measure_memory(film: Path, folder: Path, seconds: float) -> dict[str, Any]:

@@ -172,7 +172,12 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "stcodec", ""
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+            query = parse_qs(parts.query, max_num_fields=8)
+        except ValueError:
+            self._refuse(HTTPStatus.BAD_REQUEST, "not an address")
+            return
         route = self.server.routes.get(parts.path)
         if not self._is_for_us():
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to its own address only")
@@ -181,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif route is None:
             self._refuse(HTTPStatus.NOT_FOUND, f"there is {' '.join(self.server.routes)}")
         else:
-            self._answer(route(parse_qs(parts.query, max_num_fields=8)))
+            self._answer(route(query))
 
     do_HEAD = do_GET
 
