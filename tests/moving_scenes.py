@@ -150,16 +150,18 @@ def scene(camera: Camera, disc: Disc | None, use_vectors: bool, photo: str = "co
 def pieces(whole: Clip, cuts: set[int]) -> list[Clip]:
     """The same instants in several clips."""
     edges = sorted({0, len(whole), *cuts})
-    return [_part(whole, slice(first, last)) for first, last in pairwise(edges)]
+    return [part(whole, first, last) for first, last in pairwise(edges)]
 
 
-def _part(whole: Clip, part: slice) -> Clip:
+def part(whole: Clip, first: int, last: int) -> Clip:
+    """Some of the instants."""
+    kept = slice(first, last)
     return replace(
         whole,
-        pts_seconds=whole.pts_seconds[part],
-        shot_starts=whole.shot_starts[part],
-        thumbnails=None if whole.thumbnails is None else whole.thumbnails[part],
-        motion_vectors=None if whole.motion_vectors is None else whole.motion_vectors[part],
+        pts_seconds=whole.pts_seconds[kept],
+        shot_starts=whole.shot_starts[kept],
+        thumbnails=None if whole.thumbnails is None else whole.thumbnails[kept],
+        motion_vectors=None if whole.motion_vectors is None else whole.motion_vectors[kept],
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from media import make_film
-from moving_scenes import VIDEO, Camera, Disc, attend_in_pieces, clip, film, pan, shake, still, times, zoom
+from moving_scenes import VIDEO, Camera, Disc, attend_in_pieces, clip, film, pan, part, shake, still, times, zoom
 
 from stcodec.attention.global_motion import GlobalMotion
 from stcodec.attention.neural import NeuralSource
@@ -40,11 +40,6 @@ def details_of(options: NeuralOptions, seen: Clip) -> list[NeuralDetail]:
     details: list[NeuralDetail] = []
     NeuralSource(options, on_detail=details.append).attend(seen)
     return details
-
-
-def part(whole: Clip, first: int, last: int) -> Clip:
-    assert whole.thumbnails is not None
-    return Clip(whole.video, whole.pts_seconds[first:last], whole.shot_starts[first:last], whole.thumbnails[first:last])
 
 
 def flat(size: tuple[int, int], pictures: FloatArray | np.ndarray) -> Clip:
