@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+import threading
 import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -127,13 +129,41 @@ def _encode_sound(index: int) -> tuple[Track, list[LivePacket]]:
 
 
 def feed(what: Recorded, *outlets: Outlet, speed: float | None = None) -> None:
-    """Put all packets, so many times faster than they were made, or at once."""
+    """Put all packets, so many times faster than they were made; or at once, as if they had come in their own time."""
     begin = time.monotonic()
     for packet in what.packets:
+        seconds = float(packet.dts * TICK)
         if speed is not None:
-            time.sleep(max(0.0, begin + float(packet.dts * TICK) / speed - time.monotonic()))
+            time.sleep(max(0.0, begin + seconds / speed - time.monotonic()))
         for outlet in outlets:
-            outlet.put(dataclasses.replace(packet, captured_at=time.monotonic()))
+            captured_at = begin + seconds if speed is None else time.monotonic()
+            outlet.put(dataclasses.replace(packet, captured_at=captured_at))
+
+
+class Pump:
+    """Puts a recording again and again, with times that go on, until it is stopped."""
+
+    def __init__(self, what: Recorded, *outlets: Outlet, speed: float = 3.0) -> None:
+        self.frames = 0
+        """Of the first rendition, put so far."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(what, outlets, speed))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Put no more."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self, what: Recorded, outlets: Sequence[Outlet], speed: float) -> None:
+        begin = time.monotonic()
+        for turn in itertools.count():
+            for packet in what.later(turn * SECONDS).packets:
+                if self._stopping.wait(max(0.0, begin + float(packet.dts * TICK) / speed - time.monotonic())):
+                    return
+                for outlet in outlets:
+                    outlet.put(dataclasses.replace(packet, captured_at=time.monotonic()))
+                self.frames += packet.track == 0
 
 
 def close_all(*outlets: Outlet, seconds: float = 20.0) -> list[TargetState]:

@@ -38,7 +38,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = _PATIE
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"never happened within {seconds:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def is_listening(port: int) -> bool:
@@ -72,7 +72,7 @@ def running(
     finally:
         process.terminate()
         try:
-            process.wait(5)
+            process.wait(1)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -173,7 +173,7 @@ def ffmpeg_peer(*arguments: str | Path, log: Path) -> Iterator[subprocess.Popen[
         yield process
 
 
-def srt_listener(port: int, output: Path, log: Path, query: str = "") -> list[str | Path]:
+def srt_listener(port: int, output: Path, query: str = "") -> list[str | Path]:
     """Arguments of `ffmpeg_peer`: takes one SRT caller and keeps what comes, packet by packet."""
     return [*_RECEIVE, "-i", f"srt://127.0.0.1:{port}?mode=listener{query}", *_KEEP, output]
 

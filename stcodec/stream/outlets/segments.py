@@ -138,7 +138,7 @@ class TrackFiles:
     @property
     def media_pattern(self) -> str:
         """The names of segments, as a template of DASH."""
-        return f"{self.stem}_$Number%0{_DIGITS}d$.m4s"
+        return f"{self.stem}_$Number$.m4s"
 
     def _is_gap(self, next_pts: int) -> bool:
         return abs(next_pts - self._end_pts) > _GAP_TICKS
@@ -148,7 +148,7 @@ class TrackFiles:
         return self.folder / (self._name(self.number) + GROWING)
 
     def _name(self, number: int) -> str:
-        return f"{self.stem}_{number:0{_DIGITS}d}.m4s"
+        return f"{self.stem}_{number}.m4s"
 
     def _slide(self) -> None:
         while len(self.window) > self.keep:
