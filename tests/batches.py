@@ -64,6 +64,15 @@ def start(folder: Path, *arguments: Argument) -> subprocess.Popen[str]:
     )
 
 
+def communicate(process: subprocess.Popen[str], seconds: float) -> tuple[str, str]:
+    """What a run says until it ends; it is killed if that takes too long."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
 def wait_for_files(process: subprocess.Popen[str], count: int) -> None:
     """Until so many files are done with."""
     assert process.stdout is not None
@@ -92,7 +101,9 @@ def readers_of(path: Path) -> set[int]:
 
 def wait_until(run: subprocess.Popen[str], holds: Callable[[], object]) -> None:
     """Until something holds, while a run goes on."""
-    until = time.monotonic() + 90
+    until = time.monotonic() + 60
     while not holds():
-        assert time.monotonic() < until and run.poll() is None, run.stderr.read() if run.stderr else ""
+        if time.monotonic() > until or run.poll() is not None:
+            run.kill()
+            raise AssertionError(run.communicate())
         time.sleep(0.01)

@@ -1,18 +1,81 @@
-"""`stcodec batch --ray` on a local cluster of two workers, one of which is killed in mid-job."""
+"""`stcodec batch --ray` on a local cluster of two machines, each with a worker, of which one is killed in mid-job."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import command
 import media
 import pytest
-from batches import FRAMES, jobs, make_folder, reader_of
-from command import ENVIRONMENT, program
+from batches import FRAMES, communicate, jobs, make_folder, reader_of, readers_of, start, wait_until
+from command import ENVIRONMENT
+
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+CLUSTER = """
+import sys, time
+from ray.cluster_utils import Cluster
+small = {"object_store_memory": 80_000_000, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
+nodes = [cluster.add_node(num_cpus=1, num_gpus=number, object_store_memory=80_000_000) for number in (0, 1)]
+processes = [node.all_processes["raylet"][0].process.pid for node in nodes]
+print(cluster.address, *processes, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@dataclass
+class Cluster:
+    """Two machines of one processor each, as Ray sees it; the second has something that it takes for a GPU."""
+
+    address: str
+    without_gpu: int
+    """The process that is the machine for Ray: with it all others of the machine go."""
+    with_gpu: int
+
+    def machine_of(self, process: int) -> int:
+        """The machine that a process belongs to."""
+        return parent_of(process)
+
+
+def kill_machine(machine: int) -> None:
+    """End all its processes at once."""
+    parts = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal()]
+    for process in [machine, *(one for one in parts if parent_of(one) == machine)]:
+        os.kill(process, signal.SIGKILL)
+
+
+def parent_of(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return 0
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    pytest.importorskip("ray")
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, **LOOPBACK},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        address, *machines = process.stdout.readline().split()
+        yield Cluster(address, *map(int, machines))
+        process.communicate()
 
 
 def test_without_ray_one_line_says_what_to_install(
@@ -24,16 +87,40 @@ def test_without_ray_one_line_says_what_to_install(
     command.assert_one_line(done, 2, r"--ray needs the package ray: pip install 'stcodec\[ray\]'")
 
 
+@pytest.mark.long
+def test_machines_die_and_every_file_comes_out_right(tmp_path: Path, cluster: Cluster) -> None:
+    names = [f"{number}.mp4" for number in range(3)]
+    make_folder(tmp_path / "in", *names)
+    slow = media.make_film(tmp_path / "in" / "slow.mp4", size=(640, 360), frames=100)
+    arguments = ("in", "out", "--attention", "motion", "--preset", "placebo", "--ray", cluster.address)
+    maps = tmp_path / "out" / ".stcodec-batch" / "maps"
+    with start(tmp_path, *arguments) as process:
+        looking = reader_of(slow, process)
+        wait_until(process, lambda: list(maps.glob("*.mkv")) and len(readers_of(slow) - {looking}) == 1)
+        (encoding,) = readers_of(slow) - {looking}
+        machines = {one: cluster.machine_of(one) for one in (looking, encoding)}
+        kill_machine(machines[encoding])
+        out, err = communicate(process, 120)
+    assert process.returncode == 0, err
+    assert machines[looking] == cluster.with_gpu
+    assert re.search(r"again: .*slow.mp4: its process ended \((NodeDied|WorkerCrashed|ObjectLost)\w*Error\)", err), err
+    assert '"done": 4' in out.splitlines()[-1]
+    found = jobs(tmp_path / "out")
+    assert {name: found[name]["maps_were_kept"] for name in names} == dict.fromkeys(names, 0)
+    assert found["slow.mp4"]["attempts"] == 2 and len(list(maps.iterdir())) <= 4
+    for name in names:
+        assert len(media.frames_of(tmp_path / "out" / name)) == FRAMES
+    assert len(media.frames_of(tmp_path / "out" / "slow.mp4")) == 100
+
+
 def test_a_killed_worker_takes_no_file_with_it(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     make_folder(tmp_path / "in", "0.mp4", "1.mp4", "2.mp4")
     slow = media.make_film(tmp_path / "in" / "slow.mp4", size=(640, 360), frames=50)
     arguments = ("in", "out", "--attention", "none", "--preset", "slower", "--jobs", "2", "--ray", "auto")
-    with subprocess.Popen(
-        program("batch", *arguments), cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with start(tmp_path, *arguments) as process:
         os.kill(reader_of(slow, process), signal.SIGKILL)
-        _, err = process.communicate(timeout=120)
+        _, err = communicate(process, 120)
     assert process.returncode == 0, err
     assert "slow.mp4: its process ended (WorkerCrashedError)" in err
     assert {name: job["attempts"] for name, job in jobs(tmp_path / "out").items()} == {
@@ -41,3 +128,34 @@ def test_a_killed_worker_takes_no_file_with_it(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [len(media.frames_of(tmp_path / "out" / f"{number}.mp4")) for number in range(3)] == [FRAMES] * 3
     assert len(media.frames_of(tmp_path / "out" / "slow.mp4")) == 50
+
+
+def test_the_machines_must_see_the_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stcodec.batch import ray_pool
+    from stcodec.errors import BatchError
+
+    class Far:
+        """A cluster whose only machine mounts nothing."""
+
+        exceptions: Any = type("exceptions", (), {"RayError": RuntimeError})
+
+        def nodes(self) -> list[dict[str, Any]]:
+            return [{"Alive": True, "NodeID": "ab" * 28, "NodeManagerHostname": "far", "Resources": {"CPU": 8}}]
+
+        def remote(self, *_: Any, **__: Any) -> Any:
+            return self
+
+        def options(self, **_: Any) -> Any:
+            return self
+
+        def __call__(self, *_: Any) -> Any:
+            return self
+
+        def get(self, *_: Any, **__: Any) -> bool:
+            return False
+
+    pytest.importorskip("ray")
+    workers = ray_pool.RayWorkers("auto", None, tmp_path)
+    monkeypatch.setattr(workers, "_ray", Far())
+    with pytest.raises(BatchError, match="the machine far does not see this folder"):
+        workers._measure()

@@ -20,14 +20,14 @@ NAMES = tuple(f"{number}.mp4" for number in range(4))
 BATCH = ("batch", "in", "out", *QUICK)
 CRASH = """
 import os, signal, sys
-from stcodec.batch import finisher
+from stcodec.batch import outputs
 from stcodec.cli import main
-put = finisher.put
+put = outputs.put
 def crash(made, target, **options):
     if {after}:
         put(made, target, **options)
     os.kill(os.getpid(), signal.SIGKILL)
-finisher.put = crash
+outputs.put = crash
 if __name__ == "__main__":
     main(sys.argv[1:])
 """

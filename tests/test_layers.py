@@ -27,7 +27,7 @@ FLOORS = {
     "metrics": 2,
     "pipeline": 3,
     "work": 3,
-        "diagnose": 4,
+    "diagnose": 4,
     "evaluate": 4,
     "search": 4,
     "stream": 4,

@@ -5,6 +5,7 @@ from stcodec.batch.hooks import command_words
 from stcodec.batch.ladder import parse_ladder
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
+from stcodec.batch.storage import Remote, place_of
 from stcodec.batch.summary import BatchSummary
 from stcodec.batch.table import JobRow
 
@@ -14,8 +15,10 @@ __all__ = [
     "BatchSummary",
     "JobRow",
     "Listener",
+    "Remote",
     "command_words",
     "parse_ladder",
+    "place_of",
     "plan",
     "retry",
     "run",

@@ -14,6 +14,7 @@ from stcodec.batch.page import write_page
 from stcodec.batch.plan import Planner, check_folders
 from stcodec.batch.scheduler import Scheduler, jobs_of
 from stcodec.batch.session import existing_table, last_options, planned, session
+from stcodec.batch.storage import Remote, place_of
 from stcodec.batch.summary import BatchSummary, summarise
 from stcodec.batch.table import Table
 from stcodec.errors import OptionsError
@@ -21,13 +22,18 @@ from stcodec.media.output import check_output
 
 
 def run(
-    source: Path, output: Path | None, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+    source: Path | Remote,
+    output: Path | None,
+    options: BatchOptions,
+    running: BatchRun,
+    listener: Listener | None = None,
 ) -> BatchSummary:
     """Make what is not made yet of every video in a folder, and sum up.
 
-    output: None where originals are replaced. What fails is noted, and the rest goes on. When new files are watched for,
-    KeyboardInterrupt ends it well. Raises OptionsError, MediaError if there is no source, and BatchError if no
-    more can be made: the disk is full, the output folder has gone, another run does other things there.
+    output: None where originals are replaced; the job table's folder where `options.results` is a URL. What fails is noted,
+    and the rest goes on. When new files are watched for, KeyboardInterrupt ends it well. Raises OptionsError, MediaError if
+    there is no source, and BatchError if no more can be made: the disk is full, the output folder has gone, another run
+    does other things there.
     """
     listener = listener or Listener()
     output = _checked_output(source, output, options)
@@ -49,7 +55,11 @@ def run(
 
 
 def plan(
-    source: Path, output: Path | None, options: BatchOptions, running: BatchRun, listener: Listener | None = None
+    source: Path | Remote,
+    output: Path | None,
+    options: BatchOptions,
+    running: BatchRun,
+    listener: Listener | None = None,
 ) -> tuple[BatchSummary, Estimate]:
     """What `run` would do, and about how long it would take; nothing is written. Each file goes to `listener.finished`.
 
@@ -64,17 +74,20 @@ def plan(
             listener.finished(job)
         summary = summarise(mine.table, mine.plan, planner.skipped, planner.with_other_options)
         return summary, estimate(
-            mine, None if options.ladder or options.goal else options.encode, options.key, jobs_of(running)
+            mine, None if options.ladder or options.goal or mine.remote else options.encode, options.key, jobs_of(running)
         )
 
 
-def _checked_output(source: Path, output: Path | None, options: BatchOptions) -> Path:
+def _checked_output(source: Path | Remote, output: Path | None, options: BatchOptions) -> Path:
     """The folder that the job table is in. Raises OptionsError, AttentionError or MediaError."""
     if options.replace != (output is None):
         raise OptionsError(
             "--replace puts results in the originals' place: leave OUT away" if options.replace else "give an output folder"
         )
+    if options.replace and (isinstance(source, Remote) or options.results is not None):
+        raise OptionsError("--replace puts results in the place of files of this machine, not of those behind a URL")
     if output is None:
+        assert isinstance(source, Path)
         output = source if source.is_dir() else source.parent
     check_folders(source, output, replace=options.replace)
     open_source(options.encode.attention)  # said once, and not for every file
@@ -92,7 +105,7 @@ def retry(output: Path, running: BatchRun, listener: Listener | None = None) -> 
     finally:
         table.close()
     again = options_from(options)
-    return run(root, None if again.replace else output, again, running, listener)
+    return run(place_of(root), None if again.replace else output, again, running, listener)
 
 
 def status(output: Path) -> BatchSummary:

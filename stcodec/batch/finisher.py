@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stcodec.batch.hooks import DUE
 from stcodec.batch.options import BatchOptions, BatchRun
-from stcodec.batch.outputs import is_unchanged, put, put_in_place, sync_folder
+from stcodec.batch.outputs import put_in_place
 from stcodec.batch.session import Session
 from stcodec.batch.table import JobRow
 from stcodec.batch.task import Made
@@ -54,7 +54,7 @@ class Finisher:
     def add(self, job: JobRow, made: Made, path: Path) -> None:
         """A file was made; it gets its name at the next `flush`."""
         target = self._session.output / job.output
-        is_ours = job.output_hash is not None and is_unchanged(target, job)
+        is_ours = job.output_hash is not None and self._session.results.is_unchanged(job)
         self._waiting.append(_Finished(job, made, path, target, is_ours))
         if len(self._waiting) >= _MOST:
             self.flush()
@@ -76,12 +76,13 @@ class Finisher:
         for one in placed:
             errors[one.job.id] = self._place(one)
         placed = [one for one in placed if errors[one.job.id] is None]
-        for folder in {one.target.parent for one in placed}:
+        for below in {one.job.output.parent: one.job.output for one in placed}.values():
             with suppress(OSError):  # it is there; only a power cut could still undo it
-                sync_folder(folder)
+                self._session.results.sync(below)
         with self._table.changing():
             for one in placed:
-                self._table.update(one.job.id, state="done", old_hash=None, hook=DUE if self._running.on_done else None)
+                hook = DUE if self._running.on_done else None
+                self._table.update(one.job.id, state="done", old_hash=None, hook=hook, **self._placed(one))
         for one in group:
             self._settled(one.job, errors[one.job.id])
 
@@ -114,10 +115,18 @@ class Finisher:
             if self._options.replace:
                 put_in_place(one.path, one.target, one.job.source, overwrite=overwrite)
             else:
-                put(one.path, one.target, overwrite=overwrite)
+                self._session.results.put(one.path, one.job.output, overwrite=overwrite)
         except MediaError as error:
             return str(error)
         return None
+
+    def _placed(self, one: _Finished) -> dict[str, object]:
+        """What a result is known by where it is now; else it would have to be read to know it again."""
+        try:
+            size, changed = self._session.results.stamp(one.job.output)
+        except (OSError, MediaError):
+            return {}
+        return {"output_bytes": size, "output_mtime_ns": changed}
 
     def _facts(self, one: _Finished) -> dict[str, object]:
         made, told = one.made, one.made.told

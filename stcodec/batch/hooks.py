@@ -11,9 +11,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stcodec.batch.listener import Listener
+from stcodec.batch.outputs import Results
 from stcodec.batch.table import JobRow, Table
 from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name
@@ -39,7 +39,7 @@ class Hooks:
 
     words: tuple[str, ...]
     """Empty = nothing is run."""
-    output: Path
+    results: Results
     table: Table
     listener: Listener
     most: int
@@ -53,7 +53,7 @@ class Hooks:
             return
         while len(self._running) >= self.most:
             self._reap(wait=True)
-        names = {"STCODEC_SOURCE": os.fspath(job.source), "STCODEC_OUTPUT": os.fspath(self.output / job.output)}
+        names = {"STCODEC_SOURCE": os.fspath(job.source), "STCODEC_OUTPUT": self.results.name(job.output)}
         try:
             self._running[job.id] = subprocess.Popen(
                 [*self.words, names["STCODEC_OUTPUT"]],

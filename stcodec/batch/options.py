@@ -35,6 +35,8 @@ class BatchOptions:
     min_saving_percent: float = 5.0
     ladder: Ladder = ()
     """Renditions of every video, packaged as HLS and DASH; "auto" = chosen for each video; empty = one file is made."""
+    results: str | None = None
+    """URL of the folder that results go to; None = that of the job table."""
     goal: MatchOptions | None = None
     """A quality that is searched for in every video; None = all have the same crf or bitrate."""
 

@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from stcodec.batch.storage import Remote
 from stcodec.batch.table import JobRow
 from stcodec.errors import MediaError
 from stcodec.media.output import atomic_output, check_output
@@ -116,3 +117,63 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+class Results:
+    """The folder that results go to: of this machine, or elsewhere."""
+
+    def __init__(self, folder: Path, remote: Remote | None) -> None:
+        """folder: of the job table, and of the results themselves unless they go to a remote one."""
+        self._folder = folder
+        self._remote = remote
+
+    def name(self, below: Path) -> str:
+        """What a result is called by people and programs."""
+        return os.fspath(self._folder / below) if self._remote is None else f"{self._remote}/{below}"
+
+    def has(self, below: Path) -> bool:
+        """Whether something has a name. Raises MediaError."""
+        return os.path.lexists(self._folder / below) if self._remote is None else self._remote.has(below)
+
+    def is_unchanged(self, job: JobRow) -> bool:
+        """Whether the output is there as it was made."""
+        if self._remote is None:
+            return is_unchanged(self._folder / job.output, job)
+        try:
+            size, changed = self._remote.stamp(job.output)
+            if size != job.output_bytes:
+                return False
+            return changed == job.output_mtime_ns or self._remote.content(job.output) == job.output_hash
+        except MediaError:
+            return False
+
+    def has_content(self, job: JobRow, content: str) -> bool:
+        """Whether what is there under a job's name is this."""
+        if self._remote is None:
+            target = self._folder / job.output
+            return target.exists() and content_hash(target) == content
+        return self._remote.has(job.output) and self._remote.content(job.output) == content
+
+    def stamp(self, below: Path) -> tuple[int, int]:
+        """Size and time of change. Raises OSError or MediaError."""
+        return stamp(self._folder / below) if self._remote is None else self._remote.stamp(below)
+
+    def put(self, made: Path, below: Path, *, overwrite: bool) -> None:
+        """Give a finished file, or folder, its name. Raises MediaError."""
+        if self._remote is None:
+            put(made, self._folder / below, overwrite=overwrite)
+            return
+        if not overwrite and self._remote.has(below):
+            raise MediaError(f"{display_name(self.name(below))}: exists already; -y replaces it")
+        self._remote.put(made, below)
+        if self._remote.stamp(below)[0] < stamp(made)[0]:
+            raise MediaError(f"{display_name(self.name(below))}: did not arrive whole")
+        if made.is_dir():
+            shutil.rmtree(made)
+        else:
+            made.unlink()
+
+    def sync(self, below: Path) -> None:
+        """The names in a result's folder are on the disk, too."""
+        if self._remote is None:
+            sync_folder((self._folder / below).parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any
 
 from stcodec.batch.names import output_name
 from stcodec.batch.options import BatchOptions, BatchRun
-from stcodec.batch.outputs import is_unchanged
 from stcodec.batch.session import Session
+from stcodec.batch.storage import Remote
 from stcodec.batch.table import JobRow, as_bytes
-from stcodec.batch.walk import Found, Skipped, Walk
+from stcodec.batch.walk import Found, Skipped, Walk, remote_walk
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError, OptionsError
 from stcodec.media.paths import display_name, local_url
@@ -27,11 +27,11 @@ class Planner:
     """Brings the job table up to date with the sources; may be asked to do so again and again."""
 
     def __init__(
-        self, root: Path, options: BatchOptions, session: Session, running: BatchRun, say: Callable[[str], None]
+        self, root: Path | Remote, options: BatchOptions, session: Session, running: BatchRun, say: Callable[[str], None]
     ) -> None:
         """say: takes a line for people about each file that is passed over or made again."""
-        self._root = root.resolve()
-        self._base = self._root if self._root.is_dir() else self._root.parent
+        self._root = session.sources if isinstance(root, Remote) else root.resolve()
+        self._base = self._root if isinstance(root, Remote) or self._root.is_dir() else self._root.parent
         self._output = session.output.resolve()
         self._is_inside = self._output.is_relative_to(self._base)
         self._options = options
@@ -53,8 +53,7 @@ class Planner:
     def walk(self) -> None:
         """Look at all sources. Raises MediaError if there are none any more."""
         self.skipped = self.with_other_options = 0
-        avoid = [] if self._options.replace else [self._output]
-        found = iter(Walk(self._root, self._options.include, self._options.exclude, avoid))
+        found = iter(self._found())
         while some := list(islice(found, _AT_ONCE)):
             with self._table.changing():
                 for one in some:
@@ -62,6 +61,16 @@ class Planner:
                         self._skip(one)
                     elif not (self._settles and self._is_growing(one)):
                         self._merge(one)
+
+    def _found(self) -> Iterable[Found | Skipped]:
+        include, exclude, remote = self._options.include, self._options.exclude, self._session.remote
+        if remote is not None:
+            return remote_walk(remote, self._base, include, exclude)
+        return Walk(self._root, include, exclude, [] if self._options.replace else [self._output])
+
+    def _is_there(self, source: Path) -> bool:
+        remote = self._session.remote
+        return os.path.lexists(source) if remote is None else remote.has(self._below(source))
 
     def _skip(self, skipped: Skipped) -> None:
         if not skipped.is_fault:
@@ -102,7 +111,7 @@ class Planner:
     def _is_settled(self, found: Found, below: Path) -> bool:
         """Whether a file has taken an original's place already, or may not be replaced."""
         made = self._table.row("output = ? AND state = 'done'", as_bytes(below))
-        if made is not None and is_unchanged(found.path, made):
+        if made is not None and self._session.results.is_unchanged(made):
             self._table.update(made.id, plan=self._session.plan)
             return True
         if found.path.is_symlink():
@@ -130,7 +139,7 @@ class Planner:
         row = self._table.row(
             "output = ? AND source_bytes = ? AND source_mtime_ns = ?", as_bytes(output), found.size_bytes, found.mtime_ns
         )
-        if row is None or os.path.lexists(row.source):
+        if row is None or self._is_there(row.source):
             return None
         self._table.update(row.id, source=as_bytes(found.path))
         return row
@@ -141,10 +150,9 @@ class Planner:
         is_other = row.key is not None and row.key != self._options.key
         made = row.output_hash is not None and row.state in ("done", "blocked")
         if made and not has_changed:
-            there = self._output / row.output
-            if not os.path.lexists(there):
+            if not self._session.results.has(row.output):
                 self._say(f"again: {name}: the finished file was removed")
-            elif not is_unchanged(there, row):
+            elif not self._session.results.is_unchanged(row):
                 if not self._overwrite:
                     return _blocked("the finished file was changed since it was made; -y makes it again")
                 self._say(f"again: {name}: the finished file was changed")
@@ -173,9 +181,12 @@ class Planner:
                 f"{display_name(other)} has the same output {display_name(output)}: rename one of them, or give a "
                 "--template and leave one out with --exclude"
             )
-        is_ours = row is not None and row.output == output and is_unchanged(target, row)
-        if os.path.lexists(target) and not (is_ours or is_replaced or self._overwrite):
-            return _blocked(f"{display_name(target)} exists already, and this batch did not make it; -y replaces it")
+        results = self._session.results
+        is_ours = row is not None and row.output == output and results.is_unchanged(row)
+        if not (is_ours or is_replaced or self._overwrite) and results.has(output):
+            return _blocked(
+                f"{display_name(results.name(output))} exists already, and this batch did not make it; -y replaces it"
+            )
         return {"state": "waiting", "error": None}
 
     def _rival(self, source: Path, output: Path) -> Path | None:
@@ -186,7 +197,7 @@ class Planner:
             as_bytes(source),
             self._session.plan,
         )
-        return next((row.source for row in list(rows) if os.path.lexists(row.source)), None)
+        return next((row.source for row in list(rows) if self._is_there(row.source)), None)
 
     def _below(self, path: Path) -> Path:
         return path.relative_to(self._base)
@@ -196,9 +207,11 @@ def _blocked(why: str) -> dict[str, Any]:
     return {"state": "blocked", "error": why}
 
 
-def check_folders(source: Path, output: Path, *, replace: bool) -> None:
+def check_folders(source: Path | Remote, output: Path, *, replace: bool) -> None:
     """Raise MediaError unless there is something to walk over, OptionsError if the results can't be kept apart from it."""
     local_url(output)
+    if isinstance(source, Remote):
+        return
     if not source.exists():
         raise MediaError(f"{display_name(source)}: no such file or folder")
     if not replace and source.is_dir() and output.resolve() == source.resolve():

@@ -1,27 +1,42 @@
 """Tasks on many machines, by Ray: what `Workers` is on one. The only file that knows Ray.
 
 Tasks are small (paths and options) and so is what comes back: files are read and written by the machines themselves, on a
-storage that all of them see under the same paths. No more tasks are given out than can run, so that nothing piles up.
+storage that all of them see under the same paths. Tasks that attend go to actors, which keep the network loaded: one for
+each GPU of the cluster. All others are tasks of processors. No more are given out than can run, and two for each actor, so
+that nothing piles up and nobody waits for the head.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from stcodec.errors import BatchError, OptionsError
 from stcodec.media.paths import display_name
-from stcodec.work.workers import ASK_AGAIN_SECONDS, MOMENT_SECONDS, Outcome, Task, outcome_of
+from stcodec.work.workers import ASK_AGAIN_SECONDS, CORES_A_JOB, MOMENT_SECONDS, Outcome, Task, outcome_of
 
-_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-"""Nothing is sent to anybody; a task that asks for no GPU still sees them. Ray reads these when it is imported."""
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0"}
+"""Nothing is sent to anybody. Ray reads its settings when it is imported."""
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""What is started for this machine alone listens to this machine alone."""
+"""A cluster of this machine alone; without it Ray takes the machine's address on the network for 127.0.0.1."""
 _CURRENT_CLUSTER = Path("/tmp/ray/ray_current_cluster")
+_MEASURED_EVERY_SECONDS = 10.0
+"""Machines come and go."""
+_LOOK_SECONDS = 30.0
+"""In which a machine must say what it sees."""
+_CALLS_AN_ACTOR = 2
+"""One that runs and one that waits for it."""
+_PROCESSORS_AN_ACTOR = 8
+"""Without GPUs: to look at a video takes a small part of the time of its encode."""
+_END = object()
 
 
 class RayWorkers:
@@ -30,33 +45,36 @@ class RayWorkers:
     def __init__(self, address: str, jobs: int | None, work: Path) -> None:
         """address: of a cluster's head, or "auto": a cluster that runs here, else one is started on this machine.
 
-        jobs: how many tasks run at a time; None = one for each processor of the cluster.
+        jobs: how many tasks of processors run at a time; None = one for every four cores of each machine.
         work: folder for unfinished files. Raises OptionsError without Ray, BatchError if the cluster can't be used.
         """
-        settings = _SETTINGS if address != "auto" or _runs_here() else _SETTINGS | _LOOPBACK
+        settings = _SETTINGS | _LOOPBACK if _is_loopback(address) else _SETTINGS
         os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
         try:
             import ray
         except ImportError:
             raise OptionsError("--ray needs the package ray: pip install 'stcodec[ray]'") from None
-        self._ray = ray
+        self._ray: Any = ray
         self._address = address
-        self._jobs = jobs
-        self._work = work
+        self._wanted_jobs = jobs
+        self._work = work.resolve()
+        self._jobs = self._cores = 1
+        self._lookers = _Lookers(ray)
         self._flying: dict[Any, int] = {}
         """Place of the task by what Ray calls its result."""
+        self._seen: set[str] = set()
+        """Machines that see the storage."""
+        self._measured = 0.0
 
     @property
     def jobs(self) -> int:
-        """How many tasks are done side by side."""
-        return self._jobs or 1
+        """How many tasks of processors are done side by side."""
+        return self._jobs
 
     def __enter__(self) -> Self:
         self._connect()
         try:
-            self._check_storage()
-            if self._jobs is None:
-                self._jobs = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+            self._measure()
         except BaseException:
             self._ray.shutdown()
             raise
@@ -64,35 +82,40 @@ class RayWorkers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for reference in self._flying:
-            self._ray.cancel(reference, force=True)
+            if not self._lookers.has(reference):
+                self._ray.cancel(reference, force=True)
+        self._lookers.stop()
         self._flying.clear()
         self._ray.shutdown()
 
     def run(self, tasks: Iterable[Task | None], pause: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
         """As `Workers.run`."""
-        remote = self._ray.remote(num_cpus=1, max_retries=0)(_do)
         supply, places = iter(tasks), count()
         has_ended = False
         while not has_ended or self._flying:
+            self._measure()
             is_starved = False
-            while not has_ended and not is_starved and len(self._flying) < self.jobs:
-                try:
-                    task = next(supply)
-                except StopIteration:
-                    has_ended = True
-                    break
-                if task is None:
-                    is_starved = True
-                    break
-                place = next(places)
-                self._flying[remote.remote(place, task)] = place
-            yield from self._ready(pause, ASK_AGAIN_SECONDS if is_starved else None)
+            while not has_ended and not is_starved and len(self._flying) < self._jobs + self._lookers.room:
+                task = next(supply, _END)
+                has_ended, is_starved = task is _END, task is None
+                if isinstance(task, Task):
+                    self._give(next(places), task)
+            yield from self._ready(pause, ASK_AGAIN_SECONDS if is_starved else _MEASURED_EVERY_SECONDS)
 
-    def _ready(self, pause: Callable[[], None], seconds: float | None) -> Iterator[Outcome]:
+    def _give(self, place: int, task: Task) -> None:
+        if getattr(task, "attends", False):
+            reference = self._lookers.give(place, task, self._work)
+        else:
+            remote = self._ray.remote(num_cpus=self._cores, max_retries=0)(_do)
+            reference = remote.remote(place, task, self._work, self._cores)
+        self._flying[reference] = place
+
+    def _ready(self, pause: Callable[[], None], seconds: float) -> Iterator[Outcome]:
         """The outcomes that are there, none after some seconds."""
         waiting = list(self._flying)
         if not waiting:
             pause()
+            time.sleep(seconds)
             return
         ready, _ = self._ray.wait(waiting, timeout=MOMENT_SECONDS)
         if not ready:
@@ -105,7 +128,10 @@ class RayWorkers:
         try:
             outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:  # a process or a machine is gone; what tasks raise comes back whole
+            self._lookers.take(reference, has_died=True)
+            self._measured = 0.0
             return Outcome(place, None, f"its process ended ({type(error).__name__})", has_died=True)
+        self._lookers.take(reference, has_died=False)
         assert isinstance(outcome, Outcome)
         return outcome
 
@@ -116,32 +142,165 @@ class RayWorkers:
         except ConnectionError as error:
             if self._address != "auto":
                 raise BatchError(f"--ray {self._address}: no cluster answers there ({error})") from None
-            self._ray.init(num_cpus=self._jobs, include_dashboard=False, **quiet)
+            self._ray.init(num_cpus=self._wanted_jobs, include_dashboard=False, **quiet)
         except (ValueError, RuntimeError) as error:
             raise BatchError(f"--ray {self._address}: {error}") from None
 
-    def _check_storage(self) -> None:
+    def _measure(self) -> None:
+        """How much the cluster can do; now and then. Raises BatchError if a machine does not see the storage."""
+        if time.monotonic() < self._measured + _MEASURED_EVERY_SECONDS and self._measured:
+            return
+        self._measured = time.monotonic()
+        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        self._check_storage([node for node in nodes if node["NodeID"] not in self._seen])
+        sizes = [int(node["Resources"].get("CPU", 0)) for node in nodes]
+        gpus = int(sum(node["Resources"].get("GPU", 0) for node in nodes))
+        for old, new in self._lookers.measure(gpus, sum(sizes)):
+            self._flying[new] = self._flying.pop(old)
+        least = min((size for size in sizes if size), default=1)
+        if self._wanted_jobs is None:
+            self._cores = min(CORES_A_JOB, least)
+            self._jobs = max(1, sum(size // self._cores for size in sizes))
+        else:
+            self._jobs = self._wanted_jobs
+            self._cores = max(1, min(CORES_A_JOB, least, sum(sizes) // self._jobs))
+
+    def _check_storage(self, nodes: Iterable[dict[str, Any]]) -> None:
         """Every machine must see the folder that results are made in."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        folder = self._work.resolve()
         look = self._ray.remote(num_cpus=0, max_retries=0)(_sees)
-        for node in (one for one in self._ray.nodes() if one["Alive"]):
+        for node in nodes:
             here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            if not self._ray.get(look.options(scheduling_strategy=here).remote(folder)):
+            try:
+                sees = self._ray.get(look.options(scheduling_strategy=here).remote(self._work), timeout=_LOOK_SECONDS)
+            except self._ray.exceptions.RayError:  # it has just gone, or is too busy to be trusted with anything
+                continue
+            if not sees:
                 raise BatchError(
-                    f"{display_name(folder)}: the machine {node['NodeManagerHostname']} does not see this folder: sources "
-                    "and results must be on a storage that all machines mount under the same path"
+                    f"{display_name(self._work)}: the machine {node['NodeManagerHostname']} does not see this folder: "
+                    "sources and results must be on a storage that all machines mount under the same path"
                 )
+            self._seen.add(node["NodeID"])
 
 
-def _runs_here() -> bool:
-    """Whether a cluster may run on this machine, as Ray itself looks for it."""
-    return "RAY_ADDRESS" in os.environ or _CURRENT_CLUSTER.exists()
+class _Lookers:
+    """The actors that attend. One that dies is replaced when it is needed, by whatever the cluster then has."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._most = 1
+        self._gpus = 0
+        self._calls: dict[Any, tuple[Any, tuple[int, Task, Path]]] = {}
+        """Actor, and what it was given, by what Ray calls the result."""
+        self._actors: list[Any] = []
+
+    @property
+    def room(self) -> int:
+        """Calls that may be under way."""
+        return self._most * _CALLS_AN_ACTOR
+
+    def has(self, reference: Any) -> bool:
+        return reference in self._calls
+
+    def measure(self, gpus: int, processors: int) -> list[tuple[Any, Any]]:
+        """What the cluster has; calls that were waiting for a GPU that has gone, with those that take their place."""
+        has_lost_all = self._gpus > 0 and gpus == 0
+        self._gpus = gpus
+        self._most = gpus or max(1, processors // _PROCESSORS_AN_ACTOR)
+        if not has_lost_all:
+            return []
+        self.stop()
+        lost, self._calls = self._calls, {}
+        return [(reference, self.give(*given)) for reference, (_, given) in lost.items()]
+
+    def give(self, place: int, task: Task, work: Path) -> Any:
+        """A task for the actor that has the least to do."""
+        busy = [actor for actor, _ in self._calls.values()]
+        actor = min(self._actors, key=busy.count, default=None)
+        if actor is None or (busy.count(actor) and len(self._actors) < self._most):
+            # No processors: their share of the time is small, and one of their own would mostly be idle.
+            kind = self._ray.remote(num_gpus=min(1, self._gpus), num_cpus=0, max_restarts=0, scheduling_strategy="SPREAD")
+            actor = kind(_Looker).remote()
+            self._actors.append(actor)
+        reference = actor.do.remote(place, task, work)
+        self._calls[reference] = actor, (place, task, work)
+        return reference
+
+    def take(self, reference: Any, *, has_died: bool) -> None:
+        """A call has ended."""
+        actor, _ = self._calls.pop(reference, (None, None))
+        if has_died and actor in self._actors:
+            self._actors.remove(actor)
+
+    def stop(self) -> None:
+        """End all of them."""
+        for actor in self._actors:
+            self._ray.kill(actor)
+        self._actors.clear()
 
 
-def _do(place: int, task: Task) -> Outcome:
-    return outcome_of(place, task)
+class _Looker:
+    """An actor: a process that keeps what the first video has loaded."""
+
+    def do(self, place: int, task: Task, work: Path) -> Outcome:
+        _use(work)
+        return outcome_of(place, task)
+
+
+def _do(place: int, task: Task, work: Path, cores: int) -> Outcome:
+    _use(work)
+    with _cores_of_its_own(cores):
+        return outcome_of(place, task)
+
+
+def _use(work: Path) -> None:
+    """What is left behind by a process that is killed goes with the run's folder."""
+    os.environ["TMPDIR"] = tempfile.tempdir = str(work)
+
+
+@contextmanager
+def _cores_of_its_own(number: int) -> Iterator[None]:
+    """Some cores that no other task on this machine has: encoders start as many threads as they may use cores.
+
+    Ray counts processors and does not say which.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    usable = os.sched_getaffinity(0)
+    taken = _free_cores(sorted(usable), number)
+    try:
+        if taken is not None:
+            os.sched_setaffinity(0, taken[0])
+        yield
+    finally:
+        if taken is not None:
+            os.sched_setaffinity(0, usable)
+            taken[1].close()
+
+
+def _free_cores(usable: list[int], number: int) -> tuple[list[int], IO[bytes]] | None:
+    """The first group of cores that nobody has, and the lock on it; None if there is none."""
+    folder = Path("/tmp") / f"stcodec-cores-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for start in range(0, len(usable) - number + 1, number):
+            lock = (folder / str(usable[start])).open("wb")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            return usable[start : start + number], lock
+    return None
+
+
+def _is_loopback(address: str) -> bool:
+    """Whether a cluster listens to this machine alone; one that is started here does."""
+    if address == "auto":  # as Ray itself looks for it
+        return "RAY_ADDRESS" not in os.environ and not _CURRENT_CLUSTER.exists()
+    return address.startswith(("127.", "localhost:", "[::1]:"))
 
 
 def _sees(folder: Path) -> bool:

@@ -43,18 +43,18 @@ class LadderTask(MakeTask):
 
     def run(self) -> Rungs:
         """Make its maps, and find its renditions. Raises what `stcodec.encode` raises."""
-        folder = emptied(self.made.parent)
+        folder = self.begun()
         job = self.prepare(folder / _FILE)
         video = job.reader.info
         with job.reader, kept_maps(job, self.cache, folder) as (guided, maps, were_kept):
             if self.options.ladder != AUTO:
                 if maps is not None and not were_kept:
                     look(guided)
-                return Rungs(rungs_for(self.options.ladder, video), maps, were_kept, ())
+                return Rungs(rungs_for(self.options.ladder, video), maps, self.maps_were_kept(were_kept), ())
             trials = self._curve(guided, maps, folder)
         source_kbps = job.reader.path.stat().st_size * 8 / 1000 / max(0.1, video.duration_seconds or 0.1)
         rungs = chosen_rungs(trials, source_kbps)
-        return Rungs(rungs, maps, were_kept, (f"ladder: {', '.join(rung.name for rung in rungs)}",))
+        return Rungs(rungs, maps, self.maps_were_kept(were_kept), (f"ladder: {', '.join(rung.name for rung in rungs)}",))
 
     def _curve(self, job: Job, maps: Path | None, folder: Path) -> list[Trial]:
         """What was measured of the video, now or before."""

@@ -20,20 +20,19 @@ from stcodec.batch.progress import BatchProgress
 from stcodec.batch.ray_pool import RayWorkers
 from stcodec.batch.renditions import LadderTask, RungMade
 from stcodec.batch.session import Session
+from stcodec.batch.storage import Origin
 from stcodec.batch.table import JobRow
-from stcodec.batch.task import Made, MakeTask, Split
+from stcodec.batch.task import Looked, LookTask, Made, MakeTask, Split, looks_at_pictures
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
-from stcodec.work.workers import Outcome, Workers, cores
+from stcodec.work.workers import CORES_A_JOB, Outcome, Workers, cores
 
-_CORES_A_JOB = 4
-"""As many as an encoder makes good use of."""
 _FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def jobs_of(running: BatchRun) -> int:
     """How many files are encoded side by side."""
-    return running.jobs or max(1, cores() // _CORES_A_JOB)
+    return running.jobs or max(1, cores() // CORES_A_JOB)
 
 
 class Scheduler:
@@ -61,11 +60,12 @@ class Scheduler:
         self._given = 0
         self._jobs = 1
         """Tasks that are done side by side."""
+        self._looks_apart = running.ray is not None and looks_at_pictures(options.encode.attention)
         self._deaths: Counter[int] = Counter()
         """How many processes died of a file."""
         self._progress = BatchProgress(mine.table, mine.plan, listener)
         self._finisher = Finisher(mine, options, running, listener.note, self._settle)
-        self._hooks = Hooks(running.on_done, mine.output, mine.table, listener, jobs_of(running))
+        self._hooks = Hooks(running.on_done, mine.results, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
         """Until nothing waits any more; when new files are watched for, until KeyboardInterrupt."""
@@ -100,7 +100,7 @@ class Scheduler:
             if not self._ready:
                 job = self._table.claim(self._session.plan, self._session.run)
                 if job is not None:
-                    self._ready.append((job, self._task(job, may_cut=self._is_long(job))))
+                    self._ready.append((job, self._first_task(job)))
             if self._ready:
                 self._flying[self._given] = self._ready.popleft()
                 self._given += 1
@@ -122,6 +122,8 @@ class Scheduler:
         if isinstance(outcome.result, Made):
             self._pieces.pop(job.id, None)
             self._finisher.add(job, outcome.result, self._made(job))
+        elif isinstance(outcome.result, Looked):
+            self._ready.append((job, self._task(job, may_cut=self._is_long(job), looked=outcome.result)))
         elif isinstance(outcome.result, Split | PartMade | RungMade):
             self._go_on(job, outcome.result, task)
         elif isinstance(task, MakeTask):
@@ -133,6 +135,8 @@ class Scheduler:
         """A job has its file, or none."""
         self._check_room(error)
         self._places.pop(job.id)
+        if self._session.remote is not None:
+            job.source.unlink(missing_ok=True)
         if error is not None:
             self._fail(job, error, may_repeat=has_died)
         told = self._table.row("id = ?", job.id)
@@ -142,11 +146,26 @@ class Scheduler:
         if told.state != "waiting":
             self._progress.step(told)
 
-    def _task(self, job: JobRow, *, may_cut: bool) -> MakeTask:
+    def _first_task(self, job: JobRow) -> MakeTask:
+        """On many machines those that have GPUs look at the videos, and others encode them."""
+        if self._looks_apart:
+            target = self._session.output / job.output
+            origin = self._origin(job)
+            return LookTask(job.source, self._made(job), target, self._options, self._session.cache, origin=origin)
+        return self._task(job, may_cut=self._is_long(job))
+
+    def _task(self, job: JobRow, *, may_cut: bool, looked: Looked | None = None) -> MakeTask:
         seconds = self._running.part_seconds if may_cut else None
         target = self._session.output / job.output
         kind = LadderTask if self._options.ladder else MakeTask
-        return kind(job.source, self._made(job), target, self._options, self._session.cache, seconds)
+        cache, origin = self._session.cache, self._origin(job)
+        return kind(job.source, self._made(job), target, self._options, cache, seconds, looked, origin)
+
+    def _origin(self, job: JobRow) -> Origin | None:
+        remote = self._session.remote
+        if remote is None:
+            return None
+        return Origin(remote, job.source.relative_to(self._session.sources), job.source_bytes, job.source_mtime_ns)
 
     def _is_long(self, job: JobRow) -> bool:
         """Whether a video would keep its worker busy for longer than the others have anything to do."""
@@ -171,7 +190,7 @@ class Scheduler:
         again = has_died and self._deaths[job.id] < self._running.attempts
         may_be_whole = self._pieces[job.id].may_be_whole
         if again or may_be_whole:
-            self._listener.note(f"again: {display_name(job.source)}: {error}")
+            self._listener.note(f"again: {job.source_name}: {error}")
         if again:
             self._ready.append((job, task))
             return
@@ -196,7 +215,7 @@ class Scheduler:
             self._deaths[job.id] += 1
         again = may_repeat and self._deaths[job.id] < self._running.attempts
         if again:
-            self._listener.note(f"again: {display_name(job.source)}: {error}")
+            self._listener.note(f"again: {job.source_name}: {error}")
         self._table.update(
             job.id,
             state="waiting" if again else "failed",

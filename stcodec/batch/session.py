@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import IO
 
 from stcodec.batch.options import BatchOptions
-from stcodec.batch.outputs import is_unchanged, remove_replaced, stamp
-from stcodec.batch.table import JobRow, Table, as_bytes
+from stcodec.batch.outputs import Results, remove_replaced
+from stcodec.batch.storage import Remote
+from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, JobRow, Table, as_bytes
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
-from stcodec.work.cache import Cache, content_hash
+from stcodec.work.cache import Cache
 
-STATE_FOLDER = ".stcodec-batch"
 _TABLE = "jobs.sqlite"
 
 
@@ -42,7 +42,15 @@ class Session:
     """Number of the options in the table."""
     work: Path
     """For unfinished files; on the output's disk."""
+    results: Results
+    remote: Remote | None
+    """Where the sources are, if not on this machine."""
     _identity: tuple[int, int]
+
+    @property
+    def sources(self) -> Path:
+        """Where sources are fetched to from elsewhere."""
+        return self.output.resolve() / SOURCES_FOLDER
 
     @property
     def cache(self) -> Cache:
@@ -75,21 +83,21 @@ def existing_table(output: Path) -> Path:
 
 
 @contextmanager
-def planned(output: Path, root: Path, options: BatchOptions) -> Iterator[Session]:
+def planned(output: Path, root: Path | Remote, options: BatchOptions) -> Iterator[Session]:
     """A session that writes nothing: the table is a copy in memory."""
-    table = Table(None, copy_of=state_folder(output) / _TABLE)
+    table, results = Table(None, copy_of=state_folder(output) / _TABLE), _results(output, options)
     try:
-        _retire_dead(table, output, options)
+        _retire_dead(table, output, options, results)
         with table.changing():
             number = table.text(options.as_mapping())
             run = _register(table, root, options, number)
-        yield Session(output, table, run, run, number, output, (0, 0))
+        yield Session(output, table, run, run, number, output, results, _remote(root), (0, 0))
     finally:
         table.close()
 
 
 @contextmanager
-def session(output: Path, root: Path, options: BatchOptions) -> Iterator[Session]:
+def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterator[Session]:
     """Begin a run. Raises BatchError if another one is at work there with other options, or the folder can't be used."""
     folder = state_folder(output)
     try:
@@ -99,17 +107,17 @@ def session(output: Path, root: Path, options: BatchOptions) -> Iterator[Session
         raise BatchError(f"{display_name(output)}: can't be used as the output folder ({error.strerror})") from None
     with (folder / "runs" / "begin.lock").open("wb") as door:
         fcntl.flock(door, fcntl.LOCK_EX)  # one at a time
-        table = Table(folder / _TABLE)
+        table, results = Table(folder / _TABLE), _results(output, options)
         try:
-            _retire_dead(table, output, options)
+            _retire_dead(table, output, options, results)
             run, plan, number, lock = _begin(table, folder, root, options)
         except BaseException:
             table.close()
             raise
     try:
-        work = folder / "work" / str(run)
+        work = folder.resolve() / "work" / str(run)
         try:
-            yield Session(output, table, run, plan, number, work, _made_folder(work))
+            yield Session(output, table, run, plan, number, work, results, _remote(root), _made_folder(work))
         finally:
             _end(table, folder, run, work)
             lock.close()
@@ -117,7 +125,7 @@ def session(output: Path, root: Path, options: BatchOptions) -> Iterator[Session
         table.close()
 
 
-def _begin(table: Table, folder: Path, root: Path, options: BatchOptions) -> tuple[int, int, int, IO[bytes]]:
+def _begin(table: Table, folder: Path, root: Path | Remote, options: BatchOptions) -> tuple[int, int, int, IO[bytes]]:
     """A new run's number, that of its plan, that of its options, and its lock."""
     with table.changing():
         plan = _helped_plan(table, folder, root, options)
@@ -128,12 +136,12 @@ def _begin(table: Table, folder: Path, root: Path, options: BatchOptions) -> tup
         return run, plan or run, number, lock
 
 
-def _helped_plan(table: Table, folder: Path, root: Path, options: BatchOptions) -> int | None:
+def _helped_plan(table: Table, folder: Path, root: Path | Remote, options: BatchOptions) -> int | None:
     """The plan of a living run that does the same, None without one. Raises BatchError if it does other things."""
     for run, plan, key, folder_there in table.ask("SELECT id, plan, key, root FROM runs WHERE has_ended = 0"):
         if not _is_alive(folder, run):
             continue
-        if key != options.key or folder_there != as_bytes(root.resolve()):
+        if key != options.key or folder_there != _root_bytes(root):
             raise BatchError(
                 f"{display_name(folder.parent)}: another run is at work on this folder with other options: wait for it, or "
                 "give another output folder"
@@ -142,12 +150,12 @@ def _helped_plan(table: Table, folder: Path, root: Path, options: BatchOptions) 
     return None
 
 
-def _register(table: Table, root: Path, options: BatchOptions, number: int, plan: int | None = None) -> int:
+def _register(table: Table, root: Path | Remote, options: BatchOptions, number: int, plan: int | None = None) -> int:
     run = table.insert(
         "runs",
         plan=plan or 0,
         key=options.key,
-        root=as_bytes(root.resolve()),
+        root=_root_bytes(root),
         options=number,
         process=os.getpid(),
         host=platform.node(),
@@ -163,17 +171,34 @@ def _end(table: Table, folder: Path, run: int, work: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
     with suppress(BatchError):  # the folder may be gone; the next run finds out
         _release(table, run)
+        _sweep(table, folder, run)
     _lock_file(folder, run).unlink(missing_ok=True)
 
 
-def _retire_dead(table: Table, output: Path, options: BatchOptions) -> None:
+def _sweep(table: Table, folder: Path, run: int) -> None:
+    """What no run needs any more, if this one is the last: fetched sources, and pieces of videos that are settled."""
+    try:
+        door = (folder / "runs" / "begin.lock").open("wb")
+    except OSError:
+        return
+    with door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        others = table.ask("SELECT id FROM runs WHERE has_ended = 0 AND id != ?", run)
+        if any(_is_alive(folder, one[0]) for one in others):
+            return
+        shutil.rmtree(folder / Path(SOURCES_FOLDER).name, ignore_errors=True)
+        if table.row("state IN ('waiting', 'running', 'placing')") is None:
+            shutil.rmtree(folder / "parts", ignore_errors=True)
+
+
+def _retire_dead(table: Table, output: Path, options: BatchOptions, results: Results) -> None:
     """Take the jobs of runs that are no more out of their hands."""
     folder = state_folder(output)
     for (run,) in table.ask("SELECT id FROM runs WHERE has_ended = 0"):
         if _is_alive(folder, run):
             continue
         for job in list(table.rows("state = 'placing' AND run = ?", run)):
-            _settle(table, output, job, options)
+            _settle(table, output, job, options, results)
         _release(table, run)
         shutil.rmtree(folder / "work" / str(run), ignore_errors=True)
         _lock_file(folder, run).unlink(missing_ok=True)
@@ -185,15 +210,14 @@ def _release(table: Table, run: int) -> None:
         table.change("runs", "id = ?", run, has_ended=1)
 
 
-def _settle(table: Table, output: Path, job: JobRow, options: BatchOptions) -> None:
+def _settle(table: Table, output: Path, job: JobRow, options: BatchOptions, results: Results) -> None:
     """A run died while a finished file was about to take its name: did it?"""
-    target = output / job.output
-    if is_unchanged(target, job):
+    if results.is_unchanged(job):
         if options.replace and _is_as_read(job):
-            remove_replaced(job.source, target)
+            remove_replaced(job.source, output / job.output)
         table.update(job.id, state="done")
-    elif job.old_hash is not None and target.exists() and content_hash(target) == job.old_hash:
-        size, changed = stamp(target)
+    elif job.old_hash is not None and results.has_content(job, job.old_hash):
+        size, changed = results.stamp(job.output)
         table.update(job.id, output_bytes=size, output_mtime_ns=changed, output_hash=job.old_hash, old_hash=None)
 
 
@@ -230,9 +254,21 @@ def _made_folder(work: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def last_options(table: Table) -> tuple[Path, dict[str, object]]:
+def _results(output: Path, options: BatchOptions) -> Results:
+    return Results(output, None if options.results is None else Remote(options.results))
+
+
+def _remote(root: Path | Remote) -> Remote | None:
+    return root if isinstance(root, Remote) else None
+
+
+def _root_bytes(root: Path | Remote) -> bytes:
+    return root.url.encode() if isinstance(root, Remote) else as_bytes(root.resolve())
+
+
+def last_options(table: Table) -> tuple[str, dict[str, object]]:
     """The folder and the options of the last run. Raises BatchError if there was none."""
     found = table.ask("SELECT root, text FROM runs JOIN texts ON texts.id = runs.options ORDER BY runs.id DESC LIMIT 1")
     if not found:
         raise BatchError("no run has begun in this folder: there is nothing to try again")
-    return Path(os.fsdecode(found[0]["root"])), json.loads(found[0]["text"])
+    return os.fsdecode(found[0]["root"]), json.loads(found[0]["text"])

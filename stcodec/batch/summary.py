@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stcodec.batch.table import Table
-from stcodec.media.paths import display_name
 
 SUMMARY_SCHEMA = 1
 
@@ -87,5 +86,5 @@ def summarise(table: Table, plan: int, skipped: int = 0, with_other_options: int
         mean_quality_db=sums[4],
         least_quality_db=sums[5],
         encode_hours=sums[3] / 3600,
-        failures=tuple(BatchFailure(display_name(one.source), one.error or "", one.attempts) for one in failures),
+        failures=tuple(BatchFailure(one.source_name, one.error or "", one.attempts) for one in failures),
     )

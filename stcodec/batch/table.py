@@ -24,6 +24,9 @@ from typing import Any
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
 
+STATE_FOLDER = ".stcodec-batch"
+SOURCES_FOLDER = f"{STATE_FOLDER}/sources"
+"""For sources that are fetched from elsewhere."""
 _VERSION = 1
 _SCHEMA = f"""
 CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
@@ -81,9 +84,14 @@ class JobRow:
     notes: str | None
     finished: str | None
 
+    @property
+    def source_name(self) -> str:
+        """For people; of a source that is fetched from elsewhere its place there, below the folder that is walked."""
+        return display_name(str(self.source).partition(f"/{SOURCES_FOLDER}/")[2] or self.source)
+
     def as_mapping(self) -> dict[str, Any]:
         """For JSON."""
-        return {**asdict(self), "source": display_name(self.source), "output": display_name(self.output)}
+        return {**asdict(self), "source": self.source_name, "output": display_name(self.output)}
 
 
 _COLUMNS = ", ".join(JobRow.__dataclass_fields__)

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
+from stcodec.attention import open_source
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
 from stcodec.batch.options import BatchOptions
 from stcodec.batch.outputs import stamp
 from stcodec.batch.quality import sampled_psnr_db
+from stcodec.batch.storage import Origin
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import atomic_output
@@ -68,6 +71,14 @@ class Made:
     """True if the maps were there from an earlier encode."""
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A video whose maps are there."""
+
+    maps_were_kept: bool
+    """True if they were there before."""
+
+
 class Split:
     """What a video becomes that is to be encoded in pieces, see `stcodec.batch.pieces`."""
 
@@ -94,10 +105,14 @@ class MakeTask:
     cache: Cache
     part_seconds: float | None = None
     """Videos of twice that and more are not encoded, but cut into parts of about that length; None = no video is."""
+    looked: Looked | None = None
+    """What a task before this one found; None = this one looks at the video itself."""
+    origin: Origin | None = None
+    """Where the source is to be fetched from first; None = it is there."""
 
-    def run(self) -> Made | Split:
+    def run(self) -> Made | Split | Looked:
         """Encode it, or cut it. Raises what `stcodec.encode` raises."""
-        folder = emptied(self.made.parent)
+        folder = self.begun()
         before = check_input(self.source).stat()
         job = self.prepare(self.made)
         with job.reader, kept_maps(job, self.cache, folder) as (guided, maps, were_kept):
@@ -107,7 +122,17 @@ class MakeTask:
             with atomic_output(self.made) as temporary:
                 report = self._encode(guided, temporary)
                 quality = self.quality_db(report, temporary, guided.source)
-        return self.finished(told_by(report), before, quality, maps_were_kept=were_kept)
+        return self.finished(told_by(report), before, quality, maps_were_kept=self.maps_were_kept(were_kept))
+
+    def begun(self) -> Path:
+        """The source is there; the folder for unfinished files, empty. Raises MediaError."""
+        if self.origin is not None:
+            self.origin.fetch(self.source)
+        return emptied(self.made.parent)
+
+    def maps_were_kept(self, now: bool) -> bool:
+        """Whether the maps were there before anybody looked at the video; now: whether they are there."""
+        return now if self.looked is None else self.looked.maps_were_kept
 
     def _encode(self, job: Job, path: Path) -> EncodeReport:
         meter = Meter(None, job.reader.info)
@@ -150,6 +175,29 @@ class MakeTask:
             return None
         parts = find_parts(job, self.part_seconds)
         return Cut(tuple(parts), maps) if len(parts) > 1 else None
+
+
+@dataclass(frozen=True)
+class LookTask(MakeTask):
+    """A video to be looked at, and nothing else: its maps are there afterwards."""
+
+    attends: ClassVar[bool] = True
+    """Belongs where a GPU is."""
+
+    def run(self) -> Looked:
+        """Make the maps, unless they are there. Raises what `stcodec.encode` raises."""
+        folder = self.begun()
+        job = self.prepare(folder / "look.mkv")
+        with job.reader, kept_maps(job, self.cache, folder) as (guided, maps, were_kept):
+            if maps is not None and not were_kept:
+                look(guided)
+        return Looked(were_kept)
+
+
+def looks_at_pictures(attention: str) -> bool:
+    """Whether a source of attention has to see the video."""
+    source = open_source(attention)
+    return source is not None and bool(source.spec.thumbnail_side_px or source.spec.motion_vectors)
 
 
 def _search_said(found: MatchReport) -> str:

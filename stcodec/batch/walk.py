@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from stcodec.batch.storage import Remote
 from stcodec.errors import MediaError
 from stcodec.media.paths import VIDEO_ENDINGS, display_name, local_url
 
 _TRANSPORT = frozenset({".ts", ".mts", ".m2ts"})
 """Endings that other kinds of files have, too."""
 _SYNC_BYTE = 0x47
+_NO_VIDEO = "not a video, by its name"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Walk:
         self._seen.add(identity)
         for name in names:
             path = folder / name
-            if name.startswith(".") or self._matches(path, self._exclude):
+            if name.startswith(".") or _matches(path.relative_to(self._root), self._exclude):
                 continue
             try:
                 is_folder = path.is_dir()
@@ -87,13 +89,13 @@ class Walk:
                 continue
             if is_folder:
                 deeper.append(path)
-            elif not self._include or self._matches(path, self._include):
+            elif not self._include or _matches(path.relative_to(self._root), self._include):
                 yield self._file(path)
         return deeper
 
     def _file(self, path: Path) -> Found | Skipped:
         if not self._include and path.suffix.lower() not in VIDEO_ENDINGS:
-            return Skipped(path, "not a video, by its name")
+            return Skipped(path, _NO_VIDEO)
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
@@ -106,11 +108,23 @@ class Walk:
             return Skipped(path, why, is_fault=not broken)
         return Found(path, status.st_size, status.st_mtime_ns)
 
-    def _matches(self, path: Path, patterns: Sequence[str]) -> bool:
-        if not patterns:
-            return False
-        below = str(path.relative_to(self._root))
-        return any(fnmatchcase(below, pattern) or fnmatchcase(path.name, pattern) for pattern in patterns)
+
+def remote_walk(remote: Remote, base: Path, include: Sequence[str], exclude: Sequence[str]) -> Iterator[Found | Skipped]:
+    """The same for a folder that is elsewhere; base: what paths begin with. Raises MediaError."""
+    for below, size, changed in remote.walk():
+        folders = [*reversed(below.parents[:-1]), below]
+        if any(one.name.startswith(".") or _matches(one, exclude) for one in folders):
+            continue
+        if include and not _matches(below, include):
+            continue
+        if not include and below.suffix.lower() not in VIDEO_ENDINGS:
+            yield Skipped(base / below, _NO_VIDEO)
+        else:
+            yield Found(base / below, size, changed)
+
+
+def _matches(below: Path, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(str(below), pattern) or fnmatchcase(below.name, pattern) for pattern in patterns)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -44,8 +44,8 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "the options of the last run. (A folder of that name is written ./status.)",
         allow_abbrev=False,
     )
-    command.add_argument("source", metavar="IN", help="folder (or one file); or the word status or retry")
-    command.add_argument("output", metavar="OUT", nargs="?", help="folder; its tree becomes that of IN; none with --replace")
+    command.add_argument("source", metavar="IN", help="folder (or one file, or a URL); or the word status or retry")
+    command.add_argument("output", metavar="OUT", nargs="?", help="folder or URL; its tree becomes that of IN")
     files = command.add_argument_group("which files, and their names")
     files.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only such files: '*.mov', 'a/*'")
     files.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave files or folders out")
@@ -71,6 +71,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     running.add_argument(
         "--attempts", type=int, default=2, metavar="N", help="tries of a file whose process dies (%(default)s)"
     )
+    running.add_argument("--state", metavar="FOLDER", help="where the job table is if OUT is a URL (s3://, gs://, sftp://)")
     running.add_argument("--ray", metavar="ADDRESS", help="on a Ray cluster: its address, or auto (docs/batch.md)")
     running.add_argument(
         "--part-seconds", type=float, default=60.0, metavar="N", help="length of the parts of long videos; 0 = no parts (60)"
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status: 3 if some files failed."""
     from stcodec import batch
 
-    output = None if arguments.output is None else Path(arguments.output)
+    output, results = _output(arguments)
     running = batch.BatchRun(
         jobs=arguments.jobs,
         overwrite=arguments.overwrite,
@@ -108,9 +109,24 @@ def run(arguments: argparse.Namespace) -> int:
         return _watched(arguments, lambda listener: batch.retry(folder, running, listener))
     say_device(arguments.device)
     if arguments.dry_run:
-        return _dry_run(arguments, output, running)
-    options = _options(arguments)
-    return _watched(arguments, lambda listener: batch.run(Path(arguments.source), output, options, running, listener))
+        return _dry_run(arguments, output, results, running)
+    options, source = _options(arguments, results), batch.place_of(arguments.source)
+    return _watched(arguments, lambda listener: batch.run(source, output, options, running, listener))
+
+
+def _output(arguments: argparse.Namespace) -> tuple[Path | None, str | None]:
+    """The folder that the job table is in, and the URL that results go to. Raises OptionsError."""
+    from stcodec import batch
+    from stcodec.errors import OptionsError
+
+    output = None if arguments.output is None else batch.place_of(arguments.output)
+    if isinstance(output, batch.Remote):
+        if arguments.state is None:
+            raise OptionsError(f"{output}: the job table has to be on this machine: give a folder for it with --state")
+        return Path(arguments.state), output.url
+    if arguments.state is not None:
+        raise OptionsError("--state is for an OUT that is a URL; else the job table is in OUT")
+    return output, None
 
 
 def _watched(arguments: argparse.Namespace, do: Callable[[Listener], BatchSummary]) -> int:
@@ -123,7 +139,7 @@ def _watched(arguments: argparse.Namespace, do: Callable[[Listener], BatchSummar
     return _show(summary, arguments)
 
 
-def _dry_run(arguments: argparse.Namespace, output: Path | None, running: BatchRun) -> int:
+def _dry_run(arguments: argparse.Namespace, output: Path | None, results: str | None, running: BatchRun) -> int:
     from stcodec import batch
 
     class Lister(batch.Listener):
@@ -135,9 +151,10 @@ def _dry_run(arguments: argparse.Namespace, output: Path | None, running: BatchR
             if arguments.json:
                 print(json.dumps({"event": "planned", **job.as_mapping()}))
             else:
-                print(f"{display_name(job.source)} -> {display_name(job.output)}")
+                print(f"{job.source_name} -> {display_name(job.output)}")
 
-    summary, estimate = batch.plan(Path(arguments.source), output, _options(arguments), running, Lister())
+    options, source = _options(arguments, results), batch.place_of(arguments.source)
+    summary, estimate = batch.plan(source, output, options, running, Lister())
     if arguments.json:
         print(json.dumps({"event": "estimate", **dataclasses.asdict(estimate)}))
         return _show(summary, arguments)
@@ -150,7 +167,7 @@ def _dry_run(arguments: argparse.Namespace, output: Path | None, running: BatchR
     return status
 
 
-def _options(arguments: argparse.Namespace) -> BatchOptions:
+def _options(arguments: argparse.Namespace, results: str | None) -> BatchOptions:
     from stcodec.batch import BatchOptions, parse_ladder
 
     return BatchOptions(
@@ -163,6 +180,7 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         replace=arguments.replace,
         min_saving_percent=arguments.min_saving,
         ladder=() if arguments.ladder is None else parse_ladder(arguments.ladder),
+        results=results,
         goal=goal_of(arguments),
     )
 
@@ -182,7 +200,7 @@ def _listener(arguments: argparse.Namespace, bar: StageBar) -> Listener:
             if arguments.json:
                 print(json.dumps({"event": "file", **job.as_mapping()}), flush=True)
             elif job.error is not None and not arguments.quiet:
-                print(f"failed: {display_name(job.source)}: {job.error}", file=sys.stderr)
+                print(f"failed: {job.source_name}: {job.error}", file=sys.stderr)
 
     return Watcher()
 

@@ -21,6 +21,8 @@ from stcodec.errors import StcodecError
 
 ASK_AGAIN_SECONDS = 0.5
 MOMENT_SECONDS = 0.005
+CORES_A_JOB = 4
+"""As many as an encoder makes good use of."""
 _END = object()
 _PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
