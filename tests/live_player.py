@@ -55,7 +55,7 @@ class Player:
 
     def wait_until_it_plays(self) -> None:
         """Until pictures move."""
-        self._page.wait(lambda: int(self._page.run("window.seen.presented")) > 5, f"it plays: {self.errors()}", 60)
+        self._page.wait(lambda: int(self._page.run("window.seen.presented")) > 5, "it plays", 60)
 
     def errors(self) -> list[str]:
         return list(self._page.run("window.seen.errors"))

@@ -65,7 +65,23 @@ def command_of(way: str, target: str, kind: str, *more: str) -> list[str]:
             "-hls_flags",
             "delete_segments",
         ),
-        "dash": ("-f", "dash", "-seg_duration", "1", "-ldash", "1", "-streaming", "1", "-window_size", "6"),
+        "dash": (
+            *(
+                "-f",
+                "dash",
+                "-seg_duration",
+                "1",
+                "-ldash",
+                "1",
+                "-streaming",
+                "1",
+                "-window_size",
+                "6",
+                "-use_timeline",
+                "0",
+            ),
+            *("-frag_type", "duration", "-frag_duration", "0.2", "-target_latency", "1", "-write_prft", "1"),
+        ),
     }
     source = ("-v", "error", "-fflags", "nobuffer", "-probesize", "1000000", "-analyzeduration", "1500000", "-i", "-")
     return [find_ffmpeg(), *source, *X264, "-g", str(FPS), *muxers[kind], target]
