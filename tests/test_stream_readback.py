@@ -11,10 +11,8 @@ import pytest
 from coding import encode_frames, halves
 from streaming import HD
 
-from stcodec.encoders.readback import qp_blocks
-from stcodec.stream import readback
 from stcodec.stream.key_bits import macroblock_bits
-from stcodec.stream.readback import KeyFrame, ReadBack, attended_weights, read
+from stcodec.stream.readback import KeyFrame, ReadBack, attended_weights, decode_key, read
 from stcodec.types import BlockGrid, FloatArray
 
 DEMO = Path(__file__).parents[1] / "data" / "demo.mp4"
@@ -74,12 +72,10 @@ def test_the_share_of_bits_is_near_the_truth(delta_qp: float) -> None:
     units = [len(one) for one in sliced.data.split(b"\0\0\1")[1:] if one[0] & 0x1F == 5]
     assert len(units) == 2 * GRID.rows
     truth = sum(units[::2]) / sum(units)
-    frame = readback._decoded(sliced)
-    assert frame is not None
-    qp, luma = qp_blocks(frame, GRID), readback._luma(frame, GRID)
-    assert qp is not None
-    assert luma is not None
-    bits: FloatArray = macroblock_bits(luma, qp)
+    found = decode_key(sliced)
+    assert found is not None
+    assert found.luma is not None
+    bits: FloatArray = macroblock_bits(found.luma, found.qp)
     assert abs(truth - 0.5) > 0.15
     assert float(bits[:, :ACROSS].sum() / bits.sum()) == pytest.approx(truth, abs=0.06)
 

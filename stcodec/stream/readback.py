@@ -52,6 +52,16 @@ class Reading:
     """None where the offsets are all but the same everywhere."""
 
 
+@dataclass(frozen=True)
+class DecodedKey:
+    """A key frame, decoded without the deblocking filter."""
+
+    qp: FloatArray
+    """[rows, cols]."""
+    luma: NDArray[np.uint8] | None
+    """[H, W] of whole blocks, the last ones filled up; None if it has not 8 bits."""
+
+
 class ReadBack:
     """Takes key frames of all renditions; reads the newest of each. Safe from any thread."""
 
@@ -99,13 +109,12 @@ class ReadBack:
 
 def read(key: KeyFrame) -> Reading | None:
     """Decode a key frame and see what its blocks have; None if it tells nothing."""
-    frame = _decoded(key)
-    qp = None if frame is None else qp_blocks(frame, key.grid)
-    if frame is None or qp is None or not np.isfinite(qp).all():
+    found = decode_key(key)
+    if found is None:
         return None
+    qp, luma = found.qp, found.luma
     attended = attended_weights(key.blocks)
     elsewhere = 1 - attended
-    luma = _luma(frame, key.grid)
     bits = None
     if key.codec == "h264" and key.grid.block_px == MACROBLOCK_PX and luma is not None:
         spread = macroblock_bits(luma, qp)
@@ -127,7 +136,8 @@ def attended_weights(blocks: FloatArray) -> FloatArray:
     return np.asarray(above + share * at_edge, np.float32)
 
 
-def _decoded(key: KeyFrame) -> VideoFrame | None:
+def decode_key(key: KeyFrame) -> DecodedKey | None:
+    """The picture as the encoder predicted from it, and the QP of its blocks; None if that can't be told."""
     context = av.CodecContext.create(key.codec, "r")
     assert isinstance(context, VideoCodecContext)
     context.extradata = key.header or None
@@ -137,11 +147,11 @@ def _decoded(key: KeyFrame) -> VideoFrame | None:
         frames = [*context.decode(Packet(key.data)), *context.decode(None)]
     except (FFmpegError, OSError):
         return None
-    return frames[0] if frames else None
+    qp = qp_blocks(frames[0], key.grid) if frames else None
+    return None if qp is None or not np.isfinite(qp).all() else DecodedKey(qp, _luma(frames[0], key.grid))
 
 
 def _luma(frame: VideoFrame, grid: BlockGrid) -> NDArray[np.uint8] | None:
-    """Whole blocks of the grid, the last ones filled up; None if it has not 8 bits."""
     if frame.format.components[0].bits != 8 or frame.format.is_rgb:
         return None
     plane = frame.planes[0]
