@@ -29,6 +29,7 @@ from stcodec.stream.packet import LivePacket, Track
 
 TS_OPTIONS = {
     "pes_payload_size": "0",  # else sound waits until there is more of it
+    "omit_video_pes_length": "0",  # a reader knows that a picture is whole before the next one comes
     "mpegts_flags": "+initial_discontinuity",
     "max_delay": "100000",  # microseconds between a clock and what is shown by it, for readers that keep to it
 }

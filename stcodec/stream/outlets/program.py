@@ -28,7 +28,7 @@ _WRITE = {
     "rtmp": ("-flvflags", "no_duration_filesize", "-f", "flv"),
     "rtsp": ("-rtsp_transport", "tcp", "-f", "rtsp"),
     "srt": (
-        *("-mpegts_flags", "+initial_discontinuity", "-pes_payload_size", "0"),
+        *("-mpegts_flags", "+initial_discontinuity", "-pes_payload_size", "0", "-omit_video_pes_length", "0"),
         *("-muxdelay", "0.1", "-muxpreload", "0", "-f", "mpegts"),
     ),
 }
