@@ -140,6 +140,7 @@ def flashes_and_tones(path: Path) -> tuple[list[float], list[float]]:
     flashes, tones, was_white, last_loud = [], [], False, -1.0
     with av.open(str(path)) as container:
         for frame in container.decode(video=0, audio=0):
+            assert isinstance(frame, av.VideoFrame | av.AudioFrame) and frame.time is not None
             if isinstance(frame, av.VideoFrame):
                 white = float(frame.reformat(format="gray").to_ndarray().mean()) > 215
                 flashes += [frame.time] if white and not was_white else []

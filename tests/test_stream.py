@@ -158,7 +158,7 @@ def test_the_command_says_what_it_does_in_json(capfd: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_files(demo: Path, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out.mp4"
-    words = ["stream", demo, out, "--loop", "--rendition", "180p@400k", "--attention", "center", "--json", "-q"]
+    words: list[str | Path] = ["stream", demo, out, "--loop", "--rendition", "180p@400k", "--attention", "center", "--json", "-q"]
     running = subprocess.Popen(command.program(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert running.stdout is not None
@@ -181,7 +181,7 @@ def test_an_interrupt_ends_the_files(demo: Path, tmp_path: Path, number: signal.
         (["gopher://host/x", "out.ts"], 1, "gopher://host/x: can't be streamed from"),
         (["tcp://127.0.0.1:1", "out.ts"], 1, "can't be opened .*refused"),
         (["FILM", "rtmp://127.0.0.1:1/app/secret"], 1, r"rtmp://127.0.0.1:1/app/\*\*\*: can't be reached .*refused"),
-        (["FILM", "folder/out.ts"], 1, "folder/out.ts: No such file"),
+        (["FILM", "folder/out.ts"], 1, "folder/out.ts: the folder folder does not exist"),
         (["FILM"], 2, "nowhere to stream to"),
         (["FILM", "out.ts", "--encoder", "libsvtav1"], 2, "can't be given QP offsets"),
         (["FILM", "out.ts", "--encoder", "libvpx-vp9"], 2, "mpegts can't carry vp9"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -324,7 +325,7 @@ def test_times_and_renditions_are_read() -> None:
         ({"renditions": (Rendition(360, 500.0), Rendition(360, 900.0))}, "same number of lines"),
     ],
 )
-def test_options_that_can_not_work_are_refused(fields: dict[str, object], words: str) -> None:
+def test_options_that_can_not_work_are_refused(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionsError, match=words):
         replace(StreamOptions("in.mp4", ("out.ts",)), **fields)
 

@@ -90,6 +90,7 @@ def _add_running(command: argparse.ArgumentParser) -> None:
     running.add_argument("--stall", default="5s", metavar="TIME", help="a source silent for so long is opened again (5s)")
     running.add_argument("--give-up", metavar="TIME", help="end when the source stays away for so long (default: never)")
     running.add_argument("--record", metavar="FILE", help="a recording beside the targets: .mp4, .mkv or .ts")
+    running.add_argument("-y", dest="overwrite", action="store_true", help="replace files that are there already")
 
 
 def _add_showing(command: argparse.ArgumentParser) -> None:
@@ -162,6 +163,7 @@ def _options(arguments: argparse.Namespace) -> StreamOptions:
         stall_seconds=seconds(arguments.stall),
         give_up_seconds=optional(arguments.give_up),
         record=arguments.record,
+        overwrite=arguments.overwrite,
     )
 
 

@@ -40,6 +40,8 @@ class LiveMap:
     """The picture's time in the stream."""
     shot: int
     number: int
+    lasts: bool = False
+    """True if it is good for the whole shot: the source makes no more."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Attention:
         """Asked before each map: whether attention has its turn now, or waits a little more."""
         self._open_source = open_source
         self._smoothing = smoothing_seconds
+        self._lasts = source.spec.maps_per_second <= 0
         self._changed = threading.Condition()
         self._waiting: Instant | None = None
         self._maps: deque[LiveMap] = deque(maxlen=_KEPT)
@@ -153,7 +156,7 @@ class Attention:
             if before is not None and before.shot == instant.shot and before.saliency.shape == saliency.shape:
                 saliency = self._smoothed(before, saliency, seconds)
             self.made += 1
-            self._maps.append(LiveMap(saliency, seconds, instant.shot, self.made))
+            self._maps.append(LiveMap(saliency, seconds, instant.shot, self.made, self._lasts))
         self.rate.add()
 
     def _smoothed(self, before: LiveMap, saliency: FloatArray, seconds: float) -> FloatArray:

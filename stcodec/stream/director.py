@@ -38,6 +38,8 @@ _HOLD_AFTER_SECONDS = 0.5
 """A live source that says nothing for so long is stood in for by its last picture..."""
 _HOLD_AFTER_FRAMES = 3
 """...or for so many frames, if that is longer."""
+_SETTLING_SECONDS = 5.0
+"""Longest that a source which was just opened may come faster than its pace."""
 _ROOM = 4
 """Frames that wait for an encoder when nothing may be dropped."""
 _FEWER = 3
@@ -88,6 +90,7 @@ class Director(threading.Thread):
         self._instants = 0
         self._new_shot = True
         self._holding = False
+        self._settled_at = time.monotonic() + _SETTLING_SECONDS
         self._last_ticks = -1
         self._last_wall = 0.0
         self._last_key: int | None = None
@@ -136,6 +139,7 @@ class Director(threading.Thread):
         if self._last_ticks < 0:
             return  # the first time: everything is made for it already
         self.timeline.restart()
+        self._settled_at = time.monotonic() + _SETTLING_SECONDS
         self._new_shot = True
         if self._sound is not None:
             self._sound.source_changed(item.sound)
@@ -283,6 +287,8 @@ class Director(threading.Thread):
                     pass
             return False
         now = time.monotonic()
+        if self._is_settling(now):
+            return False
         load = max(one.backlog_seconds(now) for one in self._encoders) / self._options.max_latency_seconds
         late = self._watched is not None and self._watched.attention.is_late()
         level = self.pressure.step(load, now, late)
@@ -290,6 +296,13 @@ class Director(threading.Thread):
             self._eased = self.pressure.eased
             self._reopen()
         return level == Pressure.DROPPED_FRAMES and load >= ENGAGE[Pressure.DROPPED_FRAMES]
+
+    def _is_settling(self, now: float) -> bool:
+        """Whether what the source had in store when it was opened is still being worked off: that is no lack of power."""
+        if now < self._settled_at and self._pacer is None and not self._reader.is_silent():
+            return True
+        self._settled_at = 0.0
+        return False
 
     def _wait_for_room(self) -> None:
         for encoder in self._encoders:

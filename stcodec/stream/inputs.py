@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import select
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import av
 from av.audio.stream import AudioStream
@@ -18,19 +19,20 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError
 from stcodec.media.paths import check_input, display_name, local_url
 from stcodec.media.probe import main_video
-from stcodec.stream.address import hide_secrets
+from stcodec.stream.address import hide_in, hide_secrets
+from stcodec.stream.relay import PipeReader, device_relay, srt_relay
 
 _PROBE = {"probesize": "1000000", "analyzeduration": "1500000"}
 """Enough to see every stream of a live source, and no more: what is read for it comes in a burst."""
-_NETWORK = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "http", "https", "srt", "tls")
-
-
-class Readable(Protocol):
-    """A file object that libav can read."""
-
-    def read(self, size: int) -> bytes: ...
-
-    def close(self) -> None: ...
+_NETWORK = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "http", "https", "srt")
+_DEVICES = ("v4l2", "x11grab", "fbdev", "lavfi")
+_DEVICE = re.compile(rf"({'|'.join(_DEVICES)}):(?!//)(.+)")
+_OPEN_SECONDS = 10.0
+"""At least so long a server may take to answer."""
+_SEGMENTS_SLOWER = 3
+"""HLS comes a segment at a time: silence between two is no stall."""
+_LISTEN_SECONDS = 86_400
+"""Who listens waits for somebody to call."""
 
 
 @dataclass(frozen=True)
@@ -38,83 +40,119 @@ class SourceAddress:
     """Where a stream comes from."""
 
     url: str
+    """The path, the address, or the device's name."""
     kind: str
-    """"file", "pipe", "device", or the scheme of a network address."""
+    """"file", "pipe", the scheme of a network address, or ffmpeg's name of a kind of device."""
     shown: str
     """Without credentials."""
 
     @property
     def is_paced(self) -> bool:
-        """Whether it gives as fast as it is read."""
-        return self.kind == "file"
+        """Whether it gives more at a time than its pace: all at once, as a file does, or a segment, as HLS does."""
+        return self.kind in ("file", "lavfi", "http", "https")
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it is a camera, a screen, or a picture that libav makes up."""
+        return self.kind in _DEVICES
 
     @property
     def ends(self) -> bool:
         """Whether the end of what it gives is the end of the stream; else it is opened again."""
-        return self.kind in ("file", "pipe", "http", "https")
+        return self.kind in ("file", "lavfi", "pipe", "http", "https")
 
 
 def source_address(text: str) -> SourceAddress:
     """What a user wrote. Raises MediaError for a file that is not there, and for a scheme that nobody knows."""
     if text == "-":
         return SourceAddress(text, "pipe", "stdin")
+    device = _DEVICE.fullmatch(text)
+    if device is not None:
+        return _device(device[1], device[2], display_name(text))
     scheme, colon, _ = text.partition("://")
     if not colon:
         return SourceAddress(str(check_input(text)), "file", display_name(text))
     if scheme == "file":
         return source_address(text.removeprefix("file://"))
     if scheme not in _NETWORK:
-        raise MediaError(f"{hide_secrets(text)}: can't be streamed from: there are {', '.join(_NETWORK)}, files and -")
+        raise MediaError(
+            f"{hide_secrets(text)}: can't be streamed from: there are {', '.join(_NETWORK)}, files, -, v4l2:DEVICE and "
+            "x11grab:DISPLAY"
+        )
     return SourceAddress(text, scheme, hide_secrets(text))
 
 
-class PipeReader:
-    """A pipe that can be left alone: a read gives up when nothing comes for so long, or when told to stop."""
+def _device(form: str, place: str, shown: str) -> SourceAddress:
+    if form in ("v4l2", "fbdev") and not Path(place).exists():
+        raise MediaError(f"{shown}: no such device")
+    return SourceAddress(place, form, shown)
 
-    def __init__(self, fd: int, stall_seconds: float, stopping: Callable[[], bool]) -> None:
-        self._fd = fd
-        self._stall = stall_seconds
-        self._stopping = stopping
 
-    def read(self, size: int) -> bytes:
-        """What is there, at least a byte; empty at the end. Raises OSError when it stalls."""
-        waited = 0.0
-        while not self._stopping():
-            if select.select([self._fd], [], [], 0.1)[0]:
-                return os.read(self._fd, size)
-            waited += 0.1
-            if waited >= self._stall:
-                raise TimeoutError(f"nothing came for {self._stall:g} s")
-        return b""
+@dataclass(frozen=True)
+class OpenSource:
+    """A source, open for demuxing."""
+
+    container: InputContainer
+    pipe: PipeReader | None = None
 
     def close(self) -> None:
-        """The pipe belongs to whoever made it."""
+        """Let go of it."""
+        self.container.close()
+        if self.pipe is not None:
+            self.pipe.close()
 
 
-def open_container(
+def open_source(
     address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
-) -> InputContainer:
-    """The source, open for demuxing. Raises MediaError in one line."""
-    given: dict[str, str] = dict(options)
-    if not address.is_paced:
-        given = {**_PROBE, **options}
-    if address.kind.startswith("rtsp"):
-        given.setdefault("rtsp_transport", "tcp")
-    target: Any = address.url
-    keywords: dict[str, Any] = {}
-    if address.kind == "file":
-        target = local_url(address.url)
-        given.setdefault("pattern_type", "none")
-    elif address.kind == "pipe":
-        target = PipeReader(sys.stdin.fileno(), stall_seconds, stopping)
-    else:
-        keywords["timeout"] = (max(10.0, stall_seconds), stall_seconds)
+) -> OpenSource:
+    """Raises MediaError in one line."""
+    pipe, keywords = _way_in(address, options, stall_seconds, stopping)
     try:
-        container = av.open(target, "r", options=given, metadata_errors="replace", **keywords)
+        container = av.open(pipe or keywords.pop("file"), "r", metadata_errors="replace", **keywords)
     except (FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{address.shown}: can't be opened ({reason(error)})") from None
+        why = _said_by(pipe, error)
+        raise MediaError(f"{address.shown}: can't be opened ({hide_in(why, address.url)})") from None
     assert isinstance(container, InputContainer)
-    return container
+    return OpenSource(container, pipe)
+
+
+def _way_in(
+    address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
+) -> tuple[PipeReader | None, dict[str, Any]]:
+    """A pipe if there is one, and what av.open is given."""
+    if address.kind == "file":
+        return None, {"file": local_url(address.url), "options": {"pattern_type": "none", **options}}
+    probing = {"options": {**_PROBE, **options}}
+    if address.kind == "pipe":
+        return PipeReader(sys.stdin.fileno(), stopping), probing
+    if address.kind == "srt":
+        return srt_relay(address.url, stall_seconds, stopping), {"format": "mpegts", **probing}
+    if address.is_device and address.kind in av.formats_available:
+        return None, {"file": address.url, "format": address.kind, "options": options}
+    if address.is_device:
+        return device_relay(address.kind, address.url, options, stall_seconds, stopping), {"format": "nut"}
+    if address.kind in ("rtsp", "rtsps"):
+        probing["options"].setdefault("rtsp_transport", "tcp")
+    listens = options.get("rtsp_flags") == "listen" or "listen" in options or "listen" in urlsplit(address.url).query
+    if options.get("rtsp_flags") == "listen":
+        probing["options"].setdefault("listen_timeout", str(_LISTEN_SECONDS))  # its own default is out of its own range
+    if address.kind in ("http", "https"):
+        stall_seconds *= _SEGMENTS_SLOWER
+    timeout = (_LISTEN_SECONDS if listens else max(_OPEN_SECONDS, stall_seconds), stall_seconds)
+    return None, {"file": address.url, "timeout": timeout, **probing}
+
+
+def _said_by(pipe: PipeReader | None, error: BaseException) -> str:
+    """What is wrong; where a program reads the source, it knows best."""
+    try:
+        if pipe is not None:
+            pipe.ended()
+    except OSError as known:
+        error = known
+    finally:
+        if pipe is not None:
+            pipe.close()
+    return reason(error)
 
 
 def choose_streams(container: InputContainer, address: SourceAddress) -> tuple[VideoStream, AudioStream | None]:

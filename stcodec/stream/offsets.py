@@ -57,7 +57,7 @@ class LiveOffsets:
 
     def at(self, seconds: float, newest: LiveMap | None) -> FrameOffsets:
         """The offsets of a frame at a time; newest: the map that there is for it."""
-        age = None if newest is None else max(0.0, seconds - newest.seconds)
+        age = None if newest is None else 0.0 if newest.lasts else max(0.0, seconds - newest.seconds)
         share = 1.0 if age is None else faded_share(age)
         if newest is None or share == 1:
             self._make((-1, 1.0), None)

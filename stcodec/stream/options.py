@@ -106,6 +106,8 @@ class StreamOptions:
     """A source that stays away for so long ends the stream; None = it is waited for."""
     record: str | None = None
     """A file beside the targets."""
+    overwrite: bool = False
+    """Replace files, playlists and manifests that are there already."""
 
     def __post_init__(self) -> None:
         if not self.targets and self.record is None:

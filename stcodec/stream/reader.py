@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError, StcodecError
 from stcodec.media.probe import video_info
 from stcodec.stream.deinterlace import Deinterlacer
-from stcodec.stream.inputs import SourceAddress, choose_streams, open_container, reason
+from stcodec.stream.inputs import SourceAddress, choose_streams, open_source, reason
 from stcodec.stream.interleave import by_time
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.snapshot import SourceCondition
@@ -76,9 +76,8 @@ class _Input:
         self._stopping = stopping
         self._is_file = address.is_paced
         self._deinterlace = Deinterlacer()
-        self.container: InputContainer = open_container(
-            address, dict(options.input_options), options.stall_seconds, stopping
-        )
+        self._source = open_source(address, dict(options.input_options), options.stall_seconds, stopping)
+        self.container: InputContainer = self._source.container
         try:
             self.stream: VideoStream
             self.stream, sound = choose_streams(self.container, address)
@@ -91,7 +90,7 @@ class _Input:
             self._held: list[FrameIn | SoundIn] = []
             first = self._first(address)
         except BaseException:
-            self.container.close()
+            self.close()
             raise
         self.video = video_info(self.container, self.stream, first)
 
@@ -100,6 +99,10 @@ class _Input:
         yield from self._held
         self._held.clear()
         yield from self._items
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
 
     def _first(self, address: SourceAddress) -> VideoFrame:
         try:
@@ -219,7 +222,7 @@ class Reader:
         except (FFmpegError, OSError) as error:
             self.message = reason(error)
         finally:
-            current.container.close()
+            current.close()
 
     def _next(self) -> _Input | None:
         """The source opened again, or None if this was its end."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError
-from stcodec.stream.address import TargetAddress, check_targets, parse_target
+from stcodec.stream.address import TargetAddress, check_place, check_targets, parse_target
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.outlets import open_outlet
 from stcodec.stream.packet import Outlet, Track
@@ -18,12 +18,14 @@ _PORTS = {"rtmp": 1935, "rtmps": 443}
 
 
 class Targets:
-    """What the options name. Raises OptionsError for what can't work, whatever the source is."""
+    """What the options name. Raises a StcodecError for what can't work, whatever the source is."""
 
     def __init__(self, options: StreamOptions) -> None:
         texts = options.targets if options.record is None else (*options.targets, options.record)
         # Files come last: what is wrong with the others is known before one is begun.
         self._targets = sorted((parse_target(text) for text in texts), key=lambda one: not one.is_network)
+        for target in self._targets:
+            check_place(target, overwrite=options.overwrite, source=options.source)
         self._codec = find_encoder(options.encoder).codec
         self._segment_seconds = options.keyint_seconds
         # Only of a source that can wait: elsewhere a slow target must not hold up the others.
