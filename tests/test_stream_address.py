@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stcodec.errors import OptionsError
-from stcodec.stream.address import check_targets, hide_secrets, parse_target
+from stcodec.errors import MediaError, OptionsError
+from stcodec.stream.address import check_place, check_targets, hide_secrets, parse_target
 
 KINDS = {
     "-": ("pipe", "stdout"),
@@ -91,6 +92,21 @@ def test_the_same_target_twice_is_refused() -> None:
     for one, other in (("-", "-"), ("a.ts", "./a.ts"), ("udp://h:1", "udp://h:1")):
         with pytest.raises(OptionsError, match="is given twice"):
             check_targets([parse_target(one), parse_target(other)], "h264", ["720p"])
+
+
+@pytest.mark.parametrize("name", ["talk.ts", "talk.mkv", "live.m3u8", "live.mpd"])
+def test_nothing_is_overwritten_unless_asked(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "in.ts"
+    for path in (source, tmp_path / name):
+        path.write_bytes(b"x")
+    target = parse_target(str(tmp_path / name))
+    with pytest.raises(MediaError, match="exists already; -y replaces it"):
+        check_place(target, overwrite=False, source=str(source))
+    check_place(target, overwrite=True, source="rtmp://host/live/key")
+    with pytest.raises(MediaError, match="output and input are the same file"):
+        check_place(parse_target(str(source)), overwrite=True, source=str(source))
+    with pytest.raises(MediaError, match=r"the folder .*none does not exist"):
+        check_place(parse_target(str(tmp_path / "none" / name)), overwrite=True, source=str(source))
 
 
 def test_messages_of_programs_do_not_give_the_key_away() -> None:

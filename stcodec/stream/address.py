@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from stcodec.errors import OptionsError
+from stcodec.errors import MediaError, OptionsError
+from stcodec.media.output import check_output
 from stcodec.media.paths import display_name
 
 TargetKind = Literal["hls", "dash", "rtmp", "srt", "rtsp", "mpegts", "pipe", "file"]
@@ -136,6 +139,15 @@ def check_targets(targets: Sequence[TargetAddress], codec: str, renditions: Sequ
             raise OptionsError(f"{target.shown}: there is no rendition {target.rendition}: there is {', '.join(renditions)}")
         if any(_same(target, other) for other in targets[:number]):
             raise OptionsError(f"{target.shown}: is given twice")
+
+
+def check_place(target: TargetAddress, *, overwrite: bool, source: str) -> None:
+    """Raise MediaError unless a target on this machine can be written without losing anything. source: what is read."""
+    if target.kind == "pipe" and os.isatty(sys.stdout.fileno()):
+        raise MediaError("stdout is a terminal: send it to a file or to a program")
+    if target.kind != "pipe" and not target.is_network:
+        is_file = os.path.isfile(source)  # noqa: PTH113 (an address may be longer than a name: Path would raise)
+        check_output(target.path, overwrite=overwrite, source=source if is_file else None)
 
 
 def hide_secrets(url: str) -> str:
