@@ -12,6 +12,7 @@ import fcntl
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -34,8 +35,11 @@ _LOOK_SECONDS = 30.0
 """In which a machine must say what it sees."""
 _CALLS_AN_ACTOR = 2
 """One that runs and one that waits for it."""
+_LOST_CALLS, _UNTIL_KNOWN_SECONDS = 3, 2.0
+"""How often a call is given to another actor, and until the cluster knows that a machine has gone."""
 _PROCESSORS_AN_ACTOR = 8
 """Without GPUs: to look at a video takes a small part of the time of its encode."""
+_LOCKS = Path("/tmp")
 _END = object()
 
 
@@ -122,16 +126,25 @@ class RayWorkers:
             pause()
             ready, _ = self._ray.wait(waiting, timeout=seconds)
         for reference in ready:
-            yield self._outcome(reference, self._flying.pop(reference))
+            place = self._flying.pop(reference, None)
+            outcome = None if place is None else self._outcome(reference, place)
+            if outcome is not None:
+                yield outcome
 
-    def _outcome(self, reference: Any, place: int) -> Outcome:
+    def _outcome(self, reference: Any, place: int) -> Outcome | None:
+        """None if the task was given to another actor."""
         try:
             outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:  # a process or a machine is gone; what tasks raise comes back whole
-            self._lookers.take(reference, has_died=True)
             self._measured = 0.0
+            again = self._lookers.lost(reference)
+            if again is not None:  # with its machine, as a rule: that is not the file's fault
+                time.sleep(_UNTIL_KNOWN_SECONDS)
+                self._measure()
+                self._flying[self._lookers.give(*again)] = place
+                return None
             return Outcome(place, None, f"its process ended ({type(error).__name__})", has_died=True)
-        self._lookers.take(reference, has_died=False)
+        self._lookers.take(reference)
         assert isinstance(outcome, Outcome)
         return outcome
 
@@ -194,6 +207,8 @@ class _Lookers:
         self._calls: dict[Any, tuple[Any, tuple[int, Task, Path]]] = {}
         """Actor, and what it was given, by what Ray calls the result."""
         self._actors: list[Any] = []
+        self._losses: Counter[int] = Counter()
+        """How often a task was lost, by its place."""
 
     @property
     def room(self) -> int:
@@ -227,11 +242,19 @@ class _Lookers:
         self._calls[reference] = actor, (place, task, work)
         return reference
 
-    def take(self, reference: Any, *, has_died: bool) -> None:
+    def take(self, reference: Any) -> None:
         """A call has ended."""
-        actor, _ = self._calls.pop(reference, (None, None))
-        if has_died and actor in self._actors:
+        self._calls.pop(reference, None)
+
+    def lost(self, reference: Any) -> tuple[int, Task, Path] | None:
+        """A call has ended with its actor; what is to be given to another, None if that was tried or it was no actor's."""
+        actor, given = self._calls.pop(reference, (None, None))
+        if actor in self._actors:
             self._actors.remove(actor)
+        if given is None:
+            return None
+        self._losses[given[0]] += 1
+        return given if self._losses[given[0]] <= _LOST_CALLS else None
 
     def stop(self) -> None:
         """End all of them."""
@@ -282,7 +305,7 @@ def _cores_of_its_own(number: int) -> Iterator[None]:
 
 def _free_cores(usable: list[int], number: int) -> tuple[list[int], IO[bytes]] | None:
     """The first group of cores that nobody has, and the lock on it; None if there is none."""
-    folder = Path("/tmp") / f"stcodec-cores-{os.getuid()}"
+    folder = _LOCKS / f"stcodec-cores-{os.getuid()}"
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
         for start in range(0, len(usable) - number + 1, number):
