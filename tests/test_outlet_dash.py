@@ -35,6 +35,16 @@ def test_the_ffmpeg_program_plays_what_a_stream_has_left(tmp_path: Path) -> None
     live.assert_same_times(live.arrived(tmp_path / "got.mkv"), what.video_seconds())
 
 
+def test_hls_and_dash_of_one_name_live_side_by_side(tmp_path: Path) -> None:
+    what = live.recorded().until(3)
+    outlets = [open_outlet(parse_target(str(tmp_path / name)), what.tracks) for name in ("live.m3u8", "live.mpd")]
+    live.feed(what, *outlets, speed=12)
+    states = live.close_all(*outlets)
+    assert [(one.condition, one.reconnects, one.packets_dropped) for one in states] == [("closed", 0, 0)] * 2
+    live.assert_same_times(live.arrived(tmp_path / "live.m3u8"), what.video_seconds())
+    assert len(list(tmp_path.glob("live-180p_*.m4s"))) == len(list(tmp_path.glob("live_180p_*.m4s"))) == 3
+
+
 def test_the_manifest_says_when_which_segment_can_be_had(tmp_path: Path) -> None:
     what = live.recorded().until(4)
     outlet = open_outlet(parse_target(str(tmp_path / "live.mpd")), what.tracks, waits=True)

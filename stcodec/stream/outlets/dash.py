@@ -54,6 +54,7 @@ class _Period:
 class DashSender(LadderSender):
     """Segments in a folder, with a manifest that is rewritten as a whole."""
 
+    joint = "-"
     chunk_seconds = 0.2
 
     def __init__(self, target: TargetAddress, segment_seconds: float) -> None:

@@ -18,13 +18,16 @@ class LadderSender:
 
     keep = 6
     """Segments of each track that can be had."""
+    joint = "_"
+    """Between the list's name and a track's: another one for each kind, so that all.m3u8 and all.mpd are no rivals."""
     chunk_seconds = 0.25
     """What is there of a segment before it is whole comes in pieces of that length."""
 
     def __init__(self, target: TargetAddress, segment_seconds: float) -> None:
         self.is_connected = False
         self.folder = target.path.absolute().parent
-        self.stem = target.path.stem
+        self.prefix = f"{target.path.stem}{self.joint}"
+        """What the names of its files begin with."""
         self.list_path = target.path.absolute()
         self.segment_seconds = segment_seconds
         self.tracks: list[TrackFiles] = []
@@ -44,7 +47,7 @@ class LadderSender:
     def open(self, tracks: Tracks) -> None:
         """Begin the first segment, or the next after a fault."""
         if not self._past:
-            remove_old(self.folder, self.stem)
+            remove_old(self.folder, self.prefix)
         wanted = range(len(tracks)) if self._target.takes_ladder else chosen_tracks(tracks, self._target.rendition)
         self._files = {index: self._track_files(tracks[index]) for index in wanted}
         self.tracks = sorted(self._files.values(), key=lambda one: one.track.kind == "audio")
@@ -95,7 +98,7 @@ class LadderSender:
         name = "".join(char if char.isalnum() else "_" for char in track.name)
         if name not in self._past:
             chunk = round(self.chunk_seconds / TICK)
-            self._past[name] = TrackFiles(self.folder, f"{self.stem}_{name}", track, self.keep, chunk, first_number())
+            self._past[name] = TrackFiles(self.folder, f"{self.prefix}{name}", track, self.keep, chunk, first_number())
         self._past[name].begin(track)
         return self._past[name]
 

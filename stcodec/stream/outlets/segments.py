@@ -179,9 +179,9 @@ def first_number() -> int:
     return int(time.time())
 
 
-def remove_old(folder: Path, stem: str) -> None:
+def remove_old(folder: Path, prefix: str) -> None:
     """Remove the segments of an earlier stream of that name."""
-    ours = re.compile(rf"{re.escape(stem)}_\w+_(\d{{{_DIGITS}}}\.m4s|init\d+\.mp4)({re.escape(GROWING)})?")
+    ours = re.compile(rf"{re.escape(prefix)}\w+_(\d{{{_DIGITS}}}\.m4s|init\d+\.mp4)({re.escape(GROWING)})?")
     for path in folder.iterdir():
         if ours.fullmatch(path.name):
             path.unlink(missing_ok=True)
