@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -131,32 +132,34 @@ def test_a_full_disk_stops_one_target_until_there_is_room(tmp_path: Path, small_
 
 
 _TO_STDOUT = """
-import live_packets as live, sys
+import pickle, sys
 from stcodec.stream.address import parse_target
 from stcodec.stream.outlets import open_outlet
-what = live.recorded()
-outlet = open_outlet(parse_target("-"), what.tracks, waits=True)
-live.feed(what, outlet)
-state, = live.close_all(outlet)
-print(state.condition, state.message, file=sys.stderr)
+tracks, packets = pickle.load(open(sys.argv[1], "rb"))
+outlet = open_outlet(parse_target("-"), tracks, waits=True)
+for one in packets:
+    outlet.put(one)
+outlet.close(20)
+print(outlet.state().condition, outlet.state().message, file=sys.stderr)
 """
 
 
-def _to_stdout(reader: str) -> subprocess.CompletedProcess[bytes]:
-    command = f"{sys.executable} -c '{_TO_STDOUT}' | {reader}"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    return subprocess.run(["sh", "-c", command], capture_output=True, env=environment, timeout=60, check=False)
+def _to_stdout(folder: Path, reader: str) -> subprocess.CompletedProcess[bytes]:
+    what = live.recorded()
+    (folder / "packets").write_bytes(pickle.dumps((what.tracks, what.packets)))
+    command = f"{sys.executable} -c '{_TO_STDOUT}' packets | {reader}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, cwd=folder, timeout=60, check=False)
 
 
 def test_stdout_carries_fragmented_mp4(tmp_path: Path) -> None:
-    done = _to_stdout("cat")
+    done = _to_stdout(tmp_path, "cat")
     assert done.stderr.decode().split() == ["closed"]
     (tmp_path / "out.mp4").write_bytes(done.stdout)
     live.assert_same_times(live.arrived(tmp_path / "out.mp4"), live.recorded().video_seconds())
 
 
-def test_a_reader_of_stdout_that_goes_ends_the_target_and_is_no_error() -> None:
-    done = _to_stdout("head -c 20000")
+def test_a_reader_of_stdout_that_goes_ends_the_target_and_is_no_error(tmp_path: Path) -> None:
+    done = _to_stdout(tmp_path, "head -c 20000")
     assert len(done.stdout) == 20000 and done.stderr.decode() == "closed the reader of stdout has gone\n"
 
 
