@@ -25,7 +25,7 @@ from stcodec.stream.gauges import Rate
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.pace import Pacer
 from stcodec.stream.packet import TICK, LivePacket
-from stcodec.stream.plans import easier_presets, first_preset, live_plan
+from stcodec.stream.plans import easier_presets, first_preset, going_on, live_plan
 from stcodec.stream.pressure import ENGAGE, PressureControl
 from stcodec.stream.reader import Ended, FrameIn, Opened, Reader, SoundIn
 from stcodec.stream.snapshot import Pressure
@@ -313,7 +313,8 @@ class Director(threading.Thread):
         """All encoders anew, from the next frame on."""
         preset = self._presets[self._eased]
         for encoder, rendition in zip(self._encoders, self._options.renditions, strict=True):
-            encoder.put(Reopen(EncoderSession(live_plan(self._options, rendition, self._canvas, preset)), preset))
+            plan = live_plan(self._options, rendition, self._canvas, preset)
+            encoder.put(Reopen(EncoderSession(going_on(plan, rendition, encoder.buffer_fill)), preset))
         self._last_key = None
 
     def _drop(self) -> None:

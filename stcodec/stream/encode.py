@@ -96,6 +96,11 @@ class RenditionEncoder:
         """The plan in use."""
         return self._session.plan
 
+    @property
+    def buffer_fill(self) -> float:
+        """How full the decoder's buffer is, 0 to 1."""
+        return self._bucket.fill
+
     def start(self, fan: Fan) -> None:
         """Begin."""
         self._fan = fan
@@ -133,7 +138,7 @@ class RenditionEncoder:
             fps=self._fps.per_second(),
             kbps=self._kbps.per_second(),
             target_kbps=self._rendition.bitrate_kbps,
-            buffer_fill=self._bucket.fill,
+            buffer_fill=self.buffer_fill,
             buffer_underflows=self._bucket.underflows,
             preset=self._preset,
             frames=self._frames,

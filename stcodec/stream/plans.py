@@ -24,6 +24,8 @@ _REFERENCES = {"faster": "2", "fast": "2", "medium": "3", "slow": "5", "slower":
 """What x264's presets say in the header: an easier preset that says the same is one that no target must be told of."""
 _SPARE_KEY_DISTANCE = 4
 """Key frames are asked for by time; the encoder's own limit lies so many times further, should it ever be needed."""
+_LEAST_FILL = 0.02
+"""0 would mean that nothing is known."""
 
 
 def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, preset: str) -> EncoderPlan:
@@ -46,6 +48,15 @@ def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, p
         video,
     )
     return replace(plan, is_live=True, threads=_threads(len(options.renditions)))
+
+
+def going_on(plan: EncoderPlan, rendition: Rendition, buffer_fill: float) -> EncoderPlan:
+    """The plan of an encoder that takes over from another: it begins with the decoder's buffer as that left it, 0 to 1.
+
+    By itself it would take the buffer for nearly full, and spend what is not there.
+    """
+    there_bits = 1000 * rendition.buffer_kbit * max(_LEAST_FILL, buffer_fill)
+    return replace(plan, options={**plan.options, "rc_init_occupancy": f"{there_bits:.0f}"})
 
 
 def first_preset(options: StreamOptions) -> str:
