@@ -37,6 +37,8 @@ DEMO = Path(__file__).parents[1] / "data" / "demo.mp4"
 FPS = 30
 FILM_FRAMES = 60 * FPS
 SETTLE_SECONDS = 5.0
+MINUTE_SECONDS = 60.0
+"""What the percentiles that a stream says are of."""
 PLAYER_SETTLE_SECONDS = 15.0
 """A player goes a little faster until it is as near to the live edge as it was asked to be."""
 RATE = "2500k"
@@ -133,15 +135,18 @@ def milliseconds(seconds: Sequence[float]) -> dict[str, float | None]:
 
 
 def own_words(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What a run of ours said: the worst minute's map age and latency, drops, what gave way."""
+    """What a run of ours said: map age by a sample a second, the minutes' worst percentiles, drops, what gave way."""
     if not states:
         return {}
     late = [one for one in states if one["running_seconds"] > SETTLE_SECONDS] or list(states)
-    ages = [one["map_age_p99_seconds"] for one in late if one["map_age_p99_seconds"] is not None]
+    whole = [one for one in states if one["running_seconds"] > MINUTE_SECONDS + SETTLE_SECONDS]
     last = states[-1]
     return {
-        "own_latency_p99_ms": round(1000 * max(one["latency_p99_seconds"] for one in late)),
-        "map_age_p99_ms": round(1000 * max(ages)) if ages else None,
+        "map_age": milliseconds([one["map_age_seconds"] for one in late if one["map_age_seconds"] is not None]),
+        "worst_minute_ms": {
+            name: round(1000 * max(found)) if (found := [one[f"{name}_p99_seconds"] or 0.0 for one in whole]) else None
+            for name in ("latency", "map_age")
+        },
         "maps_per_second": round(last["maps"] / last["running_seconds"], 1),
         "frames_dropped": sum(one["frames_dropped"] for one in last["renditions"]),
         "buffer_underflows": sum(one["buffer_underflows"] for one in last["renditions"]),
