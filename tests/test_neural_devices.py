@@ -22,6 +22,7 @@ from stcodec.attention.neural_engine import FrameOutput, Gated, Look, TokenSet, 
 from stcodec.attention.neural_input import input_shape, picture
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.attention.neural_torch import TorchEngine
+from stcodec.errors import AttentionError
 from stcodec.media.decode import VideoReader
 from stcodec.media.thumbnails import Thumbnailer
 from stcodec.model import inference
@@ -178,6 +179,16 @@ def nv12_planes(frame: VideoFrame) -> tuple[torch.Tensor, torch.Tensor]:
     rows = [np.frombuffer(bytes(one), np.uint8).reshape(one.height, one.line_size) for one in (luma, chroma)]
     pairs = rows[1][:, : 2 * chroma.width].reshape(chroma.height, chroma.width, 2)
     return torch.from_numpy(rows[0][:, : luma.width].copy()), torch.from_numpy(pairs.copy())
+
+
+def test_a_device_that_fails_says_so(monkeypatch: pytest.MonkeyPatch, reference: TorchEngine) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
+
+    monkeypatch.setattr(inference.Runner, "_frames", fail)
+    engine = TorchEngine(WEIGHTS_PATH, "cpu")
+    with pytest.raises(AttentionError, match=r"device cpu: torch failed there \(CUDA out of .* 2 GiB\): use --device cpu$"):
+        engine.frames([np.zeros((3, 32, 32), np.float32)])
 
 
 def test_a_graph_is_captured_once_a_shape_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:

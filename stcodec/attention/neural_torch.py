@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stcodec.attention.neural_engine import FrameOutput, Fused, Gated, Look, absent
+from stcodec.errors import AttentionError
 from stcodec.model.inference import LARGEST_BATCH, WINDOW_STEP, Runner, batch_size
 from stcodec.model.weights import load_weights
 from stcodec.types import FloatArray
@@ -36,32 +38,45 @@ class TorchEngine:
         if self._device.type == "cuda" and (self._device.index or 0) >= gpu_count():
             raise absent(device, gpu_count())
         net, self.info = load_weights(weights)
-        self._runner = Runner(net, self._device, _reckons_in_half(self._device) if half is None else half)
+        with self._failing_clearly():
+            self._runner = Runner(net, self._device, _reckons_in_half(self._device) if half is None else half)
 
     def frames(self, pictures: Sequence[FloatArray] | Tensor) -> list[FrameOutput]:
         """pictures: [3, H, W] each, or a tensor [N, 3, H, W] on any device, such as `stcodec.model.pictures` makes."""
-        found = []
-        for batch in _batches(pictures):
-            tensor = batch if isinstance(batch, Tensor) else self._sent(np.stack(batch))
-            middle, logits = self._runner.frames(_filled(tensor, batch_size(len(batch))))
-            found += [FrameOutput(middle[index], logits[index]) for index in range(len(batch))]
+        found: list[FrameOutput] = []
+        with self._failing_clearly():
+            for batch in _batches(pictures):
+                tensor = batch if isinstance(batch, Tensor) else self._sent(np.stack(batch))
+                middle, logits = self._runner.frames(_filled(tensor, batch_size(len(batch))))
+                found += [FrameOutput(middle[index], logits[index]) for index in range(len(batch))]
         return found
 
     def tokens(self, gated: Sequence[Gated]) -> list[Tensor]:
         found: list[Tensor] = []
-        for batch in _batches(gated):
-            size = batch_size(len(batch))
-            motion, index = (self._stacked([getattr(one, name) for one in batch], size) for name in ("motion", "index"))
-            middle = _filled(torch.stack([one.frame.middle for one in batch]), size)
-            (tokens,) = self._runner.tokens(middle, motion, index)
-            found += tokens[: len(batch)]
+        with self._failing_clearly():
+            for batch in _batches(gated):
+                size = batch_size(len(batch))
+                motion, index = (self._stacked([getattr(one, name) for one in batch], size) for name in ("motion", "index"))
+                middle = _filled(torch.stack([one.frame.middle for one in batch]), size)
+                (tokens,) = self._runner.tokens(middle, motion, index)
+                found += tokens[: len(batch)]
         return found
 
     def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
         found: list[Fused] = []
-        for batch in _batches(looks):
-            found += self._fused(batch, shares)
+        with self._failing_clearly():
+            for batch in _batches(looks):
+                found += self._fused(batch, shares)
         return found
+
+    @contextmanager
+    def _failing_clearly(self) -> Iterator[None]:
+        """What torch raises when a device has no memory left, or a driver that it can't use, becomes an AttentionError."""
+        try:
+            yield
+        except RuntimeError as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise AttentionError(f"device {self._device}: torch failed there ({said}): use --device cpu") from error
 
     def _fused(self, looks: Sequence[Look], shares: bool) -> list[Fused]:
         size = batch_size(len(looks))
