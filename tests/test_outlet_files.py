@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import av
@@ -161,6 +162,19 @@ def test_stdout_carries_fragmented_mp4(tmp_path: Path) -> None:
 def test_a_reader_of_stdout_that_goes_ends_the_target_and_is_no_error(tmp_path: Path) -> None:
     done = _to_stdout(tmp_path, "head -c 20000")
     assert len(done.stdout) == 20000 and done.stderr.decode() == "closed the reader of stdout has gone\n"
+
+
+def test_a_source_that_can_wait_waits_for_no_target_that_is_lost(tmp_path: Path) -> None:
+    what = live.recorded()
+    lost = open_outlet(parse_target(str(tmp_path / "none" / "talk.mkv")), what.tracks, waits=True)
+    fine = open_outlet(parse_target(str(tmp_path / "talk.mkv")), what.tracks, waits=True)
+    live.eventually(lost, lambda one: one.condition == "retrying")
+    feeding = threading.Thread(target=live.feed, args=(what, lost, fine), daemon=True)
+    feeding.start()
+    feeding.join(20)
+    assert not feeding.is_alive()
+    states = live.close_all(lost, fine)
+    assert states[0].packets_dropped > 0 and (states[1].condition, states[1].packets_dropped) == ("closed", 0)
 
 
 def test_a_folder_that_can_not_be_written_is_said_in_one_line(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from stcodec.stream.address import parse_target
 from stcodec.stream.outlets import open_outlet
 from stcodec.stream.outlets.codecs import codecs_parameter
-from stcodec.stream.outlets.segments import Calendar
+from stcodec.stream.outlets.segments import Calendar, write_whole
 from stcodec.stream.packet import TICK, Track
 
 
@@ -118,6 +118,14 @@ def test_the_window_slides_and_what_is_listed_is_there_at_every_moment(tmp_path:
     assert len(last.segments) == 6 and last.sequence - seen[0].sequence == 6
     assert last.segments == [f"all_180p_{last.sequence + index}.m4s" for index in range(6)]
     assert len(list(tmp_path.glob("all_180p_*.m4s"))) == 10  # a few more, for players that are just fetching them
+
+
+def test_who_reads_a_list_while_it_is_rewritten_has_the_old_one_whole(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"old")
+    with (tmp_path / "list").open("rb") as opened:
+        write_whole(tmp_path / "list", b"new")
+        assert opened.read() == b"old"
+    assert (tmp_path / "list").read_bytes() == b"new" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_dates_say_when_a_frame_came_in(tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ TS_OPTIONS = {
     "max_delay": "100000",  # microseconds between a clock and what is shown by it, for readers that keep to it
 }
 _GOP_BY_GOP = {**EXACT_TIMES, "movflags": "+frag_keyframe+empty_moov+default_base_moof+frag_discont"}
-_SECOND_BY_SECOND = {"cluster_time_limit": "1000"}
 
 
 class Body(Protocol):
@@ -174,7 +173,7 @@ class RecordingSender(ByteSender):
     """A file beside the stream, that can be played whenever it breaks off; what it can't go on with begins a new file."""
 
     def __init__(self, path: Path, rendition: str | None) -> None:
-        form, options = ("matroska", _SECOND_BY_SECOND) if path.suffix.lower() == ".mkv" else ("mp4", _GOP_BY_GOP)
+        form, options = ("matroska", {}) if path.suffix.lower() == ".mkv" else ("mp4", _GOP_BY_GOP)
         super().__init__(_FileParts(path), lambda sink, tracks: MuxedBody(sink, tracks, form, options), rendition)
 
     def change(self, tracks: Tracks) -> None:
