@@ -9,29 +9,18 @@ is not what its results say.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from neural_tables import ablations, bench_neural, bench_neural_encode, neural_runtimes, saliency
+from tables import read, table
+
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "data" / "results"
 _MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _MARKERS = re.compile(r"<!--\s*table", re.IGNORECASE)
-
-
-def read(name: str) -> dict[str, Any]:
-    """A file of results."""
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
-    return found
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
 def offset_calibration() -> str:
@@ -62,32 +51,6 @@ def offset_sweep() -> str:
         for arm, scores in one["arms"].items()
     ]
     return table(head, rows)
-
-
-def ablations() -> str:
-    """What each part of the network and of its training adds, on clips that were not trained on."""
-    variants = read("model_cross_validation")["variants"]
-
-    def cell(found: dict[str, float], digits: int) -> str:
-        return f"{found['mean']:+.{digits}f} [{found['low']:+.{digits}f}, {found['high']:+.{digits}f}]"
-
-    rows = []
-    for name, one in variants.items():
-        mean, difference = one["mean"], one["minus_full"]
-        gone = ["", ""] if name == "full" else [cell(difference["nss"], 2), cell(difference["cc"], 3)]
-        rows.append([name, f"{len(one['by_seed'])}", f"{mean['nss']:.2f}", f"{mean['cc']:.3f}", f"{mean['kl']:.3f}", *gone])
-    return table(["", "seeds", "NSS", "CC", "KL, nats", "NSS against full", "CC against full"], rows)
-
-
-def saliency() -> str:
-    """How well sources foretell gaze on all clips, the network's by cross-validation."""
-    names = {"neural": "`neural`, unseen clips", "human": "half of the observers predicting the other half"}
-    rows = []
-    for name, one in read("saliency_scores")["sources"].items():
-        mean = one["mean"]["all"]["frame"]
-        scores = (f"{mean['nss']:.2f}", f"{mean['auc_judd']:.3f}", f"{mean['cc']:.3f}", f"{mean['gain_bits']:+.2f}")
-        rows.append([names.get(name, f"`{name}`"), *scores])
-    return table(["source", "NSS", "AUC-Judd", "CC", "information gain, bits"], rows)
 
 
 def sources() -> str:
@@ -253,6 +216,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "offset_sweep": offset_sweep,
     "ablations": ablations,
     "saliency": saliency,
+    "bench_neural": bench_neural,
+    "bench_neural_encode": bench_neural_encode,
+    "neural_runtimes": neural_runtimes,
     "sources": sources,
     "bench_encode": bench("encode"),
     "bench_attach": bench("attach"),

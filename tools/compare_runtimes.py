@@ -1,0 +1,74 @@
+"""How far the maps of ONNX Runtime, whose stem is in 8-bit integers, are from those of torch in float32.
+
+    python tools/compare_runtimes.py --data ../shared/data/video-gaze
+
+Compared are the densities of the neural source on every gaze clip, at the source's own instants.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gaze_clips import read_clips
+
+from stcodec.attention.neural import NeuralSource
+from stcodec.attention.neural_options import NeuralOptions
+from stcodec.media.clips import read_clip
+from stcodec.metrics import saliency as metrics
+from stcodec.pipeline.summary import versions
+from stcodec.types import Clip
+
+RESULTS = Path(__file__).parents[1] / "data" / "results" / "neural_runtimes.json"
+
+
+def compare(clip: Clip) -> dict[str, list[float]]:
+    """For each instant: correlation of both densities, and the divergence of the integers' from the other, nats."""
+    exact, integers = (NeuralSource(NeuralOptions(device=device)).attend(clip).saliency for device in ("torch", "cpu"))
+    pairs = [(metrics.as_density(one), metrics.as_density(other)) for one, other in zip(exact, integers, strict=True)]
+    return {
+        "cc": [metrics.cc(other, one) for one, other in pairs],
+        "kl_nats": [float((one * np.log(one / other)).sum()) for one, other in pairs],
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Compare the maps of the network's two run-times on the CPU.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the results file")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[dict[str, Any]] = []
+    for one in read_clips(given.data, "all"):
+        found = compare(read_clip(one.video, NeuralSource.spec))
+        rows.append(
+            {
+                "clip": one.name,
+                "maps": len(found["cc"]),
+                "cc_mean": round(float(np.mean(found["cc"])), 5),
+                "cc_least": round(min(found["cc"]), 5),
+                "kl_nats_mean": round(float(np.mean(found["kl_nats"])), 5),
+                "kl_nats_largest": round(max(found["kl_nats"]), 5),
+            }
+        )
+        print(rows[-1], flush=True)
+    whole = {
+        "maps": sum(row["maps"] for row in rows),
+        "cc_mean": round(float(np.mean([row["cc_mean"] for row in rows])), 4),
+        "cc_least": round(min(row["cc_least"] for row in rows), 4),
+        "kl_nats_mean": round(float(np.mean([row["kl_nats_mean"] for row in rows])), 4),
+        "kl_nats_largest": round(max(row["kl_nats_largest"] for row in rows), 4),
+    }
+    command = "python tools/compare_runtimes.py " + " ".join(sys.argv[1:])
+    result = {"schema": 1, "command": command, "versions": versions(), "all": whole, "clips": rows}
+    given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The tables about the attention network."""
+
+from __future__ import annotations
+
+from tables import read, table
+
+
+def ablations() -> str:
+    """What each part of the network and of its training adds, on clips that were not trained on."""
+    variants = read("model_cross_validation")["variants"]
+
+    def cell(found: dict[str, float], digits: int) -> str:
+        return f"{found['mean']:+.{digits}f} [{found['low']:+.{digits}f}, {found['high']:+.{digits}f}]"
+
+    rows = []
+    for name, one in variants.items():
+        mean, difference = one["mean"], one["minus_full"]
+        gone = ["", ""] if name == "full" else [cell(difference["nss"], 2), cell(difference["cc"], 3)]
+        rows.append([name, f"{len(one['by_seed'])}", f"{mean['nss']:.2f}", f"{mean['cc']:.3f}", f"{mean['kl']:.3f}", *gone])
+    return table(["", "seeds", "NSS", "CC", "KL, nats", "NSS against full", "CC against full"], rows)
+
+
+def saliency() -> str:
+    """How well sources foretell gaze on all clips, the network's by cross-validation."""
+    names = {"neural": "`neural`, unseen clips", "human": "half of the observers predicting the other half"}
+    rows = []
+    for name, one in read("saliency_scores")["sources"].items():
+        mean = one["mean"]["all"]["frame"]
+        scores = (f"{mean['nss']:.2f}", f"{mean['auc_judd']:.3f}", f"{mean['cc']:.3f}", f"{mean['gain_bits']:+.2f}")
+        rows.append([names.get(name, f"`{name}`"), *scores])
+    return table(["source", "NSS", "AUC-Judd", "CC", "information gain, bits"], rows)
+
+
+def bench_neural() -> str:
+    """How fast the network is, by run-time, and how near to what the device could do."""
+    rows = [
+        [
+            one["runtime"],
+            {"cpu": "CPU, a core", "cuda": "GPU"}[one["device"]],
+            f"{one['batch']}",
+            *(f"{one[f'{part}_maps_per_second']:,.0f}" for part in ("spatial", "temporal", "network")),
+            f"{one['floor_ms_per_map']:.3g} ms, {one['floor_bound_by']}",
+            f"{one['share_of_floor_rate']:.0%}",
+        ]
+        for device in read("bench_neural").values()
+        if isinstance(device, dict)
+        for one in device["engines"]
+    ]
+    head = [
+        "run-time",
+        "device",
+        "batch",
+        "spatial",
+        "temporal",
+        "both, maps a second",
+        "floor of a map",
+        "of the floor's rate",
+    ]
+    return table(head, rows)
+
+
+def neural_runtimes() -> str:
+    """How near the maps of the integers' run-time stay to those in float32."""
+    found = read("neural_runtimes")
+    furthest = min(found["clips"], key=lambda row: float(row["cc_least"]))
+    shown = {f"all {len(found['clips'])} clips": found["all"], f"the furthest: {furthest['clip']}": furthest}
+    rows = [
+        [name, f"{one['maps']}", *(f"{one[key]:.4f}" for key in ("cc_mean", "cc_least", "kl_nats_mean", "kl_nats_largest"))]
+        for name, one in shown.items()
+    ]
+    return table(["", "maps", "CC, mean", "CC, least", "KL, nats, mean", "KL, nats, largest"], rows)
+
+
+def bench_neural_encode() -> str:
+    """What attention adds to the CPU time of an encode of the same pictures."""
+    rows = [
+        [row["clip"], device, "{median:.3f} ({least:.3f}-{largest:.3f})".format(**row["cpu_seconds"])]
+        for device, section in read("bench_neural").items()
+        if isinstance(section, dict)
+        for row in section.get("encode", [])
+    ]
+    return table(["clip", "network on", "`neural` at strength 0 / `none`, CPU time"], rows)
