@@ -1,0 +1,71 @@
+"""SRT as a source, through the ffmpeg program, with a real SRT peer."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+
+import av
+import live_packets as live
+import pytest
+from live_rigs import free_port
+
+from stcodec.stream.address import parse_target
+from stcodec.stream.outlets import open_outlet
+from stcodec.stream.packet import Outlet
+from stcodec.stream.relay import srt_relay
+
+
+@pytest.mark.parametrize("mode", ["listener", "caller"])
+def test_an_srt_stream_comes_through_whoever_calls(mode: str) -> None:
+    what, port = live.recorded().until(6), free_port(socket.SOCK_DGRAM)
+    ours, theirs = ("?mode=listener", "") if mode == "listener" else ("", "?mode=listener")
+    outlet = open_outlet(parse_target(f"srt://127.0.0.1:{port}{theirs}"), what.tracks)
+    relay = srt_relay(f"srt://127.0.0.1:{port}{ours}", 20, lambda: False)
+    sending = threading.Thread(target=send, args=(what, outlet))
+    sending.start()
+    got: list[float] = []
+    try:
+        with av.open(relay, "r", format="mpegts") as container, pytest.raises(OSError, match="hung up"):
+            for packet in container.demux(video=0):
+                got += [float(packet.pts * packet.time_base)] if packet.pts is not None else []
+    finally:
+        relay.close()
+        sending.join()
+    wanted = what.video_seconds()
+    assert len(wanted) - 2 <= len(got)  # the last are never known to be whole: the connection breaks off
+    live.assert_same_times([one - got[0] for one in got], wanted[: len(got)])
+
+
+def send(what: live.Recorded, outlet: Outlet) -> None:
+    live.feed(what, outlet, speed=8)
+    live.close_all(outlet)
+
+
+def test_a_peer_that_is_not_there_is_said_without_the_passphrase() -> None:
+    url = f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}?passphrase=0123456789&connect_timeout=300"
+    relay = srt_relay(url, 20, lambda: False)
+    try:
+        with pytest.raises(ConnectionError, match=r"does not answer, refuses, or hung up") as caught:
+            relay.read(1000)
+        assert "0123456789" not in str(caught.value)
+        assert relay.read(1000) == b""  # libav asks again
+    finally:
+        relay.close()
+
+
+def test_a_relay_that_gets_nothing_gives_up_or_is_stopped_and_its_program_ends() -> None:
+    url = f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}?mode=listener"
+    relay = srt_relay(url, 0.3, lambda: False)
+    with pytest.raises(TimeoutError, match=r"nothing came for 0\.3 s"):
+        relay.read(1000)
+    relay.close()
+    begin = time.monotonic()
+    stopped = srt_relay(url, 60, lambda: time.monotonic() > begin + 0.2)
+    assert stopped.read(1000) == b""
+    pid = stopped.process_id
+    stopped.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
