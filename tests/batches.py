@@ -101,7 +101,7 @@ def readers_of(path: Path) -> set[int]:
 
 def wait_until(run: subprocess.Popen[str], holds: Callable[[], object]) -> None:
     """Until something holds, while a run goes on."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not holds():
         if time.monotonic() > until or run.poll() is not None:
             run.kill()

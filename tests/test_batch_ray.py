@@ -20,6 +20,7 @@ from command import ENVIRONMENT
 
 from stcodec.batch import ray_pool
 from stcodec.errors import BatchError
+from stcodec.work import own_cores
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 CLUSTER = """
@@ -92,13 +93,13 @@ def test_without_ray_one_line_says_what_to_install(
 
 def test_each_task_has_cores_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usable = sorted(os.sched_getaffinity(0))[:2]
-    monkeypatch.setattr(ray_pool, "_LOCKS", tmp_path)
-    taken = [ray_pool._free_cores(usable, 1) for _ in range(len(usable) + 1)]
+    monkeypatch.setattr(own_cores, "_LOCKS", tmp_path)
+    taken = [own_cores._free_cores(usable, 1) for _ in range(len(usable) + 1)]
     assert [one and one[0] for one in taken] == [*([core] for core in usable), None]
     for one in filter(None, taken):
         one[1].close()
     before = os.sched_getaffinity(0)
-    with ray_pool._cores_of_its_own(1):
+    with own_cores.own_cores(1):
         assert len(os.sched_getaffinity(0)) == 1
     assert os.sched_getaffinity(0) == before
 

@@ -128,7 +128,7 @@ def test_a_command_for_every_finished_file(capfd: Capture, folder: Path) -> None
 def test_new_files_are_taken_once_they_stop_growing(folder: Path) -> None:
     make_folder(folder / "in", "first.mp4")
     whole = media.make_film(folder / "whole.mkv", size=(64, 48), frames=FRAMES).read_bytes()
-    with start(folder, "in", "out", *QUICK, "--watch", "0.3") as process:
+    with start(folder, "in", "out", *QUICK, "--watch", "1") as process:
         growing = folder / "in" / "growing.mkv"
         with growing.open("wb", buffering=0) as file:
             for place in range(0, len(whole), len(whole) // 8 + 1):

@@ -10,7 +10,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from stcodec.batch.listener import Listener
 from stcodec.batch.outputs import Results
@@ -39,6 +41,8 @@ class Hooks:
 
     words: tuple[str, ...]
     """Empty = nothing is run."""
+    source_name: Callable[[Path], str]
+    """What programs know a source by."""
     results: Results
     table: Table
     listener: Listener
@@ -53,7 +57,7 @@ class Hooks:
             return
         while len(self._running) >= self.most:
             self._reap(wait=True)
-        names = {"STCODEC_SOURCE": os.fspath(job.source), "STCODEC_OUTPUT": self.results.name(job.output)}
+        names = {"STCODEC_SOURCE": self.source_name(job.source), "STCODEC_OUTPUT": self.results.name(job.output)}
         try:
             self._running[job.id] = subprocess.Popen(
                 [*self.words, names["STCODEC_OUTPUT"]],

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stcodec.batch.kept_maps import with_maps
 from stcodec.batch.renditions import PackTask, RungMade, Rungs, RungTask
-from stcodec.batch.task import Cut, Made, MakeTask, Split, told_by, with_maps
+from stcodec.batch.task import Cut, Made, MakeTask, Split, told_by
 from stcodec.media.output import atomic_output
 from stcodec.media.paths import check_input
 from stcodec.pipeline.check import check_file
@@ -80,7 +81,7 @@ class JoinTask:
             if checked[1] is not None:
                 check_joins(temporary, self.cut.parts, checked[1].shift_seconds)
             report = build_report(job.plan, job.options, job.reader, make.target, temporary, tally, checked)
-            quality = make.quality_db(report, temporary, job.source)
+            quality = make.quality_db(report, job, temporary)
         for place in places:
             place.unlink(missing_ok=True)
         return make.finished(told_by(report), before, quality, maps_were_kept=False)

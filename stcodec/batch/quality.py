@@ -28,15 +28,15 @@ _LEAST_ERROR = 1e-6
 """Of the squared range: 60 dB, beyond which nobody sees a difference."""
 
 
-def sampled_psnr_db(source: Path, written: Path, shift_seconds: float, attention: AttentionSource | None) -> float | None:
+def sampled_psnr_db(
+    source: Path, video: VideoInfo, written: Path, shift_seconds: float, attention: AttentionSource | None
+) -> float | None:
     """EWPSNR on frames at a few places of a file; the PSNR of whole frames without attention, None if none were found.
 
-    shift_seconds: how much later the file's frames are than the source's. The maps are those that guided the encode: the
-    figure says what these maps ask for, not what independent viewers would see.
+    video: the source's. shift_seconds: how much later the file's frames are than the source's. The maps are those that
+    guided the encode: the figure says what these maps ask for, not what independent viewers would see.
     """
     errors: list[float] = []
-    with VideoReader(source) as original:
-        video = original.info
     duration = video.duration_seconds or 0.0
     places = min(_MOST_PLACES, max(1, int(duration / _SECONDS_A_PLACE)))
     for place in range(places):

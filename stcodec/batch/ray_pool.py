@@ -8,20 +8,18 @@ that nothing piles up and nobody waits for the head.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from stcodec.batch.ray_lookers import Lookers, use_folder
 from stcodec.errors import BatchError, OptionsError
 from stcodec.media.paths import display_name
+from stcodec.work.own_cores import own_cores
 from stcodec.work.workers import ASK_AGAIN_SECONDS, CORES_A_JOB, MOMENT_SECONDS, Outcome, Task, outcome_of
 
 _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0"}
@@ -33,13 +31,8 @@ _MEASURED_EVERY_SECONDS = 10.0
 """Machines come and go."""
 _LOOK_SECONDS = 30.0
 """In which a machine must say what it sees."""
-_CALLS_AN_ACTOR = 2
-"""One that runs and one that waits for it."""
-_LOST_CALLS, _UNTIL_KNOWN_SECONDS = 3, 2.0
-"""How often a call is given to another actor, and until the cluster knows that a machine has gone."""
-_PROCESSORS_AN_ACTOR = 8
-"""Without GPUs: to look at a video takes a small part of the time of its encode."""
-_LOCKS = Path("/tmp")
+_UNTIL_KNOWN_SECONDS = 2.0
+"""Until the cluster knows that a machine has gone."""
 _END = object()
 
 
@@ -63,7 +56,7 @@ class RayWorkers:
         self._wanted_jobs = jobs
         self._work = work.resolve()
         self._jobs = self._cores = 1
-        self._lookers = _Lookers(ray)
+        self._lookers = Lookers(ray)
         self._flying: dict[Any, int] = {}
         """Place of the task by what Ray calls its result."""
         self._seen: set[str] = set()
@@ -197,126 +190,10 @@ class RayWorkers:
             self._seen.add(node["NodeID"])
 
 
-class _Lookers:
-    """The actors that attend. One that dies is replaced when it is needed, by whatever the cluster then has."""
-
-    def __init__(self, ray: Any) -> None:
-        self._ray = ray
-        self._most = 1
-        self._gpus = 0
-        self._calls: dict[Any, tuple[Any, tuple[int, Task, Path]]] = {}
-        """Actor, and what it was given, by what Ray calls the result."""
-        self._actors: list[Any] = []
-        self._losses: Counter[int] = Counter()
-        """How often a task was lost, by its place."""
-
-    @property
-    def room(self) -> int:
-        """Calls that may be under way."""
-        return self._most * _CALLS_AN_ACTOR
-
-    def has(self, reference: Any) -> bool:
-        return reference in self._calls
-
-    def measure(self, gpus: int, processors: int) -> list[tuple[Any, Any]]:
-        """What the cluster has; calls that were waiting for a GPU that has gone, with those that take their place."""
-        has_lost_all = self._gpus > 0 and gpus == 0
-        self._gpus = gpus
-        self._most = gpus or max(1, processors // _PROCESSORS_AN_ACTOR)
-        if not has_lost_all:
-            return []
-        self.stop()
-        lost, self._calls = self._calls, {}
-        return [(reference, self.give(*given)) for reference, (_, given) in lost.items()]
-
-    def give(self, place: int, task: Task, work: Path) -> Any:
-        """A task for the actor that has the least to do."""
-        busy = [actor for actor, _ in self._calls.values()]
-        actor = min(self._actors, key=busy.count, default=None)
-        if actor is None or (busy.count(actor) and len(self._actors) < self._most):
-            # No processors: their share of the time is small, and one of their own would mostly be idle.
-            kind = self._ray.remote(num_gpus=min(1, self._gpus), num_cpus=0, max_restarts=0, scheduling_strategy="SPREAD")
-            actor = kind(_Looker).remote()
-            self._actors.append(actor)
-        reference = actor.do.remote(place, task, work)
-        self._calls[reference] = actor, (place, task, work)
-        return reference
-
-    def take(self, reference: Any) -> None:
-        """A call has ended."""
-        self._calls.pop(reference, None)
-
-    def lost(self, reference: Any) -> tuple[int, Task, Path] | None:
-        """A call has ended with its actor; what is to be given to another, None if that was tried or it was no actor's."""
-        actor, given = self._calls.pop(reference, (None, None))
-        if actor in self._actors:
-            self._actors.remove(actor)
-        if given is None:
-            return None
-        self._losses[given[0]] += 1
-        return given if self._losses[given[0]] <= _LOST_CALLS else None
-
-    def stop(self) -> None:
-        """End all of them."""
-        for actor in self._actors:
-            self._ray.kill(actor)
-        self._actors.clear()
-
-
-class _Looker:
-    """An actor: a process that keeps what the first video has loaded."""
-
-    def do(self, place: int, task: Task, work: Path) -> Outcome:
-        _use(work)
-        return outcome_of(place, task)
-
-
 def _do(place: int, task: Task, work: Path, cores: int) -> Outcome:
-    _use(work)
-    with _cores_of_its_own(cores):
+    use_folder(work)
+    with own_cores(cores):
         return outcome_of(place, task)
-
-
-def _use(work: Path) -> None:
-    """What is left behind by a process that is killed goes with the run's folder."""
-    os.environ["TMPDIR"] = tempfile.tempdir = str(work)
-
-
-@contextmanager
-def _cores_of_its_own(number: int) -> Iterator[None]:
-    """Some cores that no other task on this machine has: encoders start as many threads as they may use cores.
-
-    Ray counts processors and does not say which.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    usable = os.sched_getaffinity(0)
-    taken = _free_cores(sorted(usable), number)
-    try:
-        if taken is not None:
-            os.sched_setaffinity(0, taken[0])
-        yield
-    finally:
-        if taken is not None:
-            os.sched_setaffinity(0, usable)
-            taken[1].close()
-
-
-def _free_cores(usable: list[int], number: int) -> tuple[list[int], IO[bytes]] | None:
-    """The first group of cores that nobody has, and the lock on it; None if there is none."""
-    folder = _LOCKS / f"stcodec-cores-{os.getuid()}"
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for start in range(0, len(usable) - number + 1, number):
-            lock = (folder / str(usable[start])).open("wb")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                continue
-            return usable[start : start + number], lock
-    return None
 
 
 def _is_loopback(address: str) -> bool:

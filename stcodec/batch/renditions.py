@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from stcodec.batch.curve import measure_curve
+from stcodec.batch.kept_maps import kept_maps, look, with_maps
 from stcodec.batch.ladder import AUTO, SEGMENT_SECONDS, Rung, rung_options, rungs_for
 from stcodec.batch.rungs import Trial, chosen_rungs
-from stcodec.batch.task import Made, MakeTask, Split, Told, emptied, kept_maps, look, told_by, with_maps
+from stcodec.batch.task import Made, MakeTask, Split, Told, emptied, told_by
 from stcodec.errors import MediaError
 from stcodec.media.output import atomic_output
 from stcodec.media.package import write_package

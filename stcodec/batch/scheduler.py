@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stcodec.batch.finisher import Finisher, now
 from stcodec.batch.hooks import DUE, Hooks
+from stcodec.batch.kept_maps import looks_at_pictures
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.pieces import PartMade, Pieces, PieceTask
@@ -22,7 +23,7 @@ from stcodec.batch.renditions import LadderTask, RungMade
 from stcodec.batch.session import Session
 from stcodec.batch.storage import Origin
 from stcodec.batch.table import JobRow
-from stcodec.batch.task import Looked, LookTask, Made, MakeTask, Split, looks_at_pictures
+from stcodec.batch.task import Looked, LookTask, Made, MakeTask, Split
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
 from stcodec.work.workers import CORES_A_JOB, Outcome, Workers, cores
@@ -65,7 +66,7 @@ class Scheduler:
         """How many processes died of a file."""
         self._progress = BatchProgress(mine.table, mine.plan, listener)
         self._finisher = Finisher(mine, options, running, listener.note, self._settle)
-        self._hooks = Hooks(running.on_done, mine.results, mine.table, listener, jobs_of(running))
+        self._hooks = Hooks(running.on_done, mine.source_name, mine.results, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
         """Until nothing waits any more; when new files are watched for, until KeyboardInterrupt."""

@@ -52,6 +52,10 @@ class Session:
         """Where sources are fetched to from elsewhere."""
         return self.output.resolve() / SOURCES_FOLDER
 
+    def source_name(self, source: Path) -> str:
+        """What programs know a source by: its path, or its URL."""
+        return os.fspath(source) if self.remote is None else f"{self.remote}/{source.relative_to(self.sources)}"
+
     @property
     def cache(self) -> Cache:
         return Cache(self.work.parents[1], self.work)

@@ -24,7 +24,7 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]*)(::.+)?://.*", re.DOTALL)
 _LOCAL = ("file", "local")
 _WHOLE = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "memory")
 """Storages in which a file appears whole or not at all; elsewhere it is written under another name first."""
-_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created", "date_time")
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
 _BLOCK_BYTES = 1 << 20
 
 
@@ -54,11 +54,16 @@ class Remote:
         """All files below it, with their size and time of change in ns. Raises MediaError."""
         files, root = self._opened()
         with self._told(""):
+            files.invalidate_cache()
             found = files.find(root, detail=True)
         base = PurePosixPath(f"/{root.strip('/')}")
         for name, facts in sorted(found.items()):
             below = Path(PurePosixPath(f"/{name.strip('/')}").relative_to(base))
-            yield below, int(facts.get("size") or 0), mark(files, name, facts)
+            size = facts.get("size")
+            if size is None:  # a listing over HTTP says nothing of it
+                with self._told(below):
+                    size = files.info(name).get("size")
+            yield below, int(size or 0), mark(facts)
 
     def has(self, below: Path) -> bool:
         """Whether a file or a folder is there. Raises MediaError."""
@@ -73,7 +78,7 @@ class Remote:
             if not found:
                 raise FileNotFoundError("not there")
             sizes = [int(facts.get("size") or 0) for facts in found.values()]
-            return sum(sizes), max(mark(self.files, name, facts) for name, facts in found.items())
+            return sum(sizes), max(mark(facts) for facts in found.values())
 
     def content(self, below: Path) -> str:
         """As `stcodec.work.cache.content_hash`. Raises MediaError."""
@@ -177,12 +182,12 @@ def place_of(text: str) -> Path | Remote:
     return remote
 
 
-def mark(files: Any, name: str, facts: dict[str, Any]) -> int:
+def mark(facts: dict[str, Any]) -> int:
     """The time of change in ns, or what else changes with a file."""
     value = next((facts[key] for key in _TIMES if facts.get(key) is not None), None)
     if isinstance(value, datetime):
         return int(value.timestamp() * 1e9)
     if isinstance(value, int | float):
         return int(value * 1e9)
-    told = value if isinstance(value, str) else str(facts.get("ETag") or files.ukey(name))
+    told = value if isinstance(value, str) else str(facts.get("ETag") or sorted(facts.items(), key=str))
     return int.from_bytes(hashlib.sha256(told.encode()).digest()[:6])

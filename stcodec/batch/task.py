@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from stcodec.attention import open_source
-from stcodec.attention.base import AttentionSource
-from stcodec.attention.cached import CachedSource
+from stcodec.batch.kept_maps import kept_maps, look
 from stcodec.batch.options import BatchOptions
 from stcodec.batch.outputs import stamp
 from stcodec.batch.quality import sampled_psnr_db
 from stcodec.batch.storage import Origin
-from stcodec.media.clips import export_for
-from stcodec.media.decode import VideoReader
 from stcodec.media.output import atomic_output
 from stcodec.media.paths import check_input
 from stcodec.options import RunOptions
 from stcodec.pipeline.encode import Job, encode_job, prepare
-from stcodec.pipeline.feed import FeedCounts, attended
 from stcodec.pipeline.parts import Part, can_be_cut, find_parts
 from stcodec.pipeline.progress import Meter
 from stcodec.report import EncodeReport, MatchReport
 from stcodec.search.match import match_job
-from stcodec.work.cache import Cache, code_version, content_hash, key_of
-from stcodec.work.sources import source_identity
-
-_MAPS_CODE = ("attention", "media", "model", "types.py")
+from stcodec.work.cache import Cache, content_hash
 
 
 @dataclass(frozen=True)
@@ -121,7 +112,7 @@ class MakeTask:
                 return cut
             with atomic_output(self.made) as temporary:
                 report = self._encode(guided, temporary)
-                quality = self.quality_db(report, temporary, guided.source)
+                quality = self.quality_db(report, guided, temporary)
         return self.finished(told_by(report), before, quality, maps_were_kept=self.maps_were_kept(were_kept))
 
     def begun(self) -> Path:
@@ -148,11 +139,11 @@ class MakeTask:
         """An encode into a file, found possible; close its reader. Raises what `stcodec.encode` raises."""
         return replace(prepare(self.source, made, self.options.base(), self.running), target=self.target)
 
-    def quality_db(self, report: EncodeReport, written: Path, attention: AttentionSource | None) -> float | None:
+    def quality_db(self, report: EncodeReport, job: Job, written: Path) -> float | None:
         """See `sampled_psnr_db`."""
         if report.checks is None:
             return None
-        return sampled_psnr_db(self.source, written, report.checks.shift_seconds, attention)
+        return sampled_psnr_db(self.source, job.reader.info, written, report.checks.shift_seconds, job.source)
 
     def finished(self, told: Told, before: os.stat_result, quality_db: float | None, *, maps_were_kept: bool) -> Made:
         """What is to be known of the finished file; before: the source's status when it was begun with."""
@@ -161,8 +152,8 @@ class MakeTask:
             size_bytes=size,
             mtime_ns=changed,
             content=content_hash(self.made),
-            source_bytes=before.st_size,
-            source_mtime_ns=before.st_mtime_ns,
+            source_bytes=before.st_size if self.origin is None else self.origin.size_bytes,
+            source_mtime_ns=before.st_mtime_ns if self.origin is None else self.origin.mtime_ns,
             told=told,
             quality_db=quality_db,
             maps_were_kept=maps_were_kept,
@@ -194,12 +185,6 @@ class LookTask(MakeTask):
         return Looked(were_kept)
 
 
-def looks_at_pictures(attention: str) -> bool:
-    """Whether a source of attention has to see the video."""
-    source = open_source(attention)
-    return source is not None and bool(source.spec.thumbnail_side_px or source.spec.motion_vectors)
-
-
 def _search_said(found: MatchReport) -> str:
     smaller = "" if found.saving_percent is None else f", {found.saving_percent:.1f} % smaller than the plain encode"
     missed = "" if found.within_tolerance else f"; off by more than {found.tolerance:g} {found.unit}"
@@ -215,51 +200,3 @@ def emptied(folder: Path) -> Path:
         else:
             left.unlink()
     return folder
-
-
-@contextmanager
-def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, Path | None, bool]]:
-    """The job with maps from the cache, or with a source that puts them there; where they are; whether they were there.
-
-    Sources that look at no pictures are as fast as a file of maps and are left as they are.
-    """
-    if job.source is None or not (job.source.spec.thumbnail_side_px or job.source.spec.motion_vectors):
-        yield job, None, False
-        return
-    key = key_of(
-        content=content_hash(job.reader.path),
-        source=source_identity(job.options.attention),
-        smoothing=job.options.policy.smoothing_seconds,
-        keep_partial=job.reader.keep_partial,
-        code=code_version(*_MAPS_CODE),
-    )
-    place = cache.place("maps", key, ".mkv")
-    if place.exists():
-        with with_maps(job, place) as guided:
-            yield guided, place, True
-        return
-    own = folder / "maps.mkv"
-    try:
-        yield replace(job, source=CachedSource(job.source, own)), place, False
-    finally:
-        if own.exists():  # whole, also if the encode failed later
-            place.parent.mkdir(exist_ok=True)
-            own.replace(place)
-
-
-def look(job: Job) -> None:
-    """Show the whole video to its source of attention: a `CachedSource` has its maps afterwards."""
-    assert job.source is not None
-    with job.reopened().reader as reader:
-        for _ in attended(reader.frames(), reader.info, job.source, lambda saliency: saliency, FeedCounts()):
-            pass
-
-
-@contextmanager
-def with_maps(job: Job, place: Path) -> Iterator[Job]:
-    """The job with maps that were made before, and a reader that need not look for motion."""
-    assert job.source is not None
-    source = CachedSource(job.source, place)
-    reader = VideoReader(job.reader.path, export=export_for(source.spec), keep_partial=job.reader.keep_partial)
-    with reader:
-        yield replace(job, source=source, reader=reader)

@@ -159,7 +159,11 @@ def _dry_run(arguments: argparse.Namespace, output: Path | None, results: str | 
         print(json.dumps({"event": "estimate", **dataclasses.asdict(estimate)}))
         return _show(summary, arguments)
     status = _show(summary, arguments)
-    if not arguments.quiet and estimate.seconds is not None and estimate.bytes_after is not None:
+    if arguments.quiet:
+        return status
+    if estimate.seconds is None or estimate.bytes_after is None:
+        print(f"to be made: {estimate.files} files of {size(estimate.bytes_before)}; how long it takes is not known yet")
+    else:
         print(
             f"to be made: {estimate.files} files of {size(estimate.bytes_before)}; about {duration(estimate.seconds)} with "
             f"{estimate.jobs} jobs, about {size(estimate.bytes_after)} after ({estimate.basis})"

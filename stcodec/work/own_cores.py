@@ -1,0 +1,46 @@
+"""Cores for a task alone, where nobody hands them out: encoders start as many threads as they may use cores."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+_LOCKS = Path("/tmp")
+
+
+@contextmanager
+def own_cores(number: int) -> Iterator[None]:
+    """In the block this thread may use so many cores, which nobody else who asks so has; all if there are none left."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    usable = os.sched_getaffinity(0)
+    taken = _free_cores(sorted(usable), number)
+    try:
+        if taken is not None:
+            os.sched_setaffinity(0, taken[0])
+        yield
+    finally:
+        if taken is not None:
+            os.sched_setaffinity(0, usable)
+            taken[1].close()
+
+
+def _free_cores(usable: list[int], number: int) -> tuple[list[int], IO[bytes]] | None:
+    """The first group of cores that nobody has, and the lock on it; None if there is none."""
+    folder = _LOCKS / f"stcodec-cores-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for start in range(0, len(usable) - number + 1, number):
+            lock = (folder / str(usable[start])).open("wb")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            return usable[start : start + number], lock
+    return None
