@@ -104,6 +104,13 @@ def test_the_map_lies_over_the_picture_as_strong_as_wanted(opened: Page, stream:
     assert opened.run("document.querySelector('#map-on').disabled")
 
 
+def test_without_attention_nothing_is_compared(opened: Page, stream: FakeStream) -> None:
+    plain = dataclasses.replace(HD, mean_qp_attended=None, mean_qp_elsewhere=None, bits_attended=None, offsets_slope=None)
+    stream.change(map_condition="none", map_age_seconds=None, renditions=(plain,))
+    opened.wait(lambda: opened.text("#bits") == "Without attention all places are the same.", "it is said")
+    assert opened.drain()[0] == []
+
+
 def test_each_rendition_has_its_figures(opened: Page) -> None:
     assert "out 2483 kbit/s" in opened.text("#chart-rate figcaption")
     opened.choose("#which", "360p")

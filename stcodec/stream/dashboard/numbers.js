@@ -46,7 +46,10 @@ function chooseOf(renditions) {
 function drawBits() {
   const one = known.now.renditions[chosen.rendition];
   if (!one || !isNumber(one.mean_qp_attended)) {
-    replace(byId("bits"), h("p", { class: "note" }, "Not read back yet: the newest key frame is decoded about once a second, where the codec tells its QPs (H.264)."));
+    const why = known.now.map_condition === "none"
+      ? "Without attention all places are the same."
+      : "Not read back yet: the newest key frame is decoded about once a second, where the codec tells its QPs (H.264).";
+    replace(byId("bits"), h("p", { class: "note" }, why));
     return;
   }
   const share = one.bits_attended;
