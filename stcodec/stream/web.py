@@ -163,7 +163,7 @@ def _bind(options: WebOptions) -> _Server:
         return _Server(options)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such port"
-        raise OptionsError(f"{options.address}: can't listen there ({reason}); choose another port with --metrics") from None
+        raise OptionsError(f"{options.address}: can't listen there ({reason}); give another IP:PORT") from None
 
 
 class _Handler(BaseHTTPRequestHandler):
