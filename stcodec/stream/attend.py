@@ -100,14 +100,6 @@ class Attention:
                     return one
         return None
 
-    def restart(self, video: VideoInfo) -> None:
-        """Begin anew on another video."""
-        with self._changed:
-            self._video = video
-            self._maps.clear()
-            self._waiting = None
-        self._begin(None)
-
     def is_late(self) -> bool:
         """Whether an instant had to go unseen lately because the one before it took too long."""
         return time.monotonic() - self._missed_at < _LATE_SECONDS

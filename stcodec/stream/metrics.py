@@ -54,6 +54,9 @@ _STREAM: tuple[Row[StreamSnapshot], ...] = (
         "What gave way: 0 nothing, 1 maps are older, 2 fewer, 3 the preset is easier, 4 frames are dropped.",
         lambda now: now.pressure,
     ),
+    ("counter", "older_maps_total", "Times that maps became older.", lambda now: now.pressure_counts.older_maps),
+    ("counter", "fewer_maps_total", "Times that maps became fewer.", lambda now: now.pressure_counts.fewer_maps),
+    ("counter", "easier_presets_total", "Times that the preset was eased.", lambda now: now.pressure_counts.easier_preset),
 )
 _RENDITION: tuple[Row[RenditionState], ...] = (
     ("gauge", "rendition_frames_per_second", "Frames encoded.", lambda one: one.fps),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from stcodec.stream.snapshot import Pressure
+from stcodec.stream.snapshot import Pressure, PressureCounts
 
 ENGAGE = {
     Pressure.OLDER_MAPS: 0.1,
@@ -22,16 +20,6 @@ _HOLD_SECONDS = 2.0
 _PRESET_HOLD_SECONDS = 10.0
 """Quiet before a harder preset is tried again; doubled each time that was too early."""
 _LONGEST_HOLD_SECONDS = 160.0
-
-
-@dataclass(frozen=True)
-class PressureCounts:
-    """How often each came in."""
-
-    older_maps: int = 0
-    fewer_maps: int = 0
-    easier_preset: int = 0
-    dropped_frames: int = 0
 
 
 class PressureControl:

@@ -28,6 +28,16 @@ class Pressure(IntEnum):
 
 
 @dataclass(frozen=True)
+class PressureCounts:
+    """How often each came in since the start; for presets, how often they were eased by a step."""
+
+    older_maps: int = 0
+    fewer_maps: int = 0
+    easier_preset: int = 0
+    dropped_frames: int = 0
+
+
+@dataclass(frozen=True)
 class RenditionState:
     """One encoder."""
 
@@ -99,6 +109,7 @@ class StreamSnapshot:
     pressure: Pressure
     renditions: tuple[RenditionState, ...]
     targets: tuple[TargetState, ...]
+    pressure_counts: PressureCounts = PressureCounts()
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,7 @@ class LiveStream:
             pressure=director.pressure.level,
             renditions=tuple(self._read_back.fill(one.index, one.state()) for one in self._encoders),
             targets=tuple(one.state() for one in self._outlets),
+            pressure_counts=director.pressure.counts,
         )
 
 
