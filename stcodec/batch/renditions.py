@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stcodec.batch.curve import measure_curve
 from stcodec.batch.kept_maps import kept_maps, look, with_maps
 from stcodec.batch.ladder import AUTO, SEGMENT_SECONDS, Rung, rung_options, rungs_for
 from stcodec.batch.rungs import Trial, chosen_rungs
@@ -67,6 +66,8 @@ class LadderTask(MakeTask):
         kept = self.cache.read_json(place)
         if kept is not None and (maps is None or maps.exists()):
             return [Trial(**one) for one in kept]
+        from stcodec.batch.curve import measure_curve  # late, as the search
+
         own = folder / "scan"
         own.mkdir()
         trials = measure_curve(job, own)

@@ -21,7 +21,6 @@ from stcodec.pipeline.encode import Job, encode_job, prepare
 from stcodec.pipeline.parts import Part, can_be_cut, find_parts
 from stcodec.pipeline.progress import Meter
 from stcodec.report import EncodeReport, MatchReport
-from stcodec.search.match import match_job
 from stcodec.work.cache import Cache, content_hash
 
 
@@ -129,6 +128,8 @@ class MakeTask:
         meter = Meter(None, job.reader.info)
         if self.options.goal is None:
             return encode_job(job, path, self.running, meter)
+        from stcodec.search.match import match_job  # late: most runs do without, and each process would load it
+
         return match_job(job, path, self.options.goal, self.running, meter)
 
     @property
