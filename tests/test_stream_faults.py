@@ -62,6 +62,13 @@ def steps(path: Path) -> list[float]:
     return [b - a for a, b in pairwise(times)]
 
 
+def sound_steps(path: Path) -> list[float]:
+    """Seconds between the packets of sound in a file, each of which decodes."""
+    with av.open(str(path)) as container:
+        times = [frame.time for frame in container.decode(audio=0) if frame.time is not None]
+    return [b - a for a, b in pairwise(times)]
+
+
 # --- the source -----------------------------------------------------------------------------------------------------
 
 
@@ -71,6 +78,7 @@ def test_a_stall_is_filled_with_the_last_picture_and_ends_where_the_source_goes_
     assert max(steps(tmp_path / "out.ts")) < 0.8  # half a second of patience, then a frame a frame
     flashes, tones = flashes_and_tones(tmp_path / "out.ts")
     assert len(flashes) == 4 and tones == pytest.approx(flashes, abs=0.04)
+    assert max(sound_steps(tmp_path / "out.ts")) < 0.1  # silence stands in for the sound
     assert flashes[2] - flashes[1] > 1.5  # the time that it took is in the time of the stream
 
 
@@ -80,6 +88,7 @@ def test_a_source_that_goes_away_is_opened_again(early: Path, late: Path, tmp_pa
     assert seen.timestamp_jumps == 0  # another clock after an interruption is none
     found = steps(tmp_path / "out.ts")
     assert min(found) > 0 and max(found) < 0.8
+    assert max(sound_steps(tmp_path / "out.ts")) < 0.1
     flashes, tones = flashes_and_tones(tmp_path / "out.ts")
     assert len(flashes) == 4 and tones == pytest.approx(flashes, abs=0.04)
 

@@ -231,6 +231,9 @@ class Director(threading.Thread):
         self.timeline.hold("video", ticks, to_ticks(now))
         self._holding = self._new_shot = True
         self._encode(frame, ticks, now)
+        if self._sound is not None:
+            for packet in self._sound.silence(self.timeline, ticks, now):
+                self._fan.put(packet)
 
     # --- the encoders -------------------------------------------------------------------------------------------------
 

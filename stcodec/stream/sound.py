@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import av
@@ -19,7 +20,7 @@ from av.packet import Packet
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.packet import LivePacket, Track
 from stcodec.stream.reader import SoundIn
-from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline
+from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline, to_ticks
 
 _AAC_RATES = 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350
 """By their index in an AudioSpecificConfig (ISO/IEC 14496-3)."""
@@ -65,8 +66,22 @@ class Sound:
             return
         for pts, data in self._way.packets(packet, placed):
             if pts >= 0:
-                duration = _SAMPLES * TICKS_PER_SECOND // self.track.sample_rate_hz
-                yield LivePacket(self._index, data, pts, pts, duration, True, item.arrived)
+                yield self._packet(pts, data, item.arrived)
+
+    def silence(self, timeline: Timeline, until: int, now: float) -> Iterator[LivePacket]:
+        """Silence from where the sound ended to a time of the stream: a gap would stop players, as one in the picture."""
+        while (last := timeline.placed("sound")) is not None and last + 2 * self._length <= until:
+            timeline.hold("sound", last + self._length, to_ticks(now))
+            for pts, data in self._way.silent(last + self._length):
+                yield self._packet(pts, data, now)
+
+    @property
+    def _length(self) -> int:
+        """Ticks of a packet."""
+        return _SAMPLES * TICKS_PER_SECOND // self.track.sample_rate_hz
+
+    def _packet(self, pts: int, data: bytes, arrived: float) -> LivePacket:
+        return LivePacket(self._index, data, pts, pts, self._length, True, arrived)
 
     def _can_copy(self, stream: AudioStream) -> bool:
         context = stream.codec_context
@@ -86,6 +101,10 @@ class _Copy:
         """The packet, at its time."""
         yield placed, _without_adts(bytes(packet))
 
+    def silent(self, placed: int) -> Iterator[tuple[int, bytes]]:
+        """A packet of silence."""
+        yield placed, _silent_packet(self.track.sample_rate_hz, self.track.channels)
+
 
 class _Encode:
     """Decoded and encoded to AAC; gaps are filled with silence, so that sample counts are times."""
@@ -96,13 +115,7 @@ class _Encode:
         if like is not None:
             rate, channels = like.sample_rate_hz, like.channels
         layout = "mono" if channels == 1 else "stereo"
-        encoder = av.CodecContext.create("aac", "w")
-        assert isinstance(encoder, AudioCodecContext)
-        encoder.sample_rate, encoder.layout, encoder.format = rate, layout, "fltp"
-        encoder.bit_rate = round(bitrate_kbps * 1000)
-        encoder.time_base = Fraction(1, rate)
-        encoder.options = {"flags": "+global_header"}
-        encoder.open()
+        encoder = _aac_encoder(rate, layout, bitrate_kbps)
         self._encoder = encoder
         self._rate, self._layout = rate, layout
         self._fifo = AudioFifo()
@@ -129,6 +142,14 @@ class _Encode:
         for frame in frames:
             self._take(frame, placed)
             placed += self._ticks(frame.samples)
+        yield from self._complete()
+
+    def silent(self, placed: int) -> Iterator[tuple[int, bytes]]:
+        """What is complete with a packet of silence."""
+        self._take(self._silence(_SAMPLES), placed)
+        yield from self._complete()
+
+    def _complete(self) -> Iterator[tuple[int, bytes]]:
         while (block := self._fifo.read(_SAMPLES)) is not None:
             yield from self._encoded(block)
 
@@ -154,10 +175,7 @@ class _Encode:
         self._fifo.write(frame)
 
     def _silence(self, samples: int) -> AudioFrame:
-        channels = 1 if self._layout == "mono" else 2
-        frame = AudioFrame.from_ndarray(np.zeros((channels, samples), np.float32), "fltp", self._layout)
-        frame.sample_rate = self._rate
-        return frame
+        return _silence(samples, self._rate, self._layout)
 
     def _encoded(self, block: AudioFrame) -> Iterator[tuple[int, bytes]]:
         assert self._start is not None
@@ -168,6 +186,35 @@ class _Encode:
 
     def _ticks(self, samples: int) -> int:
         return samples * TICKS_PER_SECOND // self._rate
+
+
+def _aac_encoder(rate: int, layout: str, bitrate_kbps: float) -> AudioCodecContext:
+    encoder = av.CodecContext.create("aac", "w")
+    assert isinstance(encoder, AudioCodecContext)
+    encoder.sample_rate, encoder.layout, encoder.format = rate, layout, "fltp"
+    encoder.bit_rate = round(bitrate_kbps * 1000)
+    encoder.time_base = Fraction(1, rate)
+    encoder.options = {"flags": "+global_header"}
+    encoder.open()
+    return encoder
+
+
+def _silence(samples: int, rate: int, layout: str) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(np.zeros((1 if layout == "mono" else 2, samples), np.float32), "fltp", layout)
+    frame.sample_rate = rate
+    return frame
+
+
+@cache
+def _silent_packet(rate: int, channels: int) -> bytes:
+    """Silence in AAC LC, for any stream of this rate with so many channels."""
+    layout = "mono" if channels == 1 else "stereo"
+    encoder = _aac_encoder(rate, layout, 64.0)
+    found = b""
+    for _ in range(4):  # the first is that of an encoder that has just begun
+        for packet in encoder.encode(_silence(_SAMPLES, rate, layout)):
+            found = bytes(packet)
+    return found
 
 
 def _track(config: bytes, rate: int, channels: int, bitrate_bps: int) -> Track:

@@ -65,6 +65,11 @@ class Timeline:
         self._restarting = set(self._streams)
         self._epoch = None
 
+    def placed(self, stream: str) -> int | None:
+        """When something of a stream was last shown; None if nothing was."""
+        seen = self._streams.get(stream)
+        return None if seen is None else seen.placed
+
     def hold(self, stream: str, placed: int, now: int) -> None:
         """Something was shown meanwhile, at this time of the stream: what comes is later."""
         seen = self._streams[stream]
