@@ -42,9 +42,20 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = _PATIE
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody takes TCP connections there."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    """Whether somebody waits there, for TCP or UDP. Nobody is asked: some peers take a single connection."""
+    return _has_socket(("tcp", "tcp6"), port, "0A") or _has_socket(("udp", "udp6"), port, "07")
+
+
+def is_connected(port: int) -> bool:
+    """Whether somebody has connected to a server there."""
+    return _has_socket(("tcp", "tcp6"), port, "01")
+
+
+def _has_socket(tables: Sequence[str], port: int, state: str) -> bool:
+    """Whether the kernel's tables (proc(5)) have a socket at a local port, in a state."""
+    places = [place for name in tables if (place := Path("/proc/net") / name).exists()]
+    rows = [line.split() for place in places for line in place.read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == state for row in rows)
 
 
 def node_package(name: str) -> Path:
@@ -86,6 +97,8 @@ class RtmpServer:
     """Address of the application, without the stream's key."""
     hls: str
     """Address of the folder where KEY.m3u8 appears; empty if the server makes none."""
+    port: int
+    """Where RTMP is spoken."""
     folder: Path
     process: subprocess.Popen[bytes]
 
@@ -103,7 +116,7 @@ def nginx_rtmp(folder: Path, rtmp_port: int | None = None) -> Iterator[RtmpServe
     config.write_text(_nginx_config(folder, rtmp, http))
     command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config)]
     with running(command, folder / "nginx.log", lambda: is_listening(rtmp) and is_listening(http)) as process:
-        yield RtmpServer(f"rtmp://127.0.0.1:{rtmp}/live", f"http://127.0.0.1:{http}/hls", folder, process)
+        yield RtmpServer(f"rtmp://127.0.0.1:{rtmp}/live", f"http://127.0.0.1:{http}/hls", rtmp, folder, process)
 
 
 def _nginx_config(folder: Path, rtmp: int, http: int) -> str:
@@ -162,14 +175,14 @@ def node_media_server(folder: Path, rtmp_port: int | None = None) -> Iterator[Rt
     (folder / "config.json").write_text(json.dumps(config))
     command = ["node", str(package / "bin" / "app.js"), "-c", str(folder / "config.json"), "--no-admin"]
     with running(command, folder / "node.log", lambda: is_listening(rtmp), folder) as process:
-        yield RtmpServer(f"rtmp://127.0.0.1:{rtmp}/live", "", folder, process)
+        yield RtmpServer(f"rtmp://127.0.0.1:{rtmp}/live", "", rtmp, folder, process)
 
 
 @contextmanager
-def ffmpeg_peer(*arguments: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The ffmpeg program of imageio-ffmpeg at work: a reader, a publisher, or a server."""
+def ffmpeg_peer(*arguments: str | Path, log: Path, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """The ffmpeg program of imageio-ffmpeg at work: a reader, a publisher, a server when it is at its port."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-y", *map(str, arguments)]
-    with running(command, log) as process:
+    with running(command, log, lambda: port is None or is_listening(port)) as process:
         yield process
 
 

@@ -17,6 +17,7 @@ from live_rigs import (
     RtmpServer,
     ffmpeg_peer,
     free_port,
+    is_connected,
     nginx_rtmp,
     node_media_server,
     reader,
@@ -36,6 +37,12 @@ SPEED = 6.0
 def ends_well(outlet: Outlet) -> None:
     (state,) = live.close_all(outlet)
     assert (state.condition, state.packets_dropped, state.reconnects) == ("closed", 0, 0), state
+
+
+def wait_for_reader(server: RtmpServer) -> None:
+    """Until somebody has connected, and some time for him to say what he wants."""
+    wait_until(lambda: is_connected(server.port), "the reader connects")
+    time.sleep(0.4)
 
 
 def arrived_packets(path: Path) -> int:
@@ -58,8 +65,8 @@ def test_rtmp_servers_give_readers_every_frame(
     with server(tmp_path / "server") as running:
         address = f"{running.rtmp}/s3cret"
         with ffmpeg_peer(*reader(address, tmp_path / "got.ts"), log=tmp_path / "log"):
-            time.sleep(0.3)
-            outlet = open_outlet(parse_target(address), what.tracks)
+            wait_for_reader(running)
+            outlet = open_outlet(parse_target(address), what.tracks, waits=True)
             live.feed(what, outlet, speed=SPEED)
             assert outlet.state().condition == "open" and outlet.state().name == f"{running.rtmp}/***"
             ends_well(outlet)
@@ -76,8 +83,8 @@ def test_hevc_goes_over_enhanced_rtmp(tmp_path: Path) -> None:
         node_media_server(tmp_path / "server") as running,
         ffmpeg_peer(*reader(f"{running.rtmp}/key", tmp_path / "got.ts"), log=tmp_path / "log"),
     ):
-        time.sleep(0.3)
-        outlet = open_outlet(parse_target(f"{running.rtmp}/key"), what.tracks)
+        wait_for_reader(running)
+        outlet = open_outlet(parse_target(f"{running.rtmp}/key"), what.tracks, waits=True)
         live.feed(what, outlet, speed=SPEED)
         ends_well(outlet)
         wait_until(lambda: arrived_packets(tmp_path / "got.ts") == 75, "every frame arrives")
@@ -89,15 +96,14 @@ def test_srt_rtsp_tcp_and_udp_peers_get_every_frame_side_by_side(tmp_path: Path)
     srt, udp = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
     rtsp, tcp = free_port(), free_port()
     query = "&passphrase=0123456789"
-    peers = {
-        f"srt://127.0.0.1:{srt}?passphrase=0123456789": srt_listener(srt, tmp_path / "srt.ts", query),
-        f"rtsp://127.0.0.1:{rtsp}/live": rtsp_server(rtsp, tmp_path / "rtsp.ts"),
-        f"tcp://127.0.0.1:{tcp}": reader(f"tcp://127.0.0.1:{tcp}?listen=1", tmp_path / "tcp.ts"),
-        f"udp://127.0.0.1:{udp}": reader(f"udp://127.0.0.1:{udp}?timeout=2000000", tmp_path / "udp.ts"),
+    peers = {  # address, and the arguments and the port of its peer
+        f"srt://127.0.0.1:{srt}?passphrase=0123456789": (srt_listener(srt, tmp_path / "srt.ts", query), srt),
+        f"rtsp://127.0.0.1:{rtsp}/live": (rtsp_server(rtsp, tmp_path / "rtsp.ts"), rtsp),
+        f"tcp://127.0.0.1:{tcp}": (reader(f"tcp://127.0.0.1:{tcp}?listen=1", tmp_path / "tcp.ts"), tcp),
+        f"udp://127.0.0.1:{udp}": (reader(f"udp://127.0.0.1:{udp}?timeout=2000000", tmp_path / "udp.ts"), udp),
     }
     with side_by_side(tmp_path, peers.values()) as running:
-        time.sleep(0.5)  # UDP has no way to tell whether anybody listens
-        outlets = [open_outlet(parse_target(address), what.tracks) for address in peers]
+        outlets = [open_outlet(parse_target(address), what.tracks, waits=True) for address in peers]
         live.feed(what, *outlets, speed=SPEED)
         for outlet in outlets:
             ends_well(outlet)
@@ -172,6 +178,22 @@ def test_a_reader_that_is_too_slow_gets_what_can_be_decoded(tmp_path: Path) -> N
     assert live.FPS < len(live.arrived(tmp_path / "got.ts")) < len(packets)
 
 
+def test_an_srt_listener_waits_for_its_caller_and_gives_him_what_is_new(tmp_path: Path) -> None:
+    what, port = live.recorded(), free_port(socket.SOCK_DGRAM)
+    outlet = open_outlet(parse_target(f"srt://127.0.0.1:{port}?mode=listener"), what.tracks)
+    pumped = live.Pump(what, outlet)
+    try:
+        live.eventually(outlet, lambda one: one.packets_dropped > 0)
+        assert outlet.state().condition == "connecting"
+        with ffmpeg_peer(*reader(f"srt://127.0.0.1:{port}", tmp_path / "got.ts"), log=tmp_path / "log"):
+            live.eventually(outlet, lambda one: one.condition == "open")
+            wait_until(lambda: has_frames(tmp_path / "got.ts"), "frames come")
+    finally:
+        pumped.stop()
+    live.close_all(outlet, seconds=1)
+    assert len(live.arrived(tmp_path / "got.ts")) > 5 and outlet.state().reconnects == 0
+
+
 def test_readers_come_and_go_at_a_port_of_ours(tmp_path: Path) -> None:
     what, port = live.recorded(), free_port()
     outlet = open_outlet(parse_target(f"tcp://127.0.0.1:{port}?listen=1"), what.tracks)
@@ -191,12 +213,11 @@ def test_readers_come_and_go_at_a_port_of_ours(tmp_path: Path) -> None:
 
 
 @contextmanager
-def side_by_side(folder: Path, peers: Iterable[list[str | Path]]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Several peers at work."""
+def side_by_side(folder: Path, peers: Iterable[tuple[list[str | Path], int]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Several peers at work, each waiting at its port."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(ffmpeg_peer(*arguments, log=folder / f"{number}.log"))
-            for number, arguments in enumerate(peers)
+            stack.enter_context(ffmpeg_peer(*arguments, log=folder / f"{port}.log", port=port)) for arguments, port in peers
         ]
 
 

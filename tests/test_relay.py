@@ -66,6 +66,7 @@ def test_a_relay_that_gets_nothing_gives_up_or_is_stopped_and_its_program_ends()
     stopped = srt_relay(url, 60, lambda: time.monotonic() > begin + 0.2)
     assert stopped.read(1000) == b""
     pid = stopped.process_id
+    assert os.getsid(pid) == pid  # Ctrl-C in our terminal is not meant for it
     stopped.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

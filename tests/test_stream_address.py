@@ -39,6 +39,7 @@ REFUSED = {
     "udp://host": "names no port",
     "udp://host:99999": "no address",
     "udp://host:1?pkt=3": r"udp has no option pkt: there are localaddr, ttl",
+    "udp://host:1?ttl=300": "ttl is 300: allowed is 0 to 255",
     "srt://host:1?pass=0123456789": "srt has no option pass",
     "srt://host:1?passphrase=short": "the passphrase has 5 characters: 10 to 79 are allowed",
     "srt://0.0.0.0:1?mode=listener": "open to other machines: give it a passphrase",

@@ -221,6 +221,8 @@ def _check_url(url: str, scheme: str, shown: str) -> None:
     for name in options:
         if name not in known:
             raise OptionsError(f"{shown}: {scheme} has no option {name}: there are {', '.join(sorted(known))}")
+    if not re.fullmatch(r"\d{1,3}", ttl := options.get("ttl", "0")) or int(ttl) > 255:
+        raise OptionsError(f"{shown}: ttl is {ttl}: allowed is 0 to 255")
     phrase = options.get("passphrase")
     if phrase is not None and not 10 <= len(phrase) <= 79:
         raise OptionsError(f"{shown}: the passphrase has {len(phrase)} characters: 10 to 79 are allowed")

@@ -22,7 +22,10 @@ class Child:
         """url: the address that it opens; writes: whether it is fed through stdin, else it is read from stdout."""
         stdin, stdout = (subprocess.PIPE, subprocess.DEVNULL) if writes else (subprocess.DEVNULL, subprocess.PIPE)
         command = [find_ffmpeg(), "-v", "error", "-nostats", *arguments]
-        self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0)
+        # In a session of its own: Ctrl-C is for us, and we end it when it has sent the rest.
+        self.process = subprocess.Popen(
+            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
         self.frames = 0
         """Passed on, if it was told to report progress."""
         self._url = url

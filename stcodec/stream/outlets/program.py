@@ -40,9 +40,11 @@ _SRT_LINGER_SECONDS = 0.3
 class ProgramSink(PipeSink):
     """The program's stdin. Raises OSError with what it said when it has ended."""
 
-    def __init__(self, arguments: Sequence[str], url: str) -> None:
+    def __init__(self, arguments: Sequence[str], url: str, answers_within: float | None) -> None:
+        """answers_within: seconds in which the other side must take a frame; None = it comes when it comes."""
         self.child = Child(arguments, url, writes=True)
-        super().__init__(self.child.pipe.fileno(), STALL_SECONDS)
+        super().__init__(self.child.pipe.fileno(), answers_within)
+        self._answers_within = answers_within
         self._began = time.monotonic()
 
     @property
@@ -52,8 +54,10 @@ class ProgramSink(PipeSink):
 
     def write(self, content: bytes) -> int:
         """Write all of it."""
-        if not self.is_connected and time.monotonic() - self._began > STALL_SECONDS:
-            raise TimeoutError(f"no answer for {STALL_SECONDS:g} s")
+        if self.is_connected:
+            self.stall_seconds = STALL_SECONDS
+        elif self._answers_within is not None and time.monotonic() - self._began > self._answers_within:
+            raise TimeoutError(f"no answer for {self._answers_within:g} s")
         try:
             return super().write(content)
         except BrokenPipeError:
@@ -112,5 +116,7 @@ class ProgramSender(ByteSender):
             self.abandon()
 
     def _start(self) -> ProgramSink:
-        self._program = ProgramSink([*_READ, *_WRITE[self._target.kind], self._target.url], self._target.url)
+        target = self._target
+        within = None if target.options.get("mode") == "listener" else STALL_SECONDS
+        self._program = ProgramSink([*_READ, *_WRITE[target.kind], target.url], target.url, within)
         return self._program

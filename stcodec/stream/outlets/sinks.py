@@ -63,7 +63,7 @@ class PipeSink:
     def __init__(self, fd: int, stall_seconds: float | None) -> None:
         """stall_seconds: how long a reader may take nothing; None = for ever."""
         self._fd = fd
-        self._stall = stall_seconds
+        self.stall_seconds = stall_seconds
         self._is_interrupted = False
 
     def write(self, content: bytes) -> int:
@@ -83,12 +83,12 @@ class PipeSink:
     def _wait(self) -> None:
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
-        end = None if self._stall is None else time.monotonic() + self._stall
+        end = None if self.stall_seconds is None else time.monotonic() + self.stall_seconds
         while not poll.poll(100):
             if self._is_interrupted:
                 raise TimeoutError("it was cut off: nobody read")
             if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"nothing was taken for {self._stall:g} s")
+                raise TimeoutError(f"nothing was taken for {self.stall_seconds:g} s")
 
 
 class StdoutSink(PipeSink):
@@ -128,7 +128,8 @@ class TcpListener:
     """A port of this machine where one reader at a time is given the stream."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self._socket = socket.create_server(address, backlog=1)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._socket = socket.create_server(address, family=family, backlog=1)
         self._is_interrupted = False
 
     def accept(self) -> TcpSink:
@@ -160,8 +161,12 @@ class UdpSink:
         if local:
             self._socket.bind((local, 0))
         if ttl is not None:
-            self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
-            self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+            six = family == socket.AF_INET6
+            level = socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP
+            for option in (
+                (socket.IPV6_MULTICAST_HOPS, socket.IPV6_UNICAST_HOPS) if six else (socket.IP_MULTICAST_TTL, socket.IP_TTL)
+            ):
+                self._socket.setsockopt(level, option, ttl)
 
     def write(self, content: bytes) -> int:
         for start in range(0, len(content), DATAGRAM_BYTES):

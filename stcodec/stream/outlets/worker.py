@@ -16,6 +16,7 @@ from stcodec.stream.snapshot import TargetCondition, TargetState
 
 _LOST = (OSError, FFmpegError, MediaError)
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 8.0
+_LATE_SECONDS = 3.0
 _SOUND_SECONDS = 5.0
 """A connection that held so long was a good one: the next wait is short again."""
 _LAST_WORDS_SECONDS = 1.0
@@ -108,12 +109,8 @@ class Worker:
     def _open(self) -> None:
         if self._condition == "retrying":
             self._tracks = self._queue.skip_to_newest_key() or self._tracks
-        began = time.monotonic()
-        self._sender.open(self._tracks)
         self._opened_at = time.monotonic()
-        if self._opened_at - began > 1.0 and (tracks := self._queue.skip_to_newest_key()):
-            self._tracks = tracks
-            self._sender.change(tracks)
+        self._sender.open(self._tracks)
         self._note_connection()
 
     def _send_all(self) -> None:
@@ -136,8 +133,16 @@ class Worker:
         self._unanswered = 0
         if self._condition != "open":
             self._connections += 1
+            if time.monotonic() - self._opened_at > _LATE_SECONDS:
+                self._skip()
             self._queue.set_waits(self._waits)
             self._set("open", self._message)
+
+    def _skip(self) -> None:
+        """It took long until somebody was there: he gets what is new."""
+        if tracks := self._queue.skip_to_newest_key():
+            self._tracks = tracks
+            self._sender.change(tracks)
 
     def _wait(self, error: Exception) -> None:
         """Say what is wrong, and stay away for a while: twice as long as the last time if that did not help."""
