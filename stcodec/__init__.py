@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from stcodec.report import MatchReport as MatchReport
     from stcodec.search.match import match as match
     from stcodec.search.options import MatchOptions as MatchOptions
+    from stcodec.stream.options import Rendition as Rendition
+    from stcodec.stream.options import StreamOptions as StreamOptions
+    from stcodec.stream.stream import run_stream as run_stream
 
 _HOMES = {
     "AttentionSource": "attention",
@@ -54,6 +57,9 @@ _HOMES = {
     "MatchReport": "report",
     "match": "search.match",
     "MatchOptions": "search.options",
+    "Rendition": "stream.options",
+    "StreamOptions": "stream.options",
+    "run_stream": "stream.stream",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 (the keys are strings)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
 from stcodec.attention.base import AttentionSource
-from stcodec.encoders.session import EncoderSession
 from stcodec.media.clips import ClipMaker
-from stcodec.media.scaling import Scaler
 from stcodec.stream.attend import Attention, Instant
+from stcodec.stream.bank import EncoderBank
 from stcodec.stream.cuts import CutDetector
-from stcodec.stream.encode import RenditionEncoder, Reopen, Work
 from stcodec.stream.fan import Fan
 from stcodec.stream.fit import Fit, copied
 from stcodec.stream.frame_rate import FrameRateWatch
@@ -25,8 +22,6 @@ from stcodec.stream.gauges import Rate
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.pace import Pacer
 from stcodec.stream.packet import TICK, LivePacket
-from stcodec.stream.plans import easier_presets, first_preset, going_on, live_plan
-from stcodec.stream.pressure import ENGAGE, PressureControl
 from stcodec.stream.reader import Ended, FrameIn, Opened, Reader, SoundIn
 from stcodec.stream.snapshot import Pressure
 from stcodec.stream.sound import Sound
@@ -40,8 +35,6 @@ _HOLD_AFTER_FRAMES = 3
 """...or for so many frames, if that is longer."""
 _SETTLING_SECONDS = 5.0
 """Longest that a source which was just opened may come faster than its pace."""
-_ROOM = 4
-"""Frames that wait for an encoder when nothing may be dropped."""
 _FEWER = 3
 """Of so many instants attention sees one when maps are to be fewer."""
 
@@ -62,30 +55,26 @@ class Director(threading.Thread):
         options: StreamOptions,
         reader: Reader,
         canvas: VideoInfo,
-        encoders: Sequence[RenditionEncoder],
+        bank: EncoderBank,
         fan: Fan,
         sound: Sound | None,
         watched: Watched | None,
     ) -> None:
         super().__init__(name="director", daemon=True)
         self.timeline = Timeline()
-        self.pressure = PressureControl(options.max_latency_seconds, len(easier_presets(options)))
         self.fps_in = Rate()
         self.frames_in = 0
         self.ended = threading.Event()
         self.error: BaseException | None = None
         self.newest: VideoFrame | None = None
         """The newest picture that went to the encoders."""
-        self._options, self._reader, self._encoders, self._fan = options, reader, encoders, fan
+        self._options, self._reader, self._bank, self._fan = options, reader, bank, fan
         self._sound, self._watched = sound, watched
         self._stopping = threading.Event()
         self._canvas = canvas
         self._rate = FrameRateWatch(canvas.frame_rate or Fraction(30))
-        self._scalers = [_scaler(one, canvas) for one in encoders]
         self._pacer = Pacer() if reader.address.is_paced and options.is_paced else None
         self._waiting_sound: deque[LivePacket] = deque()
-        self._presets = (first_preset(options), *easier_presets(options))
-        self._eased = 0
         self._shot = 0
         self._instants = 0
         self._new_shot = True
@@ -93,7 +82,6 @@ class Director(threading.Thread):
         self._settled_at = time.monotonic() + _SETTLING_SECONDS
         self._last_ticks = -1
         self._last_wall = 0.0
-        self._last_key: int | None = None
         self._see(reader.video)
 
     @property
@@ -172,7 +160,7 @@ class Director(threading.Thread):
         jumps = self.timeline.jumps
         ticks = self.timeline.place("video", source, self._rate.length, self._arrived(item.arrived))
         if ticks is None:
-            self._drop()
+            self._bank.drop()
             return
         self._new_shot |= self.timeline.jumps > jumps
         captured_at = item.arrived if self._pacer is None else self._pace(ticks)
@@ -247,9 +235,9 @@ class Director(threading.Thread):
         self._attend(frame, canvas, starts)
         if self._last_ticks >= 0 and self._rate.see(ticks - self._last_ticks):
             self._canvas = replace(self._canvas, frame_rate=self._rate.rate)
-            self._reopen()
+            self._bank.reopen(self._canvas)
         if starts and self._options.key_at_cuts:
-            self._last_key = None
+            self._bank.ask_key()
         self._encode(canvas, ticks, captured_at)
 
     def _attend(self, frame: VideoFrame, canvas: VideoFrame, starts: bool) -> None:
@@ -260,45 +248,25 @@ class Director(threading.Thread):
         if clip is None:
             return
         self._instants += 1
-        if starts or self.pressure.level < Pressure.FEWER_MAPS or self._instants % _FEWER == 0:
+        if starts or self._bank.pressure.level < Pressure.FEWER_MAPS or self._instants % _FEWER == 0:
             self._watched.attention.offer(Instant(clip, self._shot))
 
     def _encode(self, canvas: VideoFrame, ticks: int, captured_at: float) -> None:
-        if self._relieve():
-            self._drop()
-            return
-        key = self._last_key is None or ticks - self._last_key >= self._key_distance()
-        if key:
-            self._last_key = ticks
-        # Pictures are scaled here, before any encoder has the frame: no two threads touch one frame.
-        frames = [canvas if scaler is None else scaler(canvas) for scaler in self._scalers]
+        if self._must_go():
+            self._bank.drop()
+        else:
+            self._bank.put(canvas, ticks, self._rate.length, captured_at, self._shot)
         self.newest = canvas
-        for encoder, frame in zip(self._encoders, frames, strict=True):
-            encoder.put(Work(frame, ticks, self._rate.length, captured_at, self._shot, key))
         self._last_ticks, self._last_wall = ticks, time.monotonic()
 
-    def _key_distance(self) -> int:
-        return to_ticks(self._options.keyint_seconds) - self._rate.length // 2
-
-    def _relieve(self) -> bool:
-        """See how the encoders keep up and ease what must give way; True if this frame is to be dropped."""
+    def _must_go(self) -> bool:
+        """Whether the frame at hand is to be dropped. Where nothing may be, it waits."""
         if not self._options.is_paced:
-            for encoder in self._encoders:
-                while (
-                    not encoder.wait_for_room(_ROOM, _POLL_SECONDS) and not self._stopping.is_set() and encoder.error is None
-                ):
-                    pass
+            self._bank.wait_for_room(self._stopping)
             return False
-        now = time.monotonic()
-        if self._is_settling(now):
+        if self._is_settling(time.monotonic()):
             return False
-        load = max(one.backlog_seconds(now) for one in self._encoders) / self._options.max_latency_seconds
-        late = self._watched is not None and self._watched.attention.is_late()
-        level = self.pressure.step(load, now, late)
-        if self.pressure.eased != self._eased:
-            self._eased = self.pressure.eased
-            self._reopen()
-        return level == Pressure.DROPPED_FRAMES and load >= ENGAGE[Pressure.DROPPED_FRAMES]
+        return self._bank.relieve(self._watched is not None and self._watched.attention.is_late())
 
     def _is_settling(self, now: float) -> bool:
         """Whether what the source had in store when it was opened is still being worked off: that is no lack of power."""
@@ -307,29 +275,6 @@ class Director(threading.Thread):
         self._settled_at = 0.0
         return False
 
-    def _wait_for_room(self) -> None:
-        for encoder in self._encoders:
-            while encoder.error is None and not self._stopping.is_set() and not encoder.wait_for_room(_ROOM, _POLL_SECONDS):
-                pass
-
-    def _reopen(self) -> None:
-        """All encoders anew, from the next frame on."""
-        preset = self._presets[self._eased]
-        for encoder, rendition in zip(self._encoders, self._options.renditions, strict=True):
-            plan = live_plan(self._options, rendition, self._canvas, preset)
-            encoder.put(Reopen(EncoderSession(going_on(plan, rendition, encoder.buffer_fill)), preset))
-        self._last_key = None
-
-    def _drop(self) -> None:
-        for encoder in self._encoders:
-            encoder.dropped += 1
-
 
 def _shape(video: VideoInfo) -> tuple[int, int, int]:
     return video.width_px, video.height_px, video.rotation_degrees
-
-
-def _scaler(encoder: RenditionEncoder, canvas: VideoInfo) -> Scaler | None:
-    video = encoder.plan.video
-    same = (video.width_px, video.height_px) == (canvas.width_px, canvas.height_px)
-    return None if same else Scaler(video.width_px, video.height_px)

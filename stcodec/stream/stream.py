@@ -13,6 +13,7 @@ from stcodec.encoders.session import EncoderSession
 from stcodec.errors import MediaError
 from stcodec.media.clips import export_for
 from stcodec.stream.attend import Attention
+from stcodec.stream.bank import EncoderBank
 from stcodec.stream.director import Director, Watched
 from stcodec.stream.encode import RenditionEncoder
 from stcodec.stream.fan import Fan
@@ -81,7 +82,8 @@ class LiveStream:
         tracks = tuple(one.track for one in self._encoders) + (() if sound is None else (sound.track,))
         self._outlets = targets.open(tracks)
         self._fan = Fan(self._outlets, tracks)
-        self._director = Director(options, reader, canvas, self._encoders, self._fan, sound, watched)
+        self._bank = EncoderBank(options, self._encoders, canvas)
+        self._director = Director(options, reader, canvas, self._bank, self._fan, sound, watched)
         self._previews = Previews(self._director, self._encoders[0])
         for encoder in self._encoders:
             encoder.on_key = partial(self._read_back.offer, encoder.index)
@@ -131,7 +133,7 @@ class LiveStream:
 
     def _attention_has_its_turn(self) -> bool:
         """Under pressure attention waits until no encoder has more than the frame at hand."""
-        if not self._director.pressure.level:
+        if not self._bank.pressure.level:
             return True
         now = time.monotonic()
         return max(one.backlog_seconds(now) for one in self._encoders) < 0.05 * self._options.max_latency_seconds
@@ -170,10 +172,10 @@ class LiveStream:
             maps_per_second=0.0 if attention is None else attention.rate.per_second(),
             maps=0 if attention is None else attention.made,
             attention_restarts=0 if attention is None else attention.restarts,
-            pressure=director.pressure.level,
+            pressure=self._bank.pressure.level,
             renditions=tuple(self._read_back.fill(one.index, one.state()) for one in self._encoders),
             targets=tuple(one.state() for one in self._outlets),
-            pressure_counts=director.pressure.counts,
+            pressure_counts=self._bank.pressure.counts,
         )
 
 
