@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from neural_tables import ablations, bench_neural, bench_neural_encode, neural_runtimes, saliency
+from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers
 from tables import read, table
 
 ROOT = Path(__file__).parents[1]
@@ -231,6 +232,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench_metrics": bench_metrics,
     "bench_inspect": bench_inspect,
     "bench_inspect_films": bench_inspect_films,
+    "bench_stream_readers": bench_stream_readers,
+    "bench_stream_browser": bench_stream_browser,
+    "bench_stream_long": bench_stream_long,
+    "bench_stream_memory": bench_stream_memory,
 }
 
 
