@@ -115,6 +115,15 @@ def test_a_source_that_stays_away_ends_the_stream_with_a_reason(early: Path, tmp
     assert len(steps(out)) > 40
 
 
+def test_a_looped_file_that_vanishes_ends_the_stream_with_a_reason(film: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "film.mp4", tmp_path / "out.ts"
+    source.write_bytes(film.read_bytes())
+    with pytest.raises(MediaError, match="film.mp4"), live(str(source), out, loops=True, is_paced=False) as running:
+        source.unlink()
+        running.wait()
+    assert len(steps(out)) >= 29
+
+
 @pytest.mark.parametrize("way", ["ahead", "back"])
 def test_a_jump_of_the_clock_leaves_no_gap_and_sound_stays_with_the_picture(
     early: Path, late: Path, tmp_path: Path, way: str

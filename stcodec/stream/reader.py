@@ -206,10 +206,15 @@ class Reader:
             return
         assert current is not None
         self._first.put(current)
-        while current is not None and not self._stop.is_set():
-            self._put(Opened(current.video, current.sound))
-            self._pass_on(current)
-            current = self._next()
+        try:
+            while current is not None and not self._stop.is_set():
+                self._put(Opened(current.video, current.sound))
+                self._pass_on(current)
+                current = self._next()
+        except Exception as error:  # a fault of ours, too, is an end with a reason, and not a silence
+            if not self._stop.is_set():
+                self.condition, self.message = "failed", reason(error)
+                self._put(Ended())
         self.condition = "ended" if not self.message else self.condition
 
     def _pass_on(self, current: _Input) -> None:

@@ -27,7 +27,7 @@ _AAC_RATES = 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1200
 _FALLBACK_RATE = 48000
 _SAMPLES = 1024
 """In a packet of AAC."""
-_LOOSE = TICKS_PER_SECOND // 20
+_LOOSE = TICKS_PER_SECOND // 40
 """Sound may come so much earlier or later than it should before silence is put in or samples are left out."""
 _LONGEST_SILENCE = 10 * TICKS_PER_SECOND
 
