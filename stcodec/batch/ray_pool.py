@@ -97,6 +97,9 @@ class RayWorkers:
                 has_ended, is_starved = task is _END, task is None
                 if isinstance(task, Task):
                     self._give(next(places), task)
+            if is_starved and not self._flying:
+                pause()
+                time.sleep(ASK_AGAIN_SECONDS)
             yield from self._ready(pause, ASK_AGAIN_SECONDS if is_starved else _MEASURED_EVERY_SECONDS)
 
     def _give(self, place: int, task: Task) -> None:
@@ -111,8 +114,6 @@ class RayWorkers:
         """The outcomes that are there, none after some seconds."""
         waiting = list(self._flying)
         if not waiting:
-            pause()
-            time.sleep(seconds)
             return
         ready, _ = self._ray.wait(waiting, timeout=MOMENT_SECONDS)
         if not ready:
