@@ -39,6 +39,7 @@ FLOORS = {
 ONLY_IN = {
     "av": {"media", "encoders", "stream"},
     "cv2": {"attention"},
+    "fsspec": {"batch"},
     "onnxruntime": {"attention"},
     "ray": {"batch"},
     "rich": {"cli"},
