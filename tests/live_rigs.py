@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import pytest
@@ -161,21 +162,36 @@ http {{
 
 
 @contextmanager
-def node_media_server(folder: Path, rtmp_port: int | None = None) -> Iterator[RtmpServer]:
-    """The second RTMP server, from npm."""
+def node_media_server(folder: Path, rtmp_port: int | None = None, *, has_tls: bool = False) -> Iterator[RtmpServer]:
+    """The second RTMP server, from npm. has_tls: it speaks RTMPS too, with a certificate of its own, `cert.pem`."""
     package = node_package("node-media-server")
     folder.mkdir(parents=True, exist_ok=True)
     rtmp = rtmp_port or free_port()
-    config = {
+    config: dict[str, Any] = {
         "bind": "127.0.0.1",
         "rtmp": {"port": rtmp},
         "auth": {"play": False, "publish": False},
         "store": {"path": str(folder / "store"), "maxHistory": 10},
     }
+    if has_tls:
+        make_certificate(folder)
+        config["rtmps"] = {"port": free_port(), "key": str(folder / "key.pem"), "cert": str(folder / "cert.pem")}
+    ports = [config[name]["port"] for name in ("rtmp", "rtmps") if name in config]
     (folder / "config.json").write_text(json.dumps(config))
     command = ["node", str(package / "bin" / "app.js"), "-c", str(folder / "config.json"), "--no-admin"]
-    with running(command, folder / "node.log", lambda: is_listening(rtmp), folder) as process:
-        yield RtmpServer(f"rtmp://127.0.0.1:{rtmp}/live", "", rtmp, folder, process)
+    with running(command, folder / "node.log", lambda: all(map(is_listening, ports)), folder) as process:
+        scheme = "rtmps" if has_tls else "rtmp"
+        yield RtmpServer(f"{scheme}://127.0.0.1:{ports[-1]}/live", "", ports[-1], folder, process)
+
+
+def make_certificate(folder: Path) -> None:
+    """key.pem and cert.pem for 127.0.0.1, signed by nobody else; the test is skipped where there is no openssl."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: no certificate for TLS")
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files, *name]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager

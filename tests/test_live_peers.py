@@ -68,7 +68,7 @@ def test_rtmp_servers_give_readers_every_frame(
             wait_for_reader(running)
             outlet = open_outlet(parse_target(address), what.tracks, waits=True)
             live.feed(what, outlet, speed=SPEED)
-            assert outlet.state().condition == "open" and outlet.state().name == f"{running.rtmp}/***"
+            assert live.eventually(outlet, lambda one: one.condition == "open").name == f"{running.rtmp}/***"
             ends_well(outlet)
             # The reader stays: a server keeps its readers for when the stream comes back.
             wait_until(lambda: arrived_packets(tmp_path / "got.ts") == 6 * live.FPS, "every frame arrives")
@@ -89,6 +89,20 @@ def test_hevc_goes_over_enhanced_rtmp(tmp_path: Path) -> None:
         ends_well(outlet)
         wait_until(lambda: arrived_packets(tmp_path / "got.ts") == 75, "every frame arrives")
     live.assert_same_times(live.arrived(tmp_path / "got.ts"), what.video_seconds())
+
+
+def test_rtmps_trusts_only_certificates_that_the_machine_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    what = live.recorded().until(3)
+    with node_media_server(tmp_path / "server", has_tls=True) as running:
+        refused = open_outlet(parse_target(f"{running.rtmp}/key"), what.tracks)
+        live.feed(what, refused)
+        state = live.eventually(refused, lambda one: one.condition == "retrying")
+        assert state.message.startswith("certificate verify failed; trying again") and state.bytes == 0
+        live.close_all(refused)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server" / "cert.pem"))
+        outlet = open_outlet(parse_target(f"{running.rtmp}/key"), what.tracks, waits=True)
+        live.feed(what, outlet, speed=SPEED)
+        ends_well(outlet)
 
 
 def test_srt_rtsp_tcp_and_udp_peers_get_every_frame_side_by_side(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import threading
 from collections import deque
@@ -45,7 +46,8 @@ class Child:
         self._listener.join(1)
         if not self._said:
             return "the other side hung up"
-        words = hide_in(self._said[-1].rpartition(": ")[2], self._url)
+        told = next((line for line in self._said if "certificate" in line), self._said[-1])
+        words = hide_in(re.split(r": |::", told)[-1], self._url)
         return f"the other side does not answer, refuses, or hung up ({words})" if words == _GENERAL else words
 
     def kill(self) -> None:

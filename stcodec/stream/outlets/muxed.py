@@ -89,7 +89,7 @@ class ByteSender:
         self, open_sink: Callable[[], Sink], begin: Callable[[Sink, Sequence[Track]], Body], rendition: str | None
     ) -> None:
         self.bytes = 0
-        self.is_connected = False
+        self._is_open = False
         self._open_sink = open_sink
         self._begin_body = begin
         self._rendition = rendition
@@ -97,11 +97,16 @@ class ByteSender:
         self._body: Body | None = None
         self._places: dict[int, int] = {}
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the sink takes what is written."""
+        return self._is_open
+
     def open(self, tracks: Tracks) -> None:
         """Open the sink and write the head."""
         self._sink = self._open_sink()
         self._begin(tracks)
-        self.is_connected = True
+        self._is_open = True
 
     def write(self, packet: LivePacket) -> None:
         """Write a packet, if it is of a track that goes here."""
@@ -129,7 +134,7 @@ class ByteSender:
         if self._sink is not None:
             with contextlib.suppress(OSError):
                 self._sink.close()
-        self._sink, self.is_connected = None, False
+        self._sink, self._is_open = None, False
 
     def interrupt(self) -> None:
         """Wait no longer."""

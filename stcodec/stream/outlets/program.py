@@ -16,7 +16,6 @@ from stcodec.stream.child import Child
 from stcodec.stream.outlets.muxed import ByteSender, FragmentedBody
 from stcodec.stream.outlets.sender import Tracks
 from stcodec.stream.outlets.sinks import STALL_SECONDS, PipeSink
-from stcodec.stream.packet import LivePacket
 
 _READ = (
     *("-nostdin", "-progress", "pipe:2", "-stats_period", "0.25"),
@@ -91,15 +90,10 @@ class ProgramSender(ByteSender):
         self._target = target
         self._program: ProgramSink | None = None
 
-    def write(self, packet: LivePacket) -> None:
-        """Pass a packet on."""
-        super().write(packet)
-        self.is_connected = self._program is not None and self._program.is_connected
-
-    def open(self, tracks: Tracks) -> None:
-        """Start the program; it connects when the first packet comes."""
-        super().open(tracks)
-        self.is_connected = False
+    @property
+    def is_connected(self) -> bool:
+        """Whether the program, which connects when the first packet comes, has passed on a frame."""
+        return self._is_open and self._program is not None and self._program.is_connected
 
     def change(self, tracks: Tracks) -> None:
         """A new connection: most servers take no other head in the old one."""
