@@ -17,7 +17,7 @@ import command
 import media
 import numpy as np
 import pytest
-from batches import jobs, readers_of, start, wait_until
+from batches import jobs, make_folder, readers_of, start, wait_until
 from command import run
 from hypothesis import given
 from hypothesis import strategies as some
@@ -151,6 +151,14 @@ def test_a_ladder_that_suits_the_video(capfd: Capture, tmp_path: Path, ride: Pat
     assert run(capfd, *arguments, "-q").status == 0
     again = (output / "a" / "master.m3u8").read_text()
     assert curve.stat().st_mtime_ns == before and re.findall(r"RESOLUTION=\d+x(\d+)", again) == [str(r.lines) for r in rungs]
+
+
+def test_a_ladder_of_a_video_of_a_few_frames(capfd: Capture, tmp_path: Path) -> None:
+    make_folder(tmp_path / "in", "a.mp4")
+    arguments = ("batch", tmp_path / "in", tmp_path / "out", "--ladder", "auto", "--attention", "center", "--jobs", "1")
+    done = run(capfd, *arguments, "--preset", "veryfast")
+    assert done.status == 0, done
+    assert len(media.frames_of(tmp_path / "out" / "a" / "media_0.m3u8")) == 8
 
 
 TRIALS = some.lists(

@@ -16,7 +16,9 @@ class Scaler:
         self._scaler = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        times = frame.pts, frame.time_base
+        pts, time_base = frame.pts, frame.time_base
         scaled = self._scaler.reformat(frame, *self._size, interpolation=self._interpolation, threads=1)
-        scaled.pts, scaled.time_base = times
+        scaled.pts = pts
+        if time_base is not None:  # those that a decoder gives at its end have none
+            scaled.time_base = time_base
         return scaled
