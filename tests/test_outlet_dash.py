@@ -22,17 +22,22 @@ def manifest(path: Path) -> ElementTree.Element:
     return ElementTree.parse(path).getroot()
 
 
-def test_the_ffmpeg_program_plays_what_a_stream_has_left(tmp_path: Path) -> None:
-    what = live.recorded().until(5)
+@pytest.mark.parametrize("seconds", [5, 12])
+def test_the_ffmpeg_program_plays_what_a_stream_has_left(tmp_path: Path, seconds: int) -> None:
+    what = live.recorded().until(seconds)
     outlet = open_outlet(parse_target(str(tmp_path / "live.mpd")), what.tracks, waits=True)
     live.feed(what, outlet)
     (state,) = live.close_all(outlet)
     assert (state.condition, state.packets_dropped) == ("closed", 0)
     with serve_folders(tmp_path) as address:
         media.run_ffmpeg("-i", f"{address}/live.mpd", "-map", "0", "-c", "copy", tmp_path / "got.mkv")
+    left = min(seconds, 6)
     videos = [one for one in media.streams_of(tmp_path / "got.mkv") if one["kind"] == "video"]
-    assert [(one["width"], one["frames"]) for one in videos] == [(320, 125), (160, 125)]
-    live.assert_same_times(live.arrived(tmp_path / "got.mkv"), what.video_seconds())
+    assert [(one["width"], one["frames"]) for one in videos] == [
+        (320, left * live.FPS),
+        (160, left * live.FPS),
+    ]
+    live.assert_same_times(live.arrived(tmp_path / "got.mkv"), what.since(seconds - left).video_seconds())
 
 
 def test_hls_and_dash_of_one_name_live_side_by_side(tmp_path: Path) -> None:
@@ -51,7 +56,7 @@ def test_the_manifest_says_when_which_segment_can_be_had(tmp_path: Path) -> None
     live.feed(what, outlet)
     live.close_all(outlet)
     root = manifest(tmp_path / "live.mpd")
-    assert root.get("type") == "dynamic" and root.get("mediaPresentationDuration") == "PT4.000S"
+    assert root.get("type") == "static" and root.get("mediaPresentationDuration") == "PT4.000S"
     assert len(root.findall("Period", NAMES)) == 1
     found = root.findall(".//Representation", NAMES)
     assert [one.get("codecs", "")[:4] for one in found] == ["avc1", "avc1", "mp4a"]
@@ -72,6 +77,7 @@ def test_a_segment_can_be_had_before_it_is_whole(tmp_path: Path) -> None:
     wait_until(lambda: len(list(tmp_path.glob("*.m4s.tmp"))) == 1, "the third segment is begun")
     (growing,) = tmp_path.glob("*.m4s.tmp")
     name = growing.name.removesuffix(".tmp")
+    assert manifest(tmp_path / "live.mpd").get("type") == "dynamic"
     with serve_folders(tmp_path) as address, urllib.request.urlopen(f"{address}/{name}") as response:
         early = response.read1()
         assert early[4:8] == b"moof" and growing.exists()  # a chunk, and the segment is not whole yet

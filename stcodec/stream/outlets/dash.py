@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import quoteattr
 
 from stcodec.stream.address import TargetAddress
@@ -75,10 +75,11 @@ class DashSender(LadderSender):
             write_whole(self.list_path, self._manifest(None).encode())
 
     def publish_end(self) -> None:
-        """Say how long it was."""
+        """Say how long it was, and what of it can still be had: at the same times as before, for who is just playing it."""
         if self._periods and self.tracks[0].window:
             last = self.tracks[0].window[-1]
             length = self._start(last) + last.seconds
+            self._periods = [kept for one in self._periods if (kept := _kept(one)) is not None]
             write_whole(self.list_path, self._manifest(length).encode())
 
     def _forget(self, newest: Segment) -> None:
@@ -96,21 +97,24 @@ class DashSender(LadderSender):
 
     def _lines(self, length_seconds: float | None) -> Iterator[str]:
         first = self._periods[-1].segment
-        ends = f'minimumUpdatePeriod="PT{_UPDATE_SECONDS}S"'
+        depth = self.keep * first.seconds
+        kind, until = "dynamic", f'minimumUpdatePeriod="PT{_UPDATE_SECONDS}S" timeShiftBufferDepth="PT{depth:.3f}S"'
         if length_seconds is not None:
-            ends = f'mediaPresentationDuration="PT{length_seconds:.3f}S"'
+            kind, until = "static", f'mediaPresentationDuration="PT{length_seconds:.3f}S"'
         yield '<?xml version="1.0" encoding="utf-8"?>'
         yield (
-            '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" '
-            f'availabilityStartTime="{date_text(self._zero)}" publishTime="{date_text(time.time())}" {ends} '
-            f'minBufferTime="PT{first.seconds:.3f}S" maxSegmentDuration="PT{2 * first.seconds:.3f}S" '
-            f'timeShiftBufferDepth="PT{self.keep * first.seconds:.3f}S">'
+            f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="{kind}" '
+            f'availabilityStartTime="{date_text(self._zero)}" publishTime="{date_text(time.time())}" {until} '
+            f'minBufferTime="PT{first.seconds:.3f}S" maxSegmentDuration="PT{2 * first.seconds:.3f}S">'
         )
         target = round(1000 * _TARGET_LATENCY_SECONDS)
         yield f'<ServiceDescription id="0"><Latency target="{target}" min="{target // 2}" max="{5 * target}"/>'
         yield '<PlaybackRate min="0.95" max="1.05"/></ServiceDescription>'
-        for period in self._periods:
-            yield f'<Period id="{period.segment.number}" start="PT{self._start(period.segment):.3f}S">'
+        ends = [*(self._start(one.segment) for one in self._periods[1:]), length_seconds]
+        for period, end in zip(self._periods, ends, strict=True):
+            start = self._start(period.segment)
+            lasts = "" if end is None else f' duration="PT{end - start:.3f}S"'
+            yield f'<Period id="{period.segment.number}" start="PT{start:.3f}S"{lasts}>'
             for kind in ("video", "audio"):
                 members = [one for one in period.members if one.files.track.kind == kind]
                 yield from self._adaptation_set(period, kind, members)
@@ -139,10 +143,23 @@ class DashSender(LadderSender):
         yield "</AdaptationSet>"
 
 
+def _kept(period: _Period) -> _Period | None:
+    """What is still to be had of a period; None if nothing is."""
+    first = next((one for one in period.members[0].files.window if one.number >= period.members[0].first_number), None)
+    if first is None:
+        return None
+    members = (replace(one, first_number=_number_at(one.files, first)) for one in period.members)
+    return _Period(first, tuple(members))
+
+
+def _number_at(files: TrackFiles, leader: Segment) -> int:
+    """The number of a track's segment that begins when the first rendition's does."""
+    near = (one for one in files.window if abs(float((one.start_pts - leader.start_pts) * TICK)) < _TOLERANCE_SECONDS)
+    return next((one.number for one in near), files.number)
+
+
 def _member(files: TrackFiles, leader: Segment) -> _Member:
     """A track from the segment on that begins when the first rendition's does."""
-    known = [one for one in files.window if abs(float((one.start_pts - leader.start_pts) * TICK)) < _TOLERANCE_SECONDS]
-    number = known[0].number if known else files.number
     track = files.track
     words = [
         f"codecs={quoteattr(codecs_parameter(track))}",
@@ -153,4 +170,4 @@ def _member(files: TrackFiles, leader: Segment) -> _Member:
         words += [f'frameRate="{track.frame_rate}"'] if track.frame_rate else []
     else:
         words.append(f'audioSamplingRate="{track.sample_rate_hz}"')
-    return _Member(files, files.head_name, number, " ".join(words))
+    return _Member(files, files.head_name, _number_at(files, leader), " ".join(words))
