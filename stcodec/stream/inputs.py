@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import ExitError, FFmpegError
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
@@ -167,5 +167,7 @@ def choose_streams(container: InputContainer, address: SourceAddress) -> tuple[V
 
 def reason(error: BaseException) -> str:
     """libav's words, in one line."""
+    if isinstance(error, ExitError):
+        return "nothing came in time"
     text = str(getattr(error, "strerror", None) or error)
     return display_name(" ".join(text.split()))[:200]
