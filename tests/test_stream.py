@@ -158,8 +158,10 @@ def test_the_command_says_what_it_does_in_json(capfd: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_files(demo: Path, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out.mp4"
-    words: list[str | Path] = ["stream", demo, out, "--loop", "--rendition", "180p@400k", "--attention", "center", "--json", "-q"]
-    running = subprocess.Popen(command.program(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    words: list[str | Path] = ["stream", demo, out, "--loop", "--rendition", "180p@400k", "--attention", "center"]
+    running = subprocess.Popen(
+        command.program(*words, "--json", "-q"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         assert running.stdout is not None
         wait_until(lambda: '"frames": 0' not in running.stdout.readline(), "a frame")  # type: ignore[union-attr]

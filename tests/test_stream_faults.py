@@ -230,4 +230,5 @@ def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(
         released.set()
         again = watch(lambda now: now.maps > aged.maps + 3 and now.map_condition == "fresh", "maps are made again")
     assert again.renditions[0].frames_dropped == 0
+    assert again.attention_message == {"fails": "no", "dies": "its thread died", "hangs": "no map for 0.5 s"}[kind]
     assert max(steps(tmp_path / "out.ts")) < 0.1

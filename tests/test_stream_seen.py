@@ -80,7 +80,7 @@ def test_off_a_terminal_it_is_a_line_now_and_then() -> None:
     assert said[0] == status_line(SNAPSHOT)
     assert said[1:] == [
         "pressure: older maps (was: none)",
-        "attention died and was started again (1 so far)",
+        "attention was begun anew (1 so far)",
         "the source's timestamps jumped (2 so far)",
     ]
 

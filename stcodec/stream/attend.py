@@ -186,11 +186,11 @@ class _Worker(threading.Thread):
         if self._failed is not None:
             return self._failed if now - self._failed_at >= _AGAIN_SECONDS else None
         if not self.is_alive():
-            return "the attention thread died"
+            return "its thread died"
         busy = self._busy_since
         limit = HANG_SECONDS if self._made_one else FIRST_HANG_SECONDS
         if busy is not None and now - busy > limit:
-            return f"attention gave no map for {limit:g} s"
+            return f"no map for {limit:g} s"
         return None
 
     def run(self) -> None:
@@ -203,7 +203,7 @@ class _Worker(threading.Thread):
                 self._attend(session, instant)
         except Exception as error:  # whatever a source raises, the stream goes on
             self._failed_at = time.monotonic()
-            self._failed = f"attention failed: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            self._failed = str(error).splitlines()[0] if str(error) else type(error).__name__
 
     def _attend(self, session: AttentionSession, instant: Instant) -> None:
         while self._owner.is_current(self) and not self._owner.may_run():

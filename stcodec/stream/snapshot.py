@@ -110,6 +110,8 @@ class StreamSnapshot:
     renditions: tuple[RenditionState, ...]
     targets: tuple[TargetState, ...]
     pressure_counts: PressureCounts = PressureCounts()
+    attention_message: str = ""
+    """Why attention was begun anew last, one line; empty if it never was."""
 
 
 @dataclass(frozen=True)

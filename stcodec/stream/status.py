@@ -111,7 +111,8 @@ def changes(before: StreamSnapshot, now: StreamSnapshot) -> Iterator[str]:
     if now.pressure != before.pressure:
         yield f"pressure: {_PRESSURE_NAMES[now.pressure]} (was: {_PRESSURE_NAMES[before.pressure]})"
     if now.attention_restarts > before.attention_restarts:
-        yield f"attention died and was started again ({now.attention_restarts} so far)"
+        why = f": {now.attention_message}" if now.attention_message else ""
+        yield display_name(f"attention was begun anew ({now.attention_restarts} so far){why}")
     if now.timestamp_jumps > before.timestamp_jumps:
         yield f"the source's timestamps jumped ({now.timestamp_jumps} so far)"
 

@@ -176,6 +176,7 @@ class LiveStream:
             renditions=tuple(self._read_back.fill(one.index, one.state()) for one in self._encoders),
             targets=tuple(one.state() for one in self._outlets),
             pressure_counts=self._bank.pressure.counts,
+            attention_message="" if attention is None else attention.message,
         )
 
 
