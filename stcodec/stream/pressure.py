@@ -15,11 +15,11 @@ RELEASE = 0.5
 """Load below this share of what brought a level in lets it go again, after a time."""
 _DWELL_SHARE = 0.1
 """Shares of the latency allowed between one step and the next."""
-_HOLD_SECONDS = 2.0
+_HOLD_SECONDS = 1.0
 """Quiet before a level is let go."""
-_PRESET_HOLD_SECONDS = 10.0
+_PRESET_HOLD_SECONDS = 4.0
 """Quiet before a harder preset is tried again; doubled each time that was too early."""
-_LONGEST_HOLD_SECONDS = 160.0
+_LONGEST_HOLD_SECONDS = 128.0
 
 
 class PressureControl:
