@@ -14,7 +14,7 @@ Tracks = tuple[Track, ...]
 class PacketQueue:
     """What was put and not yet taken. When it gets too long, it goes on from the newest key frame.
 
-    The first video track says where a GOP begins; key frames of the other renditions stand at the same times.
+    Key frames of all renditions stand at the same times.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class PacketQueue:
             self._ready.wait_for(lambda: self._is_closed or not (self._waits and self._items and self._is_too_long(packet)))
             if self._is_closed:
                 return
+            self._put_pts[packet.track] = packet.pts
             if self._must_wait(packet):
                 self.dropped += 1
                 return
@@ -108,6 +109,8 @@ class PacketQueue:
         self._waiting = set(self._video)
         """Video tracks whose next packet must be a key frame, and of no earlier time than this:"""
         self._from_pts: int | None = None
+        self._put_pts: dict[int, int] = {}
+        """Time of the newest packet of each track that was put."""
 
     def _must_wait(self, packet: LivePacket) -> bool:
         if packet.track not in self._video:
@@ -124,16 +127,25 @@ class PacketQueue:
         packets = [item for item in self._items if isinstance(item, LivePacket)]
         if not packets:
             return
-        leader = self._video[0] if self._video else packets[0].track
-        newest = next((one for one in reversed(packets) if one.track == leader and one.is_key), None)
-        if newest is None or (newest is packets[0] and self._is_too_long(packets[-1])):
-            self._waiting = set(self._video)
-            self._from_pts = packets[-1].pts
-            self._keep([item for item in self._items if not isinstance(item, LivePacket)])
-            return
+        key_pts = self._newest_key_pts(packets)
         self._waiting = set(self._video)
-        self._from_pts = newest.pts
-        self._keep([item for item in self._items if not isinstance(item, LivePacket) or not self._must_wait(item)])
+        if key_pts is not None:
+            self._from_pts = key_pts
+            self._keep([item for item in self._items if not isinstance(item, LivePacket) or not self._must_wait(item)])
+        if key_pts is None or self._is_too_long(packets[-1]):
+            self._waiting, self._from_pts = set(self._video), packets[-1].pts
+            self._keep([item for item in self._items if not isinstance(item, LivePacket)])
+
+    def _newest_key_pts(self, packets: Sequence[LivePacket]) -> int | None:
+        """The time of the newest key frame; None if there is none, or if one of the renditions' own has been taken."""
+        leaders = self._video or [packets[0].track]
+        keys = [one for one in packets if one.is_key and one.track in leaders]
+        if not keys:
+            return None
+        newest = max(one.pts for one in keys)
+        there = {one.track for one in keys if one.pts == newest}
+        # Those that are not there either are about to come, or were.
+        return None if any(self._put_pts.get(one, newest - 1) >= newest for one in set(leaders) - there) else newest
 
     def _keep(self, items: Sequence[LivePacket | Tracks]) -> None:
         kept = sum(isinstance(item, LivePacket) for item in items)
