@@ -76,7 +76,7 @@ def test_offsets_reach_the_stream(demo: Path, tmp_path: Path) -> None:
     options = StreamOptions(
         str(demo), (str(out),), renditions=(Rendition(360, 800.0),), attention="center", is_paced=False, audio="none"
     )
-    run_stream(options)
+    ended = run_stream(options)
     video = VideoInfo(640, 360, TICK, Fraction(30), None, None, "yuv420p", 8, "h264")
     plan = live_plan(options, options.renditions[0], video, "veryfast")
     asked = LiveOffsets(plan, options.policy).at(0, None).delta_qp
@@ -85,6 +85,9 @@ def test_offsets_reach_the_stream(demo: Path, tmp_path: Path) -> None:
     found = np.mean([one for one in read[10:] if one is not None], axis=0)
     slope, _ = np.polyfit(asked.ravel(), found.ravel(), 1)
     assert slope == pytest.approx(1, abs=0.35)  # adaptive quantisation adds its own
+    said = ended.renditions[0]
+    assert said.mean_qp_attended is not None and said.mean_qp_elsewhere is not None
+    assert said.mean_qp_attended < said.mean_qp_elsewhere - 2
 
 
 def test_renditions_have_their_key_frames_together(demo: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class ReadBack:
         return state if reading is None else replace(state, **asdict(reading))
 
     def close(self) -> None:
-        """Read no more."""
+        """Read what waits, and no more."""
         self._closed.set()
         self._thread.join(5.0)
 
@@ -98,13 +98,17 @@ class ReadBack:
         if sys.platform == "linux":  # where threads have a priority of their own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while not self._closed.wait(self._every_seconds):
-            with self._lock:
-                waiting, self._waiting = self._waiting, {}
-            for rendition, key in waiting.items():
-                reading = read(key)
-                if reading is not None:
-                    with self._lock:
-                        self._newest[rendition] = reading
+            self._read_waiting()
+        self._read_waiting()
+
+    def _read_waiting(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for rendition, key in waiting.items():
+            reading = read(key)
+            if reading is not None:
+                with self._lock:
+                    self._newest[rendition] = reading
 
 
 def read(key: KeyFrame) -> Reading | None:
