@@ -120,10 +120,18 @@ def run(arguments: argparse.Namespace) -> int:
         for server in servers:
             stack.callback(server.close)
         watching = stack.enter_context(ExitStack())  # ends before the servers do
+        running: list[LiveStream] = []
+
+        def begin(stream: LiveStream) -> None:
+            running.append(stream)
+            _watch(watching, arguments, stream, servers)
+
         try:
-            ended = run_stream(options, on_start=lambda stream: _watch(watching, arguments, stream, servers))
+            ended = run_stream(options, on_start=begin)
         except KeyboardInterrupt:
             watching.close()
+            for stream in running:
+                _say_end(arguments, stream.snapshot())
             print("stcodec: interrupted; files and playlists were ended", file=sys.stderr)
             return _INTERRUPTED
     _say_end(arguments, ended)
