@@ -30,6 +30,8 @@ from stcodec.media.package import key_times, write_package
 
 Capture = pytest.CaptureFixture[str]
 SIZE, FRAMES = (160, 96), 125
+LONG = 300
+"""Frames of a film whose encodes go on until a second process is up."""
 DASH = "{urn:mpeg:dash:schema:mpd:2011}"
 
 
@@ -93,10 +95,9 @@ def test_a_ladder(capfd: Capture, tmp_path: Path, source: Path, encoder: str, at
         assert command.snapshot(package).keys() == before.keys()
 
 
-@pytest.mark.long
 def test_renditions_are_made_side_by_side_and_kept_when_a_run_is_killed(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    film = media.make_film(tmp_path / "in" / "a.mp4", size=(320, 180), frames=500)
+    film = media.make_film(tmp_path / "in" / "a.mp4", size=(320, 180), frames=LONG)
     arguments = (
         "in",
         "out",
@@ -129,7 +130,7 @@ def test_renditions_are_made_side_by_side_and_kept_when_a_run_is_killed(tmp_path
     assert len(sizes) == 1 and next(maps.iterdir()).stat().st_mtime_ns == before and not list(parts.glob("*"))
     for number in (0, 1):
         with av.open(str(tmp_path / "out" / "a" / f"media_{number}.m3u8")) as container:
-            assert sum(1 for _ in container.decode(video=0)) == 500
+            assert sum(1 for _ in container.decode(video=0)) == LONG
 
 
 def test_a_ladder_that_suits_the_video(capfd: Capture, tmp_path: Path, ride: Path) -> None:
