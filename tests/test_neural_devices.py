@@ -74,7 +74,7 @@ def test_torch_and_onnx_agree(options: NeuralOptions, reference: TorchEngine) ->
     other = densities(NeuralSource(replace(options, device="torch")).attend(scene()))
     assert kl_nats(other, one) < 0.01  # ONNX Runtime reckons the stem in 8-bit integers
     assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(one, other, strict=True)) > 0.99
-    assert kl_nats(other[4:5], other[5:6]) > 0.02  # these maps do change
+    assert kl_nats(other[2:3], other[5:6]) > 0.03  # these maps do change
 
 
 def test_temporal_branches_agree_to_float32(reference: TorchEngine) -> None:
