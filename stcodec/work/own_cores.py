@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ def _free_cores(usable: list[int], number: int) -> tuple[list[int], IO[bytes]] |
     folder = _LOCKS / f"stcodec-cores-{os.getuid()}"
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
+        if not _is_ours_alone(folder):
+            return None
         for start in range(0, len(usable) - number + 1, number):
             lock = (folder / str(usable[start])).open("wb")
             try:
@@ -44,3 +47,9 @@ def _free_cores(usable: list[int], number: int) -> tuple[list[int], IO[bytes]] |
                 continue
             return usable[start : start + number], lock
     return None
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Whether nobody else can put anything there: in a place that all users share, the name may have been taken."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
