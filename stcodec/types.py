@@ -109,6 +109,11 @@ class ClipSpec:
     shots: bool = True
     """False if scene cuts make no difference to the source."""
 
+    @property
+    def looks_at_pictures(self) -> bool:
+        """Whether the source has to see the video at all."""
+        return self.thumbnail_side_px > 0 or self.motion_vectors
+
     def merge(self, other: ClipSpec) -> ClipSpec:
         """The spec that serves both: the larger of each need."""
         return ClipSpec(

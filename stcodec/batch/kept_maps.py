@@ -22,7 +22,7 @@ _MAPS_CODE = ("attention", "media", "model", "types.py")
 def looks_at_pictures(attention: str) -> bool:
     """Whether a source of attention has to see the video."""
     source = open_source(attention)
-    return source is not None and bool(source.spec.thumbnail_side_px or source.spec.motion_vectors)
+    return source is not None and source.spec.looks_at_pictures
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, Path 
 
     Sources that look at no pictures are as fast as a file of maps and are left as they are.
     """
-    if job.source is None or not (job.source.spec.thumbnail_side_px or job.source.spec.motion_vectors):
+    if job.source is None or not job.source.spec.looks_at_pictures:
         yield job, None, False
         return
     key = key_of(

@@ -17,9 +17,6 @@ from stcodec.pipeline.check import check_file
 from stcodec.pipeline.encode import Job
 from stcodec.pipeline.parts import Part, check_joins, encode_part, join_parts
 from stcodec.pipeline.summary import build_report
-from stcodec.work.cache import code_version, key_of
-
-_CODE = ("attention", "encoders", "media", "pipeline", "qp", "options.py", "types.py")
 
 
 @dataclass(frozen=True)
@@ -48,16 +45,8 @@ class PartTask:
     @property
     def place(self) -> Path:
         """Where the part is, or will be."""
-        status = check_input(self.make.source).stat()
-        key = key_of(
-            source=str(self.make.source),
-            status=(status.st_size, status.st_mtime_ns),
-            options=self.make.options.key,
-            target=self.make.target.suffix,
-            part=(self.part.first_pts, self.part.frames),
-            code=code_version(*_CODE),
-        )
-        return self.make.cache.place("parts", key, ".npz")
+        part = self.part.first_pts, self.part.frames
+        return self.make.kept_piece(".npz", target=self.make.target.suffix, part=part)
 
 
 @dataclass(frozen=True)

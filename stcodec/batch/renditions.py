@@ -11,7 +11,7 @@ from typing import Any
 from stcodec.batch.kept_maps import kept_maps, look, with_maps
 from stcodec.batch.ladder import AUTO, SEGMENT_SECONDS, Rung, rung_options, rungs_for
 from stcodec.batch.rungs import Trial, chosen_rungs
-from stcodec.batch.task import Made, MakeTask, Split, Told, emptied, told_by
+from stcodec.batch.task import ENCODING_CODE, Made, MakeTask, Split, Told, emptied, told_by
 from stcodec.errors import MediaError
 from stcodec.media.output import atomic_output
 from stcodec.media.package import write_package
@@ -21,8 +21,7 @@ from stcodec.pipeline.progress import Meter
 from stcodec.work.cache import code_version, content_hash, key_of
 from stcodec.work.sources import source_identity
 
-_CODE = ("attention", "encoders", "media", "pipeline", "qp", "options.py", "types.py")
-_CURVE_CODE = (*_CODE, "metrics", "search", "batch/curve.py", "batch/ladder.py")
+_CURVE_CODE = (*ENCODING_CODE, "metrics", "search", "batch/curve.py", "batch/ladder.py")
 _FILE = "rendition.mp4"
 
 
@@ -110,15 +109,7 @@ class RungTask:
     @property
     def place(self) -> Path:
         """Where it is, or will be."""
-        status = check_input(self.make.source).stat()
-        key = key_of(
-            source=str(self.make.source),
-            status=(status.st_size, status.st_mtime_ns),
-            options=self.make.options.key,
-            rung=(self.rung.lines, self.rung.kbps),
-            code=code_version(*_CODE),
-        )
-        return self.make.cache.place("parts", key, ".mp4")
+        return self.make.kept_piece(".mp4", rung=(self.rung.lines, self.rung.kbps))
 
     @contextmanager
     def _job(self) -> Iterator[Job]:

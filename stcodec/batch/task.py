@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from stcodec.batch.kept_maps import kept_maps, look
 from stcodec.batch.options import BatchOptions
@@ -21,7 +21,10 @@ from stcodec.pipeline.encode import Job, encode_job, prepare
 from stcodec.pipeline.parts import Part, can_be_cut, find_parts
 from stcodec.pipeline.progress import Meter
 from stcodec.report import EncodeReport, MatchReport
-from stcodec.work.cache import Cache, content_hash
+from stcodec.work.cache import Cache, code_version, content_hash, key_of
+
+ENCODING_CODE = ("attention", "encoders", "media", "pipeline", "qp", "options.py", "types.py")
+"""What the bits of an encode depend on, besides its options."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,18 @@ class MakeTask:
                 report = self._encode(guided, temporary)
                 quality = self.quality_db(report, guided, temporary)
         return self.finished(told_by(report), before, quality, maps_were_kept=self.maps_were_kept(were_kept))
+
+    def kept_piece(self, ending: str, **what: Any) -> Path:
+        """Where an encode of a piece of the source is kept for runs to come; what: everything else that it depends on."""
+        status = check_input(self.source).stat()
+        key = key_of(
+            source=str(self.source),
+            status=(status.st_size, status.st_mtime_ns),
+            options=self.options.key,
+            code=code_version(*ENCODING_CODE),
+            **what,
+        )
+        return self.cache.place("parts", key, ending)
 
     def begun(self) -> Path:
         """The source is there; the folder for unfinished files, empty. Raises MediaError."""

@@ -132,7 +132,7 @@ def densities(original: Path, guide: Guide, frames: int) -> Iterator[FloatArray]
     """The density at each of the first frames of a video, [h, w] in coded orientation, on any scale; none is all zero."""
     with VideoReader(original) as opened:
         source = guide.open(opened.info)
-    if not (source.spec.thumbnail_side_px or source.spec.motion_vectors):
+    if not source.spec.looks_at_pictures:
         source = _AtEveryFrame(source)
     with VideoReader(original, export=export_for(source.spec)) as reader:
         shown = islice(reader.frames(), frames)
