@@ -47,11 +47,9 @@ class Sound:
         """The source was opened again. What is like before goes on; what differs is made like before."""
         if stream is None:
             return
-        if isinstance(self._way, _Copy) and self._can_copy(stream) and _Copy(stream).track == self.track:
-            self._way = _Copy(stream)
-        elif isinstance(self._way, _Encode):
+        if isinstance(self._way, _Encode):
             self._way.source_changed(stream)
-        else:
+        elif not self._can_copy(stream) or _Copy(stream).track != self.track:
             self._way = _Encode(stream, self._options.audio_bitrate_kbps, self.track)
 
     def packets(self, item: SoundIn, timeline: Timeline, arrived: int | None) -> Iterator[LivePacket]:

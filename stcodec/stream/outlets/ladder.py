@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 
 from stcodec.stream.address import TargetAddress
@@ -13,7 +14,7 @@ _EARLY = 0.9
 """A key frame that comes a little early ends a segment, too: frame rates are not whole numbers."""
 
 
-class LadderSender:
+class LadderSender(ABC):
     """A Sender whose subclasses write the lists."""
 
     keep = 6
@@ -82,16 +83,16 @@ class LadderSender:
             files.give_up()
         self.is_connected = False
 
-    def interrupt(self) -> None:
+    def interrupt(self) -> None:  # noqa: B027 (there is nothing to do, for all kinds)
         """A disk is not waited for."""
 
+    @abstractmethod
     def publish(self, files: TrackFiles, segment: Segment) -> None:
         """A segment is whole."""
-        raise NotImplementedError
 
+    @abstractmethod
     def publish_end(self) -> None:
         """It was the last."""
-        raise NotImplementedError
 
     def _track_files(self, track: Track) -> TrackFiles:
         """The files of a track that is to be written from now on."""

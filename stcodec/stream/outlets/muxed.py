@@ -207,12 +207,12 @@ class ListeningSender(ByteSender):
         super().__init__(self._accept, ts_body, rendition)
         self._address = address
         self._listener: TcpListener | None = None
-        self._is_interrupted = False
 
     def close(self) -> None:
         """End the stream and give the port back."""
         super().close()
-        self._let_go()
+        if self._listener is not None:
+            self._listener.close()
 
     def interrupt(self) -> None:
         """Wait no longer."""
@@ -224,10 +224,6 @@ class ListeningSender(ByteSender):
         if self._listener is None:
             self._listener = TcpListener(self._address)
         return self._listener.accept()
-
-    def _let_go(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
 
 
 def byte_sender(target: TargetAddress) -> ByteSender:
