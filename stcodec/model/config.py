@@ -20,7 +20,7 @@ MAPS_PER_SECOND = 5.0
 SLACK_SECONDS = 0.01
 """Instants lie on frames: the ends of a span of time are no more exact than this."""
 MEAN_SECONDS = 0.2
-"""A map is the mean of the densities so far about it in time: gaze comes late, and not everybody's at once."""
+"""A map is the mean of the densities up to so long before and after it: gaze comes late, and not everybody's at once."""
 PRIOR_SHAPE = (6, 10)
 """Rows and columns of its learnt centre priors."""
 MOTION_CHANNELS = 4

@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stcodec.model.config import LEAST_OPENNESS
+from stcodec.model.config import LEAST_OPENNESS, SLACK_SECONDS
 from stcodec.model.network import AttentionNet
 from stcodec.train.runs import Run
-
-_SLACK_SECONDS = 0.01
 
 
 def run_logits(net: AttentionNet, run: Run, ahead: bool) -> Tensor:
@@ -32,8 +30,8 @@ def _seen(run: Run, openness: Tensor, window_seconds: float, ahead: bool) -> Ten
     """[1, T * k, T * k] bool: which tokens each may look at: its own instant's, and the open ones of its window."""
     count, kept = openness.shape
     age = run.seconds[:, None] - run.seconds[None, :]
-    within = (age <= window_seconds + _SLACK_SECONDS) & (run.shot[:, None] == run.shot[None, :])
-    within &= age >= (-window_seconds if ahead else 0) - _SLACK_SECONDS
+    within = (age <= window_seconds + SLACK_SECONDS) & (run.shot[:, None] == run.shot[None, :])
+    within &= age >= (-window_seconds if ahead else 0) - SLACK_SECONDS
     open_enough = (openness > LEAST_OPENNESS).reshape(1, count * kept)
     own = torch.eye(count, dtype=torch.bool).repeat_interleave(kept, dim=1)
     allowed = within.repeat_interleave(kept, dim=1) & open_enough | own
