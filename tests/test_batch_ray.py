@@ -104,6 +104,23 @@ def test_each_task_has_cores_of_its_own(tmp_path: Path, monkeypatch: pytest.Monk
     assert os.sched_getaffinity(0) == before
 
 
+def test_locks_are_not_made_where_others_may_have_put_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_cores, "_LOCKS", tmp_path)
+    usable = sorted(os.sched_getaffinity(0))[:1]
+    elsewhere, precious = tmp_path / "elsewhere", tmp_path / "precious"
+    precious.write_text("kept")
+    elsewhere.mkdir()
+    (elsewhere / str(usable[0])).symlink_to(precious)
+    folder = tmp_path / f"stcodec-cores-{os.getuid()}"
+    folder.symlink_to(elsewhere)
+    assert own_cores._free_cores(usable, 1) is None
+    folder.unlink()
+    elsewhere.rename(folder)
+    folder.chmod(0o777)
+    assert own_cores._free_cores(usable, 1) is None
+    assert precious.read_text() == "kept"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("role", ["encoding", "looking"])
 def test_a_machine_dies_and_every_file_comes_out_right(tmp_path: Path, cluster: Cluster, role: str) -> None:

@@ -166,10 +166,11 @@ def test_an_interrupt_ends_the_files(demo: Path, tmp_path: Path, number: signal.
         assert running.stdout is not None
         wait_until(lambda: '"frames": 0' not in running.stdout.readline(), "a frame")  # type: ignore[union-attr]
         running.send_signal(number)
-        _, said = running.communicate(timeout=30)
+        told, said = running.communicate(timeout=30)
     finally:
         running.kill()
     assert running.returncode == 130
+    assert json.loads(told.splitlines()[-1])["event"] == "end"
     assert said == "stcodec: interrupted; files and playlists were ended\n"
     with av.open(str(out)) as container:
         assert container.duration is not None and container.duration > 0  # the index is there
