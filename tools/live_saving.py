@@ -41,7 +41,7 @@ BITS_PER_PIXEL = (0.02, 0.035, 0.06, 0.1, 0.17)
 """Of the bitrates; live encodes of 720p30 at 0.6 to 4.7 Mbit/s."""
 ARMS = {"plain": "none", "center": "center", "neural": "neural:causal"}
 HALVE_FROM_LINES = 720
-METRICS = ("psnr", "vmaf")
+METRICS = ("psnr",)
 
 
 @dataclass(frozen=True)
