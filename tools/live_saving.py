@@ -102,8 +102,11 @@ def curves(clip: Clip, work: Path) -> dict[str, Any]:
     for arm in ARMS:
         for number, bits in enumerate(BITS_PER_PIXEL):
             path = work / f"{clip.name}-{arm}-{number}.mkv"
-            path.unlink(missing_ok=True)
-            said[path.name] = streamed(clip, arm, bits * clip.bits_per_second_at_one / 1000, path)
+            words = path.with_suffix(".json")
+            if not words.exists():
+                path.unlink(missing_ok=True)
+                words.write_text(json.dumps(streamed(clip, arm, bits * clip.bits_per_second_at_one / 1000, path)))
+            said[path.name] = json.loads(words.read_text())
             paths[path.name] = (arm, path)
             print(path.name, said[path.name], file=sys.stderr, flush=True)
     options = ev.CompareOptions(gaze=clip.gaze, metrics=METRICS)
@@ -113,8 +116,8 @@ def curves(clip: Clip, work: Path) -> dict[str, Any]:
     found = {arm: [] for arm in ARMS}
     for curve in scored.curves:
         for point in curve.points:
-            arm, _ = paths[point.name]
-            found[arm].append({"kbps": point.kbps, **point.scores, **said[point.name]})
+            name = Path(point.name).name
+            found[paths[name][0]].append({"kbps": point.kbps, **point.scores, **said[name]})
     known.write_text(json.dumps(found))
     return found
 

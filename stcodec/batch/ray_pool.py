@@ -1,4 +1,4 @@
-"""Tasks on many machines, by Ray: what `Workers` is on one. The only file that knows Ray.
+"""Tasks on many machines, by Ray: what `Workers` is on one. The only file that imports Ray.
 
 Tasks are small (paths and options) and so is what comes back: files are read and written by the machines themselves, on a
 storage that all of them see under the same paths. Tasks that attend go to actors, which keep the network loaded: one for
