@@ -184,21 +184,26 @@ def measure_reader(way: str, kind: str, film: Path, folder: Path, seconds: float
     )
 
 
-def measure_player(way: str, kind: PlayerKind, film: Path, folder: Path, seconds: float) -> dict[str, Any]:
-    """Latency to chromium, with segments of a second."""
-    place = folder / f"{way}-{kind}"
+def measure_player(
+    way: str, kind: PlayerKind, film: Path, folder: Path, seconds: float, join_seconds: float
+) -> dict[str, Any]:
+    """Latency to chromium, with segments of a second; join_seconds: how long it waits before it opens the page."""
+    place = folder / f"{way}-{kind}-{join_seconds:.1f}"
     place.mkdir()
     playlist = place / ("live.m3u8" if kind == "hls" else "live.mpd")
-    with running(command_of(way, str(playlist), kind), film, folder / f"{way}-{kind}.log") as run:
+    with running(command_of(way, str(playlist), kind), film, place.with_suffix(".log")) as run:
         while not playlist.exists():
             time.sleep(0.1)
-        with serve_folders(place, *player_folders(kind)) as server, open_browser(folder / f"profile-{way}-{kind}") as page:
+        profile = folder / f"profile-{place.name}"
+        with serve_folders(place, *player_folders(kind)) as server, open_browser(profile) as page:
+            time.sleep(join_seconds)
             player = Player(page, server, kind, playlist.name)
             player.wait_until_it_plays()
             time.sleep(PLAYER_SETTLE_SECONDS)
             seen = player.watch(seconds, run.feed)
         states = run.end()
-    row: dict[str, Any] = {"way": way, "target": kind, **milliseconds(seen.latencies_seconds)}
+    row: dict[str, Any] = {"way": way, "target": kind, "join_seconds": join_seconds}
+    row |= milliseconds(seen.latencies_seconds)
     row |= {
         "presented": seen.presented,
         "player_dropped": seen.dropped,
@@ -213,8 +218,14 @@ def measure_readers(film: Path, folder: Path, seconds: float) -> list[dict[str, 
 
 
 def measure_browser(film: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
-    kinds: tuple[PlayerKind, ...] = ("hls", "dash")
-    return [measure_player(way, kind, film, folder, seconds) for kind in kinds for way in ("ffmpeg", "neural")]
+    """hls.js can't see how old a playlist is when it loads it, so that its latency hangs on when it joined."""
+    joins: dict[PlayerKind, tuple[float, ...]] = {"hls": (0.0, 0.3, 0.6), "dash": (0.0,)}
+    return [
+        measure_player(way, kind, film, folder, seconds, join)
+        for kind in joins
+        for way in ("ffmpeg", "neural")
+        for join in joins[kind]
+    ]
 
 
 def measure_long(film: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:

@@ -51,6 +51,8 @@ SHAPE = (192, 256)
 TEMPERATURES = (0.8, 0.85, 0.9, 1.0, 1.1)
 CENTER_SHARES = (0.05, 0.1, 0.15)
 NSS_WEIGHT = 0.1
+WITHOUT_MEAN = "without the mean over time"
+"""The full network, whose maps stand for an instant each."""
 _CHUNK = 6
 """Instants that are foretold together, and the window's reach to both sides of them."""
 _RESAMPLES = 10_000
@@ -92,9 +94,9 @@ def calibrated(log_densities: FloatArray, calibration: Calibration) -> FloatArra
     return np.asarray((1 - calibration.center_share) * density + calibration.center_share * center, np.float32)
 
 
-def averaged(densities: FloatArray, run: Run) -> FloatArray:
+def averaged(densities: FloatArray, run: Run, reach_seconds: float) -> FloatArray:
     """Densities [T, h, w] as they come out of the source, each the mean of those about it in time."""
-    window: ShotWindow[FloatArray] = ShotWindow(MEAN_SECONDS, MEAN_SECONDS, SLACK_SECONDS)
+    window: ShotWindow[FloatArray] = ShotWindow(reach_seconds, reach_seconds, SLACK_SECONDS)
     starts = np.diff(run.shot.numpy(), prepend=-1) != 0
     seen: list[list[Placed[FloatArray]]] = []
     for seconds, start, density in zip(run.seconds.tolist(), starts.tolist(), densities, strict=True):
@@ -128,13 +130,20 @@ Scored = dict[str, dict[str, float]]
 
 
 def all_scores(
-    study: Study, name: str, maps: Foretold, calibrations: Mapping[str, Calibration], clips: list[GazeClip]
+    study: Study,
+    name: str,
+    maps: Foretold,
+    calibrations: Mapping[str, Calibration],
+    clips: list[GazeClip],
+    reach_seconds: float = MEAN_SECONDS,
 ) -> Scored:
-    """Scores of a network's maps, each clip with its own calibration."""
+    """Scores of a network's maps, each clip with its own calibration; reach_seconds: of the mean over time."""
     found = {}
     for one in clips:
         run = study.material(name).clips[one.name][0]
-        found[one.name] = clip_scores(one, run, averaged(calibrated(maps[one.name], calibrations[one.name]), run))
+        found[one.name] = clip_scores(
+            one, run, averaged(calibrated(maps[one.name], calibrations[one.name]), run, reach_seconds)
+        )
     return found
 
 
@@ -238,6 +247,7 @@ def main() -> None:
     calibrations = Calibrations(study, maps["full"], clips)
     calibration, nested = calibrations.fitted(), calibrations.nested()
     found = {name: [all_scores(study, name, one, nested, clips) for one in maps[name]] for name in names}
+    found[WITHOUT_MEAN] = [all_scores(study, "full", one, nested, clips, reach_seconds=0.0) for one in maps["full"]]
     result: dict[str, Any] = {
         "command": portable(shlex.join(["python", "tools/cross_validate.py", *sys.argv[1:]])),
         "versions": versions() | {"torch": torch.__version__},

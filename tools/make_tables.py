@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from neural_tables import ablations, bench_neural, bench_neural_encode, neural_runtimes, saliency
-from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers
+from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers, live_saving
 from tables import read, table
 
 ROOT = Path(__file__).parents[1]
@@ -236,6 +236,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench_stream_browser": bench_stream_browser,
     "bench_stream_long": bench_stream_long,
     "bench_stream_memory": bench_stream_memory,
+    "live_saving": live_saving,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tables import read, table
 
 _WAYS = {"ffmpeg": "plain `ffmpeg`", "none": "`--attention none`", "neural": "`--attention neural`"}
@@ -75,3 +77,20 @@ def bench_stream_memory() -> str:
         for words in ("median", "peak")
     ]
     return table(head, rows)
+
+
+def live_saving() -> str:
+    """Bits saved by live streams, and by encodes of files beside them."""
+    metrics = ("psnr-attended", "psnr-whole", "psnr-background")
+
+    def cells(found: dict[str, Any], mean: str) -> list[str]:
+        return [
+            f"{found[one][mean]:+.1f} % [{', '.join(f'{end:+.1f}' for end in found[one]['interval_95_percent'])}]"
+            for one in metrics
+        ]
+
+    live = read("live_saving")["bd_rate_percent"]
+    files = read("headline")["bd_rate_percent"]["libx264"]["arms"]
+    rows = [["live: veryfast, constant bitrate, causal", arm, *cells(found, "mean_percent")] for arm, found in live.items()]
+    rows += [["file: medium, CRF, looks ahead", arm, *cells(files[arm], "bd_rate_percent")] for arm in live]
+    return table(["encode", "guided by", "attended PSNR", "whole frame, PSNR", "background"], rows)

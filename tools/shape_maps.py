@@ -1,0 +1,93 @@
+"""Bend maps by what the picture holds, to see whether offsets that follow texture or motion save more.
+
+    python tools/shape_maps.py --data ../shared/data/video-gaze --maps build/cv/maps --by texture --power -0.25 \
+        --out build/texture-down
+
+Every cell of a map is multiplied by (activity / the frame's geometric mean of it) ** power. Texture is the standard
+deviation of the luma within the cell, motion the mean difference to the picture of the instant before. A power below 0
+takes bits from where the eye forgives errors (texture masking; motion that it can't follow), one above 0 gives them. The
+maps are then arms of tools/sweep_offsets.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from headline import clip_files
+
+from stcodec.attention.map_file import MapFileSource
+from stcodec.media.clips import read_clip
+from stcodec.media.map_writer import MapWriter
+from stcodec.types import Clip, FloatArray
+
+_SIDE_PX = 480
+_STEADY = 2.0 / 255
+"""Activity that noise alone has: below it nothing is told apart."""
+_REC601 = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def cells(values: FloatArray, rows: int, columns: int) -> list[list[FloatArray]]:
+    """[h, w] cut into a grid of pieces, which differ by a pixel at most."""
+    return [np.array_split(band, columns, axis=1) for band in np.array_split(values, rows, axis=0)]
+
+
+def texture(luma: FloatArray, _before: FloatArray | None, rows: int, columns: int) -> FloatArray:
+    """[rows, columns], the standard deviation of the luma."""
+    return np.array([[piece.std() for piece in band] for band in cells(luma, rows, columns)], np.float32)
+
+
+def motion(luma: FloatArray, before: FloatArray | None, rows: int, columns: int) -> FloatArray:
+    """[rows, columns], the mean difference to the picture before; even where there is none."""
+    difference = np.zeros_like(luma) if before is None else np.abs(luma - before)
+    return np.array([[piece.mean() for piece in band] for band in cells(difference, rows, columns)], np.float32)
+
+
+ACTIVITIES: dict[str, Callable[[FloatArray, FloatArray | None, int, int], FloatArray]] = {
+    "texture": texture,
+    "motion": motion,
+}
+
+
+def bent(clip: Clip, saliency: FloatArray, by: str, power: float) -> FloatArray:
+    """[T, h, w]: maps [T, h, w] of the clip's instants, each with 1 for its largest value."""
+    assert clip.thumbnails is not None
+    result = np.empty_like(saliency)
+    before: FloatArray | None = None
+    for index, thumbnail in enumerate(clip.thumbnails):
+        luma = thumbnail.astype(np.float32) @ _REC601 / np.float32(255)
+        activity = ACTIVITIES[by](luma, None if clip.shot_starts[index] else before, *saliency.shape[1:]) + _STEADY
+        level = saliency[index] * (activity / np.exp(np.log(activity).mean())) ** power
+        result[index] = level / level.max()
+        before = luma
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser.add_argument("--split", default="train", help="of the manifest, or all")
+    parser.add_argument("--clips", nargs="*", default=[], help="only these")
+    parser.add_argument("--maps", type=Path, required=True, help="folder of CLIP.mkv")
+    parser.add_argument("--by", choices=list(ACTIVITIES), required=True)
+    parser.add_argument("--power", type=float, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bent maps")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    for video in clip_files(given.data, given.split, given.clips):
+        source = MapFileSource(given.maps / f"{video.stem}.mkv")
+        clip = read_clip(video, replace(source.spec, thumbnail_side_px=_SIDE_PX))
+        track = source.attend(clip)
+        track = replace(track, saliency=bent(clip, track.saliency, given.by, given.power))
+        note = {"STCODEC_SOURCE": f"{source.tags.get('SOURCE', 'map')}, {given.by} {given.power:+g}"}
+        with MapWriter(given.out / f"{video.stem}.mkv", clip.video, note) as writer:
+            writer.write(track)
+        print(video.stem, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
