@@ -139,7 +139,7 @@ def main() -> None:
                 flush=True,
             )
     names = sorted({arm for one in found for arm in one["arms"]})
-    costs = [f"{metric}-whole" for metric in given.metrics.split(",")]
+    costs = sorted({key for one in found for scores in one["arms"].values() for key in scores if key.endswith("-whole")})
     run = {
         "command": portable(" ".join(["python tools/sweep_offsets.py", *sys.argv[1:]])),
         "note": given.note,
