@@ -54,6 +54,19 @@ def offset_sweep() -> str:
     return table(head, rows)
 
 
+def offset_sweep_encoders() -> str:
+    """The same with what it costs by VMAF, over the same clips for all settings of an arm."""
+    metrics = ("psnr-attended", "psnr-whole", "vmaf-whole")
+    rows = [
+        [one["name"], arm, *(f"{scores['compared'][metric]:+.1f} %" for metric in metrics)]
+        for run in read("offset_sweep_encoders")["runs"]
+        for one in run["settings"]
+        for arm, scores in one["arms"].items()
+        if scores["compared"] is not None
+    ]
+    return table(["setting", "guided by", "attended PSNR", "whole frame, PSNR", "whole frame, VMAF"], rows)
+
+
 def sources() -> str:
     """How well the built-in sources predict gaze."""
     head = ["source", "gain train", "gain dev", "NSS dev", "CC dev", "CPU a map"]
@@ -215,6 +228,7 @@ def bench_inspect_films() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "offset_calibration": offset_calibration,
     "offset_sweep": offset_sweep,
+    "offset_sweep_encoders": offset_sweep_encoders,
     "ablations": ablations,
     "saliency": saliency,
     "bench_neural": bench_neural,

@@ -28,6 +28,7 @@ from stcodec.options import EncodeOptions, OffsetPolicy
 from stcodec.pipeline.summary import versions
 
 DEFAULT = OffsetPolicy()
+SAVING = "psnr-attended"
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,34 @@ def measured(setting: Setting, given: argparse.Namespace) -> dict[str, Any]:
             arm[f"{line.metric}-interval"] = [
                 None if one is None else round(one, 2) for one in (line.low_percent, line.high_percent)
             ]
-            arm["clips"] = line.clips
     for one in results.savings:
         if one.bd_rate_percent is not None and one.arm in found:
             found[one.arm].setdefault("by_clip", {}).setdefault(one.metric, {})[one.clip] = round(one.bd_rate_percent, 2)
     return found
 
 
+def compare(found: Sequence[dict[str, Any]], arm: str) -> list[str]:
+    """Give every setting `compared`: the means over the same clips, those for which the first setting has all figures.
+
+    Curves that hardly overlap have no figure, and means over different clips can't be compared: a setting that lacks one
+    of these clips gets None. Returns the clips.
+    """
+    first = found[0]["arms"][arm]["by_clip"]
+    clips = [clip for clip in first[SAVING] if all(clip in values for values in first.values())]
+    for one in found:
+        each = one["arms"][arm]["by_clip"]
+        whole = all(clip in each.get(metric, {}) for metric in first for clip in clips)
+        means = (
+            {metric: round(sum(each[metric][clip] for clip in clips) / len(clips), 2) for metric in first} if whole else None
+        )
+        one["arms"][arm]["compared"] = means
+    return clips
+
+
 def on_front(found: Sequence[dict[str, Any]], arm: str, cost: str) -> list[str]:
-    """The names of the settings that no other beats in both."""
-    points = [(one["name"], one["arms"][arm]["psnr-attended"], one["arms"][arm][cost]) for one in found]
+    """The names of the settings that no other beats in both, of those that can be compared."""
+    known = [(one["name"], one["arms"][arm]["compared"]) for one in found]
+    points = [(name, means[SAVING], means[cost]) for name, means in known if means is not None]
     return [
         name
         for name, saving, paid in points
@@ -143,6 +162,7 @@ def main() -> None:
     run = {
         "command": portable(" ".join(["python tools/sweep_offsets.py", *sys.argv[1:]])),
         "note": given.note,
+        "compared_clips": {arm: compare(found, arm) for arm in names},
         "settings": found,
         "on_front": {arm: {cost: on_front(found, arm, cost) for cost in costs} for arm in names},
     }
