@@ -67,6 +67,19 @@ def offset_sweep_encoders() -> str:
     return table(["setting", "guided by", "attended PSNR", "whole frame, PSNR", "whole frame, VMAF"], rows)
 
 
+def offset_sweep_shapes() -> str:
+    """What maps do that follow texture or motion, over the clips for which all of them have figures."""
+    metrics = ("psnr-attended", "psnr-whole", "vmaf-whole")
+    (arms,) = (one["arms"] for run in read("offset_sweep_shapes")["runs"] for one in run["settings"])
+    known = [set(scores["by_clip"][metric]) for scores in arms.values() for metric in metrics]
+    clips = set.intersection(*known)
+    rows = [
+        [arm, *(f"{sum(scores['by_clip'][metric][clip] for clip in clips) / len(clips):+.1f} %" for metric in metrics)]
+        for arm, scores in arms.items()
+    ]
+    return table(["maps", "attended PSNR", "whole frame, PSNR", f"whole frame, VMAF ({len(clips)} clips)"], rows)
+
+
 def sources() -> str:
     """How well the built-in sources predict gaze."""
     head = ["source", "gain train", "gain dev", "NSS dev", "CC dev", "CPU a map"]
@@ -229,6 +242,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "offset_calibration": offset_calibration,
     "offset_sweep": offset_sweep,
     "offset_sweep_encoders": offset_sweep_encoders,
+    "offset_sweep_shapes": offset_sweep_shapes,
     "ablations": ablations,
     "saliency": saliency,
     "bench_neural": bench_neural,
