@@ -170,6 +170,18 @@ def headline(name: str) -> Callable[[], str]:
     return build
 
 
+def headline_floors() -> str:
+    """The arms at two floors."""
+    settings = [one for run in read("headline_floors")["runs"] for one in run["settings"]]
+    rows = [
+        [arm, f"{one['policy']['floor']:g}", f"{scores['psnr-attended']:+.1f} %", f"{scores['psnr-whole']:+.1f} %"]
+        for arm in settings[0]["arms"]
+        for one in settings
+        for scores in (one["arms"][arm],)
+    ]
+    return table(["arm", "floor", "attended PSNR", "whole frame, PSNR"], rows)
+
+
 def match() -> str:
     """How near searches for a quality came, and what they cost."""
 
@@ -256,6 +268,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "headline": headline("headline"),
     "headline_x265": headline("headline_x265"),
     "headline_1080p": headline("headline_1080p"),
+    "headline_floors": headline_floors,
     "match": match,
     "bench_metrics": bench_metrics,
     "bench_inspect": bench_inspect,
