@@ -150,6 +150,12 @@ def test_frames_find_their_partners(gaps: Sequence[float], offset: float, roundi
     assert abs(found - offset) < 0.0046
 
 
+@pytest.mark.parametrize("offset", [0.03125, -0.03125])
+def test_a_shift_of_less_than_half_a_frame_is_found(offset: float) -> None:
+    times = np.array([0.0, 0.125, 0.25, 0.375])
+    assert time_shift(times, times + offset, "file") == offset
+
+
 @FIXED_SETTINGS
 @given(st.lists(st.floats(0.02, 0.2), min_size=4, max_size=30), st.data())
 def test_a_missing_frame_is_named(gaps: Sequence[float], data: st.DataObject) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader
@@ -66,13 +65,14 @@ def time_shift(reference: TimeArray, distorted: TimeArray, name: str) -> float:
     """
     tolerance = _tolerance(reference)
     shifts = sorted((0.0, float(distorted[0] - reference[0])), key=abs)
-    matched = [_has_partner(reference, distorted - shift, tolerance) for shift in shifts]
-    best = max(range(len(shifts)), key=lambda place: int(matched[place].sum()))
-    missing = reference[~matched[best]]
+    distances = [_distances(reference, distorted - shift) for shift in shifts]
+    # Of two shifts that pair as many frames the one is right that leaves less between them.
+    best = max(range(len(shifts)), key=lambda place: _fit(distances[place], tolerance))
+    missing = reference[distances[best] > tolerance]
     _check_rates(reference, distorted, name, bool(len(missing)))
     if len(missing):
         raise MediaError(f"{name}: {_lacking(missing, reference)}; every frame of the reference must be there")
-    extra = distorted[~_has_partner(distorted - shifts[best], reference, tolerance)]
+    extra = distorted[_distances(distorted - shifts[best], reference) > tolerance]
     if len(extra):
         raise MediaError(
             f"{name}: has {len(extra)} frames that the reference has not, the first at {extra[0]:.3f} s "
@@ -112,14 +112,19 @@ def _tolerance(times: TimeArray) -> float:
     return float(_MOST_OF_A_FRAME * np.diff(times).min()) if len(times) > 1 else _MOST_OF_A_FRAME
 
 
-def _has_partner(times: TimeArray, others: TimeArray, tolerance: float) -> NDArray[np.bool_]:
-    """[T] whether another time is near; both sorted."""
+def _distances(times: TimeArray, others: TimeArray) -> TimeArray:
+    """[T] seconds from each time to the nearest of the others; both sorted."""
     if not len(others):
-        return np.zeros(len(times), np.bool_)
+        return np.full(len(times), np.inf)
     after = np.clip(np.searchsorted(others, times), 0, len(others) - 1)
     before = np.clip(after - 1, 0, len(others) - 1)
-    nearest = np.minimum(np.abs(others[after] - times), np.abs(others[before] - times))
-    return np.asarray(nearest <= tolerance)
+    return np.asarray(np.minimum(np.abs(others[after] - times), np.abs(others[before] - times)))
+
+
+def _fit(distances: TimeArray, tolerance: float) -> tuple[int, float]:
+    """How many have a partner and, if all have, how near those are; more is better."""
+    near = distances <= tolerance
+    return int(near.sum()), -float(distances.sum()) if near.all() else 0.0
 
 
 def _check_rates(reference: TimeArray, distorted: TimeArray, name: str, unmatched: bool) -> None:
