@@ -15,12 +15,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import media
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 
 # A shell's background jobs ignore SIGINT, and their children with them: the tests of Ctrl-C would test nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# How long an example takes is the machine's affair, which may be doing much else.
+settings.register_profile("stcodec", deadline=None)
+settings.load_profile("stcodec")
 
 
 @pytest.fixture(scope="session")
