@@ -33,22 +33,24 @@ ProgressSink = Callable[[Progress], None]
 
 
 class Meter:
-    """Tells a sink how far the run is, a few times a second."""
+    """Tells a sink how far the run is: when a stage begins, and a few times a second."""
 
     def __init__(self, sink: ProgressSink | None, video: VideoInfo) -> None:
         self._sink = sink
         self._video = video
-        self.enter("")
+        self._begin("", None)
 
     def enter(self, stage: str, frames_total: int | None = None) -> None:
         """A new stage begins; it will go through so many frames, those of the video if None."""
+        self._begin(stage, frames_total)
+        self._tell(0.0, 0)
+
+    def _begin(self, stage: str, frames_total: int | None) -> None:
         self._stage = stage
         self._frames_total = self._video.frames if frames_total is None else frames_total
         self._started = self._told = time.monotonic()
         self._frames = 0
         self._first_seconds: float | None = None
-        if stage == "verify":
-            self._tell(0.0, 0)
 
     def frame(self, seconds: float, video_bytes: int) -> None:
         """Another frame has gone in."""
