@@ -20,8 +20,11 @@ from stcodec.attention.center import CenterSource
 from stcodec.errors import MediaError
 from stcodec.stream import attend, stream
 from stcodec.stream.options import Rendition, StreamOptions
+from stcodec.stream.reader import SoundIn
 from stcodec.stream.snapshot import StreamSnapshot
+from stcodec.stream.sound import Sound
 from stcodec.stream.stream import LiveStream
+from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline
 from stcodec.types import Clip, ClipSpec, SaliencyTrack, VideoInfo
 
 
@@ -81,6 +84,23 @@ def test_a_stall_is_filled_with_the_last_picture_and_ends_where_the_source_goes_
     assert len(flashes) == 4 and tones == pytest.approx(flashes, abs=0.04)
     assert max(sound_steps(tmp_path / "out.ts")) < 0.1  # silence stands in for the sound
     assert flashes[2] - flashes[1] > 1.5  # the time that it took is in the time of the stream
+
+
+@pytest.mark.parametrize("way", ["auto", "aac"])
+def test_sound_that_is_missing_is_silence(early: Path, way: str) -> None:
+    """Whether it is copied or encoded: as many packets, on the grid of those before."""
+    with av.open(str(early)) as container:
+        stream = container.streams.audio[0]
+        sound = Sound(stream, StreamOptions("source", ("out.ts",), audio=way), 1)
+        timeline = Timeline()
+        given = [
+            packet.pts
+            for number, one in enumerate(container.demux(stream))
+            if one.size and not 20 <= number < 30
+            for packet in sound.packets(SoundIn(one, stream, 0.0), timeline, None)
+        ]
+    length = 1024 * TICKS_PER_SECOND // 48000
+    assert len(given) > 60 and set(np.diff(given)) == {length}
 
 
 def test_a_source_that_goes_away_is_opened_again(early: Path, late: Path, tmp_path: Path) -> None:

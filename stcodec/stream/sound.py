@@ -88,19 +88,27 @@ class Sound:
 
 
 class _Copy:
-    """AAC as it came, without the ADTS headers that MPEG-TS puts before each packet."""
+    """AAC as it came, without the ADTS headers that MPEG-TS puts before each packet; gaps are filled with silence."""
 
     def __init__(self, stream: AudioStream) -> None:
         context = stream.codec_context
         config = bytes(context.extradata or b"") or _audio_specific_config(context.sample_rate, context.channels)
         self.track = _track(config, context.sample_rate, context.channels, context.bit_rate or 0)
+        self._newest: int | None = None
+        """Time of the last packet that was given."""
 
     def packets(self, packet: Packet[Any], placed: int) -> Iterator[tuple[int, bytes]]:
-        """The packet, at its time."""
+        """The packet, at its time, after as many of silence as are missing before it."""
+        length = _SAMPLES * TICKS_PER_SECOND // self.track.sample_rate_hz
+        if self._newest is not None and placed - self._newest <= _LONGEST_SILENCE:
+            for missing in range(self._newest + length, placed - length + 1, length):
+                yield from self.silent(missing)
+        self._newest = placed
         yield placed, _without_adts(bytes(packet))
 
     def silent(self, placed: int) -> Iterator[tuple[int, bytes]]:
         """A packet of silence."""
+        self._newest = placed
         yield placed, _silent_packet(self.track.sample_rate_hz, self.track.channels)
 
 
