@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import threading
@@ -18,6 +19,7 @@ import media
 import pytest
 from live_files import serve_folders
 from live_rigs import ffmpeg_peer, free_port, nginx_rtmp
+from steady import undisturbed
 
 from stcodec.stream import inputs
 from stcodec.stream.options import Rendition, StreamOptions
@@ -100,6 +102,7 @@ PEERS: tuple[Peer, ...] = (rtmp, rtsp, srt, udp, rtp, http, hls)
 
 
 def streamed(peer: Peer, film: Path, folder: Path) -> StreamSnapshot:
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with ExitStack() as stack:
         url, given = peer(film, folder, stack)
@@ -118,9 +121,13 @@ def streamed(peer: Peer, film: Path, folder: Path) -> StreamSnapshot:
 @pytest.fixture(scope="module")
 def all_streamed(published_film: Path, films: Path) -> dict[str, StreamSnapshot | BaseException]:
     """All at once: it is mostly waiting."""
-    with ThreadPoolExecutor(len(PEERS)) as pool:
-        running = {one.__name__: pool.submit(streamed, one, published_film, films / one.__name__) for one in PEERS}
-        return {name: future.exception() or future.result() for name, future in running.items()}
+
+    def run() -> dict[str, StreamSnapshot | BaseException]:
+        with ThreadPoolExecutor(len(PEERS)) as pool:
+            running = {one.__name__: pool.submit(streamed, one, published_film, films / one.__name__) for one in PEERS}
+            return {name: future.exception() or future.result() for name, future in running.items()}
+
+    return undisturbed(run)
 
 
 @pytest.mark.parametrize("name", [one.__name__ for one in PEERS])
