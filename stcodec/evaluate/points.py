@@ -14,13 +14,14 @@ from stcodec.errors import MediaError
 from stcodec.evaluate.guidance import Maps
 from stcodec.evaluate.provenance import encoder_version, program_version
 from stcodec.evaluate.reference import Reference
+from stcodec.evaluate.repeatable import zeroed_memory
 from stcodec.evaluate.score import OF_FFMPEG, Comparison, Measured, measure
 from stcodec.media.decode import VideoReader
 from stcodec.options import EncodeOptions, OffsetPolicy
 from stcodec.pipeline.encode import encode
 from stcodec.work.cache import Cache, code_version, key_of
 
-_PLAIN_CODE = ("encoders", "media", "pipeline", "options.py", "types.py", "evaluate/points.py")
+_PLAIN_CODE = ("encoders", "media", "pipeline", "options.py", "types.py", "evaluate/points.py", "evaluate/repeatable.py")
 _GUIDED_CODE = (*_PLAIN_CODE, "attention", "qp")
 _SCORE_CODE = ("metrics", "media", "evaluate/score.py", "evaluate/pairs.py")
 _ENDING = ".mkv"
@@ -59,7 +60,9 @@ class EncodeTask:
 
     def _encode(self, path: Path) -> dict[str, Any]:
         options = self._options()
-        report = encode(self.reference.path, path, options=options, verify=None if self.read_back else False, overwrite=True)
+        verify = None if self.read_back else False
+        with zeroed_memory():
+            report = encode(self.reference.path, path, options=options, verify=verify, overwrite=True)
         return {
             "video_bytes": report.video_bytes,
             "kbps": report.video_kbps,
