@@ -188,7 +188,7 @@ def measure_player(
     way: str, kind: PlayerKind, film: Path, folder: Path, seconds: float, join_seconds: float
 ) -> dict[str, Any]:
     """Latency to chromium, with segments of a second; join_seconds: how long it waits before it opens the page."""
-    place = folder / f"{way}-{kind}-{join_seconds:.1f}"
+    place = folder / f"{way}-{kind}-{round(1000 * join_seconds)}"
     place.mkdir()
     playlist = place / ("live.m3u8" if kind == "hls" else "live.mpd")
     with running(command_of(way, str(playlist), kind), film, place.with_suffix(".log")) as run:
