@@ -37,6 +37,13 @@ def clip_files(data: Path, split: str, only: Sequence[str]) -> list[Path]:
     return [next(data.joinpath("videos").glob(f"{name}.*")) for name in chosen]
 
 
+def add_clip_arguments(parser: argparse.ArgumentParser, split: str) -> None:
+    """--data, --split (this one by default) and --clips, as `clip_files` takes them."""
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser.add_argument("--split", default=split, help="of the manifest, or all")
+    parser.add_argument("--clips", nargs="*", default=[], help="only these")
+
+
 def arm_text(text: str) -> str:
     """An arm as `stcodec evaluate` takes it: NAME=FOLDER stands for the map files in a folder."""
     name, equals, place = text.partition("=")
@@ -98,9 +105,7 @@ def show(progress: StageProgress) -> None:
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
-    parser.add_argument("--split", default="dev", help="of the manifest, or all")
-    parser.add_argument("--clips", nargs="*", default=[], help="only these")
+    add_clip_arguments(parser, "dev")
     parser.add_argument("--arms", default="plain,center,motion,neural,human", help="sources, NAME=SOURCE or NAME=FOLDER")
     parser.add_argument("--encoder", default="libx264")
     parser.add_argument("--preset", default="medium")

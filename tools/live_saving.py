@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from headline import clip_files, portable
+from headline import add_clip_arguments, clip_files, portable
 from training_study import FOLDS
 
 import stcodec.evaluate as ev
@@ -30,6 +30,7 @@ from stcodec.attention import open_source
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.neural import NeuralSource
 from stcodec.attention.neural_options import NeuralOptions
+from stcodec.evaluate.pairs import frame_rate
 from stcodec.media.decode import VideoReader
 from stcodec.media.lossless import write_lossless
 from stcodec.metrics.bd import bd_rate, bootstrap
@@ -70,7 +71,7 @@ def prepared(video: Path, gaze: Path, work: Path) -> Clip:
             writer.writerow(row | {key: f"{float(row[key]) * scale:.2f}" for key in ("x_px", "y_px")})
     with VideoReader(path) as reader:
         info = reader.info
-    return Clip(video.stem, path, table, info.width_px * info.height_px * float(info.frame_rate or 25))
+    return Clip(video.stem, path, table, info.width_px * info.height_px * float(frame_rate(info)))
 
 
 def streamed(clip: Clip, arm: str, kbps: float, path: Path) -> dict[str, Any]:
@@ -145,9 +146,7 @@ def bd_rates(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
-    parser.add_argument("--split", default="dev", help="of the manifest, or all")
-    parser.add_argument("--clips", nargs="*", default=[], help="only these")
+    add_clip_arguments(parser, "dev")
     parser.add_argument("--weights", type=Path, required=True, help="folder of fold-N/fold-N.safetensors with graphs")
     parser.add_argument("--work", type=Path, required=True, help="folder for the recordings; what is there stays")
     parser.add_argument("--out", type=Path)
