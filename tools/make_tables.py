@@ -54,30 +54,22 @@ def offset_sweep() -> str:
     return table(head, rows)
 
 
-def offset_sweep_encoders() -> str:
-    """The same with what it costs by VMAF, over the same clips for all settings of an arm."""
-    metrics = ("psnr-attended", "psnr-whole", "vmaf-whole")
-    rows = [
-        [one["name"], arm, *(f"{scores['compared'][metric]:+.1f} %" for metric in metrics)]
-        for run in read("offset_sweep_encoders")["runs"]
-        for one in run["settings"]
-        for arm, scores in one["arms"].items()
-        if scores["compared"] is not None
-    ]
-    return table(["setting", "guided by", "attended PSNR", "whole frame, PSNR", "whole frame, VMAF"], rows)
+def compared(name: str) -> Callable[[], str]:
+    """What each setting and arm of a sweep saves and costs, all of them by means over the same clips."""
+    labels = {"psnr-attended": "attended PSNR", "psnr-whole": "whole frame, PSNR", "vmaf-whole": "whole frame, VMAF"}
 
+    def build() -> str:
+        (run,) = read(name)["runs"]
+        found = [(one["name"], arm, scores["compared"]) for one in run["settings"] for arm, scores in one["arms"].items()]
+        metrics = [metric for metric in labels if metric in found[0][2]]
+        rows = [
+            [setting, arm, *(f"{means[metric]:+.1f} %" for metric in metrics)]
+            for setting, arm, means in found
+            if means is not None
+        ]
+        return table(["setting", "guided by", *(labels[metric] for metric in metrics)], rows)
 
-def offset_sweep_shapes() -> str:
-    """What maps do that follow texture or motion, over the clips for which all of them have figures."""
-    metrics = ("psnr-attended", "psnr-whole", "vmaf-whole")
-    (arms,) = (one["arms"] for run in read("offset_sweep_shapes")["runs"] for one in run["settings"])
-    known = [set(scores["by_clip"][metric]) for scores in arms.values() for metric in metrics]
-    clips = set.intersection(*known)
-    rows = [
-        [arm, *(f"{sum(scores['by_clip'][metric][clip] for clip in clips) / len(clips):+.1f} %" for metric in metrics)]
-        for arm, scores in arms.items()
-    ]
-    return table(["maps", "attended PSNR", "whole frame, PSNR", f"whole frame, VMAF ({len(clips)} clips)"], rows)
+    return build
 
 
 def sources() -> str:
@@ -170,18 +162,6 @@ def headline(name: str) -> Callable[[], str]:
     return build
 
 
-def headline_floors() -> str:
-    """The arms at two floors."""
-    settings = [one for run in read("headline_floors")["runs"] for one in run["settings"]]
-    rows = [
-        [arm, f"{one['policy']['floor']:g}", f"{scores['psnr-attended']:+.1f} %", f"{scores['psnr-whole']:+.1f} %"]
-        for arm in settings[0]["arms"]
-        for one in settings
-        for scores in (one["arms"][arm],)
-    ]
-    return table(["arm", "floor", "attended PSNR", "whole frame, PSNR"], rows)
-
-
 def match() -> str:
     """How near searches for a quality came, and what they cost."""
 
@@ -253,8 +233,8 @@ def bench_inspect_films() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "offset_calibration": offset_calibration,
     "offset_sweep": offset_sweep,
-    "offset_sweep_encoders": offset_sweep_encoders,
-    "offset_sweep_shapes": offset_sweep_shapes,
+    "offset_sweep_encoders": compared("offset_sweep_encoders"),
+    "offset_sweep_shapes": compared("offset_sweep_shapes"),
     "ablations": ablations,
     "saliency": saliency,
     "bench_neural": bench_neural,
@@ -268,7 +248,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "headline": headline("headline"),
     "headline_x265": headline("headline_x265"),
     "headline_1080p": headline("headline_1080p"),
-    "headline_floors": headline_floors,
+    "headline_floors": compared("headline_floors"),
     "match": match,
     "bench_metrics": bench_metrics,
     "bench_inspect": bench_inspect,

@@ -44,7 +44,7 @@ def panels() -> list[tuple[dict[str, Any], str, str]]:
         sweep = json.loads((ROOT / "data" / "results" / f"{name}.json").read_text())
         for run in sweep["runs"]:
             costs = [cost for cost in COSTS if cost in next(iter(run["on_front"].values()))]
-            count = len(next(iter(run.get("compared_clips", {"": sweep["clips"]}).values())))
+            count = len(run.get("compared_clips", sweep["clips"]))
             found += [(run, cost, f"{count} clips, {sweep['frames']} frames") for cost in costs]
     return found
 

@@ -17,9 +17,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
-from headline import clip_files
+from headline import add_clip_arguments, clip_files
 
+from stcodec.attention.grids import peak_one, resize
 from stcodec.attention.map_file import MapFileSource
 from stcodec.media.clips import read_clip
 from stcodec.media.map_writer import MapWriter
@@ -28,26 +30,20 @@ from stcodec.types import Clip, FloatArray
 _SIDE_PX = 480
 _STEADY = 2.0 / 255
 """Activity that noise alone has: below it nothing is told apart."""
-_REC601 = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def cells(values: FloatArray, rows: int, columns: int) -> list[list[FloatArray]]:
-    """[h, w] cut into a grid of pieces, which differ by a pixel at most."""
-    return [np.array_split(band, columns, axis=1) for band in np.array_split(values, rows, axis=0)]
+def texture(luma: FloatArray, _before: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """[rows, columns], the standard deviation of the luma in each cell."""
+    variance = resize(luma**2, shape) - resize(luma, shape) ** 2
+    return np.asarray(np.sqrt(np.maximum(variance, 0)))
 
 
-def texture(luma: FloatArray, _before: FloatArray | None, rows: int, columns: int) -> FloatArray:
-    """[rows, columns], the standard deviation of the luma."""
-    return np.array([[piece.std() for piece in band] for band in cells(luma, rows, columns)], np.float32)
+def motion(luma: FloatArray, before: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """[rows, columns], the mean difference to the picture before in each cell."""
+    return resize(np.abs(luma - before), shape)
 
 
-def motion(luma: FloatArray, before: FloatArray | None, rows: int, columns: int) -> FloatArray:
-    """[rows, columns], the mean difference to the picture before; even where there is none."""
-    difference = np.zeros_like(luma) if before is None else np.abs(luma - before)
-    return np.array([[piece.mean() for piece in band] for band in cells(difference, rows, columns)], np.float32)
-
-
-ACTIVITIES: dict[str, Callable[[FloatArray, FloatArray | None, int, int], FloatArray]] = {
+ACTIVITIES: dict[str, Callable[[FloatArray, FloatArray, tuple[int, int]], FloatArray]] = {
     "texture": texture,
     "motion": motion,
 }
@@ -57,21 +53,20 @@ def bent(clip: Clip, saliency: FloatArray, by: str, power: float) -> FloatArray:
     """[T, h, w]: maps [T, h, w] of the clip's instants, each with 1 for its largest value."""
     assert clip.thumbnails is not None
     result = np.empty_like(saliency)
-    before: FloatArray | None = None
+    before = None
     for index, thumbnail in enumerate(clip.thumbnails):
-        luma = thumbnail.astype(np.float32) @ _REC601 / np.float32(255)
-        activity = ACTIVITIES[by](luma, None if clip.shot_starts[index] else before, *saliency.shape[1:]) + _STEADY
-        level = saliency[index] * (activity / np.exp(np.log(activity).mean())) ** power
-        result[index] = level / level.max()
+        luma = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
+        if before is None or clip.shot_starts[index]:
+            before = luma
+        activity = ACTIVITIES[by](luma, before, saliency.shape[1:]) + _STEADY
+        result[index] = peak_one(saliency[index] * (activity / np.exp(np.log(activity).mean())) ** power)
         before = luma
     return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
-    parser.add_argument("--split", default="train", help="of the manifest, or all")
-    parser.add_argument("--clips", nargs="*", default=[], help="only these")
+    add_clip_arguments(parser, "train")
     parser.add_argument("--maps", type=Path, required=True, help="folder of CLIP.mkv")
     parser.add_argument("--by", choices=list(ACTIVITIES), required=True)
     parser.add_argument("--power", type=float, required=True)

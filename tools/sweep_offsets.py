@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headline import arm_text, clip_files, portable, show
+from headline import add_clip_arguments, arm_text, clip_files, portable, show
 
 import stcodec.evaluate as ev
 from stcodec.evaluate.options import parse_arms, parse_crfs
@@ -29,6 +30,8 @@ from stcodec.pipeline.summary import versions
 
 DEFAULT = OffsetPolicy()
 SAVING = "psnr-attended"
+COMPARED = ("-attended", "-whole")
+"""Endings of the metrics that settings are compared by."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,13 @@ class Setting:
 def settings() -> Iterator[Setting]:
     """All that is tried."""
     yield Setting("default", DEFAULT, {})
-    pairs = ((0.4, 0.15), (0.6, 0.15), (1.0, 0.4), (1.0, 0.5), (1.0, 0.7), (1.0, 0.8), (1.2, 0.6))
+    pairs = ((0.4, 0.15), (0.6, 0.15), (0.8, 0.3), (1.0, 0.4), (1.0, 0.5), (1.0, 0.7), (1.0, 0.8), (1.2, 0.6))
     for strength, floor in pairs:
         yield Setting(f"strength {strength}, floor {floor}", replace(DEFAULT, strength=strength, floor=floor), {})
     for low, high in ((-8.0, 10.0), (-6.0, 12.0)):
         yield Setting(f"clip {low:g} to {high:g}", replace(DEFAULT, min_delta_qp=low, max_delta_qp=high), {})
     yield Setting("anchor mean", replace(DEFAULT, anchor="mean"), {})
-    for seconds in (0.0, 0.5):
+    for seconds in (0.0, 0.5, 1.0):
         yield Setting(f"smoothing {seconds:g} s", replace(DEFAULT, smoothing_seconds=seconds), {})
     for name, extra in (
         ("aq-mode 2", {"aq-mode": "2"}),
@@ -95,21 +98,20 @@ def measured(setting: Setting, given: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def compare(found: Sequence[dict[str, Any]], arm: str) -> list[str]:
-    """Give every setting `compared`: the means over the same clips, those for which the first setting has all figures.
+def compare(found: Sequence[dict[str, Any]]) -> list[str]:
+    """Give every setting and arm `compared`: means over the same clips, those for which the first setting has all figures.
 
-    Curves that hardly overlap have no figure, and means over different clips can't be compared: a setting that lacks one
-    of these clips gets None. Returns the clips.
+    Curves that hardly overlap have no figure, and means over different clips can't be compared: what lacks one of these
+    clips gets None. Returns the clips.
     """
-    first = found[0]["arms"][arm]["by_clip"]
-    clips = [clip for clip in first[SAVING] if all(clip in values for values in first.values())]
+    first = [arm["by_clip"] for arm in found[0]["arms"].values()]
+    metrics = [one for one in first[0] if one.endswith(COMPARED)]
+    clips = [clip for clip in first[0][SAVING] if all(clip in arm[metric] for arm in first for metric in metrics)]
     for one in found:
-        each = one["arms"][arm]["by_clip"]
-        whole = all(clip in each.get(metric, {}) for metric in first for clip in clips)
-        means = (
-            {metric: round(sum(each[metric][clip] for clip in clips) / len(clips), 2) for metric in first} if whole else None
-        )
-        one["arms"][arm]["compared"] = means
+        for arm in one["arms"].values():
+            each = {metric: [arm["by_clip"].get(metric, {}).get(clip) for clip in clips] for metric in metrics}
+            known = all(None not in values for values in each.values())
+            arm["compared"] = {key: round(sum(values) / len(clips), 2) for key, values in each.items()} if known else None
     return clips
 
 
@@ -127,9 +129,7 @@ def on_front(found: Sequence[dict[str, Any]], arm: str, cost: str) -> list[str]:
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
-    parser.add_argument("--split", default="train", help="of the manifest, or all")
-    parser.add_argument("--clips", nargs="*", default=[], help="only these")
+    add_clip_arguments(parser, "train")
     parser.add_argument("--arms", default="human", help="sources, NAME=SOURCE or NAME=FOLDER")
     parser.add_argument("--only", nargs="*", help="settings, by a part of their names")
     parser.add_argument("--preset", default="medium")
@@ -154,15 +154,15 @@ def main() -> None:
         for arm, scores in arms.items():
             print(
                 f"{setting.name:28} {arm:8}",
-                {key: one for key, one in scores.items() if key.endswith(("-attended", "-whole"))},
+                {key: one for key, one in scores.items() if key.endswith(COMPARED)},
                 flush=True,
             )
     names = sorted({arm for one in found for arm in one["arms"]})
     costs = sorted({key for one in found for scores in one["arms"].values() for key in scores if key.endswith("-whole")})
     run = {
-        "command": portable(" ".join(["python tools/sweep_offsets.py", *sys.argv[1:]])),
+        "command": portable(shlex.join(["python", "tools/sweep_offsets.py", *sys.argv[1:]])),
         "note": given.note,
-        "compared_clips": {arm: compare(found, arm) for arm in names},
+        "compared_clips": compare(found),
         "settings": found,
         "on_front": {arm: {cost: on_front(found, arm, cost) for cost in costs} for arm in names},
     }
