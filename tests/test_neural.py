@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from media import make_film
 from moving_scenes import VIDEO, Camera, Disc, attend_in_pieces, clip, film, pan, part, shake, still, times, zoom
 
+from stcodec.attention.center import center_density
 from stcodec.attention.global_motion import GlobalMotion
 from stcodec.attention.neural import NeuralSource
 from stcodec.attention.neural_detail import NeuralDetail
@@ -235,11 +236,12 @@ def test_balance_chooses_between_the_branches() -> None:
     seen = scene(count=5)
     details: list[NeuralDetail] = []
     spatial = NeuralSource(replace(CAUSAL, balance=0), on_detail=details.append).attend(seen)
-    alone = np.stack([one.spatial_density for one in details]) ** 2
     calibration = open_engine("cpu", WEIGHTS_PATH).info.calibration
-    if calibration.temperature == 1 and calibration.center_share == 0:
-        wanted = alone / alone.max(axis=(1, 2), keepdims=True)
-        assert np.allclose(spatial.saliency, wanted, atol=1e-4)
+    alone = np.stack([one.spatial_density for one in details]) ** (1 / calibration.temperature)
+    alone /= alone.sum(axis=(1, 2), keepdims=True)
+    center = center_density(*alone.shape[1:])
+    wanted = (1 - calibration.center_share) * alone + calibration.center_share * center
+    assert np.allclose(spatial.saliency, wanted / wanted.max(axis=(1, 2), keepdims=True), atol=1e-4)
     still_scene = scene(disc=None, count=3)
     temporal = NeuralSource(replace(CAUSAL, balance=1)).attend(still_scene).saliency
     assert np.allclose(temporal[1], temporal[2], atol=1e-3)  # nothing moves: the temporal branch says the same

@@ -107,7 +107,7 @@ class Network:
     def log_density(self, spatial: FloatArray, temporal: FloatArray) -> FloatArray:
         """Logits [h, w] of both branches -> log of the calibrated fixation density, which sums to 1."""
         calibration = self._engine.info.calibration
-        both = 2 * (1 - self._balance) * spatial + 2 * self._balance * temporal
+        both = min(1.0, 2 * (1 - self._balance)) * spatial + min(1.0, 2 * self._balance) * temporal
         density = _log_softmax(_log_softmax(both) / np.float32(calibration.temperature))
         if calibration.center_share == 0:
             return density

@@ -25,7 +25,7 @@ class NeuralOptions:
     token_share: float | None = None
     """Share of the tokens that may enter the temporal branch, 0.01 to 1; None = as in training."""
     balance: float = 0.5
-    """0 = the spatial branch alone, 1 = the temporal branch alone, 0.5 = both as in training."""
+    """0 = the spatial branch alone, 1 = the temporal branch alone, 0.5 = both as in training; in between one counts less."""
     device: str = "auto"
     """"auto" (a GPU if there is one), "cpu", "cuda", "cuda:N", or "torch" (torch on the CPU, to compare with)."""
 
