@@ -246,6 +246,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench_memory": bench_memory,
     "snapping": snapping,
     "headline": headline("headline"),
+    "headline_all": headline("headline_all"),
     "headline_x265": headline("headline_x265"),
     "headline_1080p": headline("headline_1080p"),
     "headline_floors": compared("headline_floors"),
