@@ -218,7 +218,7 @@ def measure_readers(film: Path, folder: Path, seconds: float) -> list[dict[str, 
 
 
 def measure_browser(film: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
-    """hls.js can't see how old a playlist is when it loads it, so that its latency hangs on when it joined."""
+    """hls.js can't see how old a playlist is when it loads it: what the page does about that must hold whenever it joins."""
     joins: dict[PlayerKind, tuple[float, ...]] = {"hls": (0.0, 0.3, 0.6), "dash": (0.0,)}
     return [
         measure_player(way, kind, film, folder, seconds, join)
