@@ -232,19 +232,24 @@ def test_details_say_how_the_map_came_about() -> None:
     assert np.ptp(details[4].window_pts_seconds) > 1.2  # it looks both ways
 
 
-def test_balance_chooses_between_the_branches() -> None:
-    seen = scene(count=5)
+@pytest.mark.parametrize(
+    ("balance", "spatial", "temporal"), [(0, 1, 0), (0.25, 1, 0.5), (0.5, 1, 1), (0.75, 0.5, 1), (1, 0, 1)]
+)
+def test_balance_weighs_the_branches(balance: float, spatial: float, temporal: float) -> None:
     details: list[NeuralDetail] = []
-    spatial = NeuralSource(replace(CAUSAL, balance=0), on_detail=details.append).attend(seen)
+    found = NeuralSource(replace(CAUSAL, balance=balance), on_detail=details.append).attend(scene(count=5))
     calibration = open_engine("cpu", WEIGHTS_PATH).info.calibration
-    alone = np.stack([one.spatial_density for one in details]) ** (1 / calibration.temperature)
-    alone /= alone.sum(axis=(1, 2), keepdims=True)
-    center = center_density(*alone.shape[1:])
-    wanted = (1 - calibration.center_share) * alone + calibration.center_share * center
-    assert np.allclose(spatial.saliency, wanted / wanted.max(axis=(1, 2), keepdims=True), atol=1e-4)
+    logits = np.stack([spatial * np.log(one.spatial_density) + temporal * one.temporal_gain for one in details])
+    density = np.exp(logits / calibration.temperature)
+    density /= density.sum(axis=(1, 2), keepdims=True)
+    wanted = (1 - calibration.center_share) * density + calibration.center_share * center_density(*density.shape[1:])
+    assert np.allclose(found.saliency, wanted / wanted.max(axis=(1, 2), keepdims=True), atol=1e-4)
+
+
+def test_the_temporal_branch_alone_says_the_same_where_nothing_moves() -> None:
     still_scene = scene(disc=None, count=3)
     temporal = NeuralSource(replace(CAUSAL, balance=1)).attend(still_scene).saliency
-    assert np.allclose(temporal[1], temporal[2], atol=1e-3)  # nothing moves: the temporal branch says the same
+    assert np.allclose(temporal[1], temporal[2], atol=1e-3)
 
 
 def test_not_finite_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
