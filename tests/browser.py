@@ -37,6 +37,7 @@ class Page:
 
     def visit(self, url: str, width: int = 1280) -> None:
         self.resize(width)
+        self.driver.get("about:blank")  # what was open may ask a server that is gone by now, and complain of it later
         self.drain()
         self.driver.get(url)
 
