@@ -25,6 +25,8 @@ _FALLBACK_RATE = Fraction(25)
 _BT601_SPACE = 5
 """The matrix with which swscale turns RGB into YUV (SWS_CS_DEFAULT), as a colour tag."""
 _FULL_RANGE = 2
+_UNTIMED_FRAMES = 2
+"""libx265 tells decoding times by the third frame's; those of a film that has none are left to chance."""
 
 
 class EncoderSession:
@@ -42,6 +44,7 @@ class EncoderSession:
         _configure(context, plan)
         _open(context, plan)
         self._regions = RegionTable(plan.grid, plan.qp_range, plan.spec.whole_units) if plan.has_offsets else None
+        self._frames = 0
 
     def send(self, frame: VideoFrame, delta_qp: FloatArray | None, *, key: bool = False) -> Sequence[Packet[Any]]:
         """Encode a frame with offsets [rows, cols] in QP steps on the plan's grid, or None; the packets that are ready.
@@ -58,11 +61,16 @@ class EncoderSession:
                     "deinterlace the video first, or encode with --attention none"
                 )
             attach(frame, self._regions.fill(delta_qp))
+        self._frames += 1
         return self._run(frame)
 
     def flush(self) -> Sequence[Packet[Any]]:
         """The packets still in the encoder."""
-        return self._run(None)
+        packets = self._run(None)
+        if self.plan.spec.name == "libx265" and self._frames <= _UNTIMED_FRAMES:
+            for packet in packets:
+                packet.dts = packet.pts  # so few are not reordered
+        return packets
 
     @property
     def header(self) -> bytes:

@@ -73,9 +73,6 @@ class Muxer:
     def write_video(self, packets: Iterable[Packet[Any]]) -> None:
         """Write packets of the encoded video."""
         for packet in packets:
-            # libx265 leaves the decoding times of a stream of one frame to chance: a late one can't be written.
-            if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
-                packet.dts = packet.pts
             self._mux(packet)
 
     def write_copy(self, packet: Packet[Any]) -> None:
