@@ -10,7 +10,7 @@ _INNER_SHARE = 0.1
 """Of a bracket: a guess keeps so far from its ends, so that it becomes smaller in any case."""
 _STEEPER = 4.0
 """A slope is believed if it is within this factor of the expected one."""
-_NOISE = 2.0
+_NOISE = 3.0
 """Times the tolerance: how far two points must differ for their slope to count as much as the expected one."""
 _BETWEEN = 3.0
 """So many times the tolerance are near enough once the slope is known: a straight line does the rest."""
