@@ -147,7 +147,7 @@ def test_interrupted(folder: Path, films: Path, stage: str) -> None:
         assert seen is not None, f"it never came to {stage}"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "stcodec: interrupted; nothing was left behind\n")
+    assert (process.returncode, err) == (130, "stcodec: interrupted; nothing unfinished was left behind\n")
     assert snapshot(folder) == before
     assert list((folder / "tmp").iterdir()) == []
 

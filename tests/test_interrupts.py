@@ -16,7 +16,7 @@ from command import ENVIRONMENT, Argument, program
 
 OLD = b"what was here before"
 SLOW = ("encode", "in.mp4", "out.mp4", "-y", "--json", "--attention", "center", "--preset", "veryslow")
-SAID = "stcodec: interrupted; nothing was left behind\n"
+SAID = "stcodec: interrupted; nothing unfinished was left behind\n"
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +36,8 @@ _TEXT = ("tty", "bin", "xbin", "adf", "idf")
 class VideoReader:
     """A video file, open for decoding. Opening decodes the first frame, so that what is open can be decoded.
 
+    Frames may be read on one thread while another closes it, as an interrupt does: then reading raises MediaError.
+
     Raises MediaError for a path that is no file, no video, or a video of which nothing decodes.
     """
 
@@ -48,9 +51,13 @@ class VideoReader:
         self.corrupt_frames = 0
         self.frames_read = 0
         self._check_whole()
+        self._using = threading.Lock()
+        """Held while libav works: its memory must not go meanwhile."""
+        self._is_closed = False
         self.container = self._open()
         try:
             self.stream = self._choose()
+            self._index = self.stream.index
             # With frame threads libavcodec exports vectors and QPs of frames that are still being decoded.
             self.stream.thread_type = "SLICE" if export else "AUTO"
             if export:
@@ -61,7 +68,7 @@ class VideoReader:
             self._decoded = self._decode()
             self.first_frame = self._first_frame()
         except BaseException:
-            self.container.close()
+            self.close()
             raise
         self.info: VideoInfo = video_info(self.container, self.stream, self.first_frame)
         rate = self.info.frame_rate
@@ -75,12 +82,21 @@ class VideoReader:
         frame_ticks = round(1 / rate / self.info.time_base) if rate else 1
         self._pts = BestEffortPts(frame_ticks, prefer_dts=self.container.format.name == "avi")
         self._last_corrupt = -_REORDERED
+        self._promised_seconds = (
+            (self.container.duration or 0) / av.time_base if self.container.format.name in _RESYNCING else 0.0
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.container.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; it may be done again."""
+        with self._using:
+            self._is_closed = True
+            self.container.close()
 
     def other_streams(self) -> list[Stream]:
         """Every stream but the one that is decoded."""
@@ -119,7 +135,7 @@ class VideoReader:
             on_packet(packet)
         self._held_packets.clear()
         for packet in self._demux():
-            if packet.stream.index == self.stream.index:
+            if packet.stream_index == self._index:
                 yield
             else:
                 on_packet(packet)
@@ -169,7 +185,7 @@ class VideoReader:
 
     def _decode(self) -> Iterator[VideoFrame]:
         for packet in self._demux():
-            if packet.stream.index == self.stream.index:
+            if packet.stream_index == self._index:
                 yield from self._decode_packet(packet)
             elif self._sink is not None:
                 self._sink(packet)
@@ -178,7 +194,8 @@ class VideoReader:
     def _demux(self) -> Iterator[Packet[Any]]:
         """All packets; the empty ones with which PyAV marks the end of each stream are left out."""
         try:
-            for packet in self.container.demux():
+            packets = self.container.demux()
+            while (packet := self._next(packets)) is not None:
                 if packet.size:
                     if packet.pts is not None and packet.time_base is not None:
                         end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
@@ -187,9 +204,20 @@ class VideoReader:
         except (FFmpegError, OSError) as error:
             self._damage(f"reading stopped ({_reason(error)})")
 
+    def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
+        with self._using:
+            self._check_open()
+            return next(packets, None)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise MediaError(f"{self.name}: was closed while it was read")
+
     def _decode_packet(self, packet: Packet[Any] | None) -> list[VideoFrame]:
         try:
-            return self.stream.decode(packet)
+            with self._using:
+                self._check_open()
+                return self.stream.decode(packet)
         except FFmpegError as error:
             self._damage(f"a packet of the video can't be decoded ({_reason(error)})")
             return []
@@ -216,7 +244,7 @@ class VideoReader:
         if self.frames_read - self._last_corrupt < _REORDERED:
             self._damage("it ends in the middle of a frame")
         # Behind damage that hides where the next packet begins the demuxer finds nothing, and says nothing.
-        promised = (self.container.duration or 0) / av.time_base if self.container.format.name in _RESYNCING else 0.0
+        promised = self._promised_seconds
         if promised - self._end_seconds > max(1.0, 0.05 * promised):
             self._damage(f"nothing can be read after {self._end_seconds:.2f} s of the {promised:.2f} s that it promises")
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from stcodec.cleanup import afterwards
 from stcodec.errors import MediaError
 from stcodec.media.paths import display_name, local_url
 
@@ -62,28 +65,38 @@ def atomic_output(target: Path) -> Iterator[Path]:
     """
     # An ending may be as long as a name; then it means nothing to anyone, and would make this name too long.
     ending = target.suffix if len(target.suffix) <= _LONGEST_ENDING else ""
-    try:
-        handle, name = tempfile.mkstemp(prefix=".stcodec-", suffix=ending, dir=target.parent)
-    except OSError as error:
-        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror})") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    temporary = target.parent / f"{_new_name('.')}{ending}"
+    with afterwards(lambda: temporary.unlink(missing_ok=True)):
+        try:
+            temporary.touch(0o600, exist_ok=False)
+        except OSError as error:
+            raise MediaError(f"{display_name(target)}: can't be written ({error.strerror})") from None
         yield temporary
         _finish(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def work_folder() -> Iterator[Path]:
     """A folder for a run's own files, gone afterwards. Raises MediaError if there is no place for one."""
     try:
-        folder = tempfile.TemporaryDirectory(prefix="stcodec-")
+        folder = Path(tempfile.gettempdir()) / _new_name()
     except OSError as error:
-        raise MediaError(f"there is no place for temporary files ({error}): set TMPDIR to a folder") from None
-    with folder as name:
-        yield Path(name)
+        raise _no_place(error) from None
+    with afterwards(lambda: shutil.rmtree(folder, ignore_errors=True)):
+        try:
+            folder.mkdir(0o700)
+        except OSError as error:
+            raise _no_place(error) from None
+        yield folder
+
+
+def _new_name(start: str = "") -> str:
+    """One that nothing has: 64 random bits."""
+    return f"{start}stcodec-{secrets.token_hex(8)}"
+
+
+def _no_place(error: OSError) -> MediaError:
+    return MediaError(f"there is no place for temporary files ({error}): set TMPDIR to a folder")
 
 
 def _finish(temporary: Path, target: Path) -> None:
@@ -96,7 +109,7 @@ def _finish(temporary: Path, target: Path) -> None:
 
 
 def _like_a_new_file(path: Path) -> None:
-    """mkstemp makes private files; the result has the permissions of any file that the user makes."""
+    """Unfinished files are private; the result has the permissions of any file that the user makes."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
+from stcodec.cleanup import afterwards
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
 from stcodec.encoders.session import EncoderSession, quantise_levels
@@ -117,7 +117,7 @@ def prepare(source: str | os.PathLike[str], output: str | os.PathLike[str], opti
             attention.open(reader.info)  # a source that does not fit says so now
         return Job(reader, target, plan, attention, options)
     except BaseException:
-        reader.container.close()
+        reader.close()
         raise
 
 
@@ -191,7 +191,8 @@ def _encode_pass(
     law = QpLaw(plan.grid, job.options.policy)
     feed = Feed(reader, source, law.blocks)
     tally = Tally(codec=plan.spec.codec, counts=feed.counts)
-    with closing(feed.items()) as items:  # stops its thread, which reads, before the reader is closed
+    items = feed.items()
+    with afterwards(items.close):  # stops its thread, which reads, before the reader is closed
         for item in items:
             if not isinstance(item, FedFrame):
                 if muxer is not None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from stcodec.attention.base import AttentionSource
+from stcodec.cleanup import afterwards
 from stcodec.errors import MediaError
 from stcodec.media.clips import ClipMaker
 from stcodec.media.decode import VideoReader
@@ -60,7 +61,8 @@ class Feed:
 
     def items(self) -> Generator[FedFrame | Packet[Any], None, None]:
         """Frames in presentation order, packets as they come by; decoded and attended on a thread of its own."""
-        with Prefetch["FedFrame | Packet[Any]"](_DEPTH) as ahead:
+        ahead = Prefetch["FedFrame | Packet[Any]"](_DEPTH)
+        with afterwards(ahead.stop):
             ahead.start(lambda: self._frames(ahead.put))
             yield from ahead
 
@@ -124,55 +126,57 @@ def with_shots(frames: Iterator[VideoFrame], video: VideoInfo, source: Attention
 
 
 class Prefetch(Generic[T]):
-    """A bounded queue filled by one thread: iterate it; leaving the block stops the thread."""
+    """A bounded queue filled by one thread: iterate it, and stop it in the end.
+
+    An interrupt is raised wherever the main thread is, also in the middle of a thread's start or of a lock written in
+    Python. So nothing waits but for queues and locks that are whole in C, and the thread itself notes that it has begun.
+    """
 
     def __init__(self, depth: int) -> None:
-        self._queue: queue.Queue[T | BaseException | None] = queue.Queue(depth)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Prefetch[T]:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._items: SimpleQueue[T | BaseException | None] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        for _ in range(depth):
+            self._room.put(None)
+        self._running = threading.Lock()
+        """Held by the thread from its begin to its end."""
+        self._is_stopping = False
 
     def start(self, fill: Callable[[], None]) -> None:
         """Run a function that puts on a thread; what it raises is raised to whoever iterates."""
 
         def run() -> None:
-            try:
-                fill()
-                self._offer(None)
-            except _Stopped:
-                pass
-            except BaseException as error:  # carried to the thread that waits for frames
-                self._offer(error)
+            with self._running:
+                if self._is_stopping:
+                    return
+                try:
+                    fill()
+                    self._items.put(None)
+                except BaseException as error:  # carried to the thread that waits for frames
+                    self._items.put(error)
 
-        self._thread = threading.Thread(target=run, name="stcodec-feed", daemon=True)
-        self._thread.start()
+        threading.Thread(target=run, name="stcodec-feed", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the thread, or keep it from beginning; it may be done again."""
+        self._is_stopping = True
+        self._room.put(None)
+        with self._running:
+            pass
 
     def put(self, item: T) -> None:
         """Called by the thread: waits while the queue is full."""
-        if not self._offer(item):
+        self._room.get()
+        if self._is_stopping:
+            self._room.put(None)
             raise _Stopped
+        self._items.put(item)
 
     def __iter__(self) -> Iterator[T]:
-        while (item := self._queue.get()) is not None:
+        while (item := self._items.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
+            self._room.put(None)
             yield item
-
-    def _offer(self, item: T | BaseException | None) -> bool:
-        while not self._stopping.is_set():
-            try:
-                self._queue.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
 
 
 class _Stopped(Exception):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import stcodec
+from stcodec.cleanup import afterwards
 from stcodec.errors import MediaError
 from stcodec.media.packets import library_versions
 from stcodec.media.paths import display_name
@@ -66,10 +67,8 @@ def open_cache(folder: Path) -> Iterator[Cache]:
         _clear_dead(work.parent)
     except OSError as error:
         raise MediaError(f"{display_name(folder)}: can't be used as a cache ({error.strerror})") from None
-    try:
+    with afterwards(lambda: shutil.rmtree(work, ignore_errors=True)):
         yield Cache(folder, work)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def key_of(**parts: Any) -> str:
