@@ -13,6 +13,7 @@ import stcodec
 
 PACKAGE = Path(stcodec.__file__).parent
 FLOORS = {
+    "cleanup": 0,
     "errors": 0,
     "types": 0,
     "colours": 1,
@@ -46,8 +47,9 @@ ONLY_IN = {
     "safetensors": {"model"},
     "sqlite3": {"batch"},
     "torch": {"model", "attention", "train"},
-    "threading": {"pipeline", "stream"},
-    "queue": {"pipeline", "stream"},
+    "_thread": {"cleanup"},
+    "threading": {"cleanup", "media", "pipeline", "stream"},
+    "queue": {"cleanup", "pipeline", "stream"},
 }
 """Packages, and the only places that may import them."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOORS)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Self
 
 from stcodec.attention.base import AttentionSource
+from stcodec.cleanup import Unbroken, afterwards
 from stcodec.encoders.session import EncoderSession
 from stcodec.errors import MediaError
 from stcodec.media.clips import export_for
@@ -52,11 +53,16 @@ class LiveStream:
         self._attention: Attention | None = None
         self._read_back = ReadBack()
         self._started = time.monotonic()
+        self._turning = threading.Lock()
+        self._has_begun, self._has_ended = False, False
+        self.begin = Unbroken(self._begin)
+        """Begin to encode; entering the context does it."""
+        self.end = Unbroken(self._end)
+        """End files and playlists properly; leaving the context does it."""
         try:
             self._build(source, reopen_source, targets)
         except BaseException:
-            self._reader.stop()
-            self._end_attention()
+            self._end_parts()
             raise
 
     def _build(
@@ -91,27 +97,42 @@ class LiveStream:
             self._attention.may_run = self._attention_has_its_turn
 
     def __enter__(self) -> Self:
-        self._started = time.monotonic()
-        for encoder in self._encoders:
-            encoder.start(self._fan)
-        self._director.start()
+        self.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._director.stop()
-        for encoder in self._encoders:
-            encoder.finish(_FLUSH_SECONDS)
-        self._end_attention()
+        self.end()
+
+    def _begin(self) -> None:
+        with self._turning:
+            if self._has_ended:
+                return
+            self._has_begun = True
+            self._started = time.monotonic()
+            for encoder in self._encoders:
+                encoder.start(self._fan)
+            self._director.start()
+
+    def _end(self) -> None:
+        with self._turning:
+            self._has_ended = True
+            if self._has_begun:
+                self._director.stop()
+                for encoder in self._encoders:
+                    encoder.finish(_FLUSH_SECONDS)
+        self._end_parts()
+
+    def _end_parts(self) -> None:
+        """What runs already when nothing has begun."""
+        self._reader.stop()
+        if self._attention is not None:
+            self._attention.close()
+        self._read_back.close()
         closing = [threading.Thread(target=one.close, args=(_CLOSE_SECONDS,), daemon=True) for one in self._outlets]
         for thread in closing:
             thread.start()
         for thread in closing:
             thread.join(_CLOSE_SECONDS + 1)
-
-    def _end_attention(self) -> None:
-        if self._attention is not None:
-            self._attention.close()
-        self._read_back.close()
 
     def wait(self) -> None:
         """Until the stream ends by itself. Raises what made it end if that was a fault."""
@@ -187,7 +208,8 @@ def run_stream(options: StreamOptions, *, on_start: Callable[[LiveStream], None]
     Raises a StcodecError: OptionsError, MediaError, AttentionError or EncoderError.
     """
     stream = LiveStream(options)
-    with stream:
+    with afterwards(stream.end):
+        stream.begin()
         if on_start is not None:
             on_start(stream)
         stream.wait()
