@@ -106,19 +106,24 @@ def averaged(densities: FloatArray, run: Run, reach_seconds: float) -> FloatArra
 
 
 def clip_scores(clip: GazeClip, run: Run, densities: FloatArray) -> dict[str, float]:
-    """Mean scores over the instants of a clip, maps read between instants as the encoder reads them."""
+    """Mean scores of densities [T, h, w] over the instants of a clip."""
     starts = np.diff(run.shot.numpy(), prepend=-1) != 0
     seconds = run.seconds.numpy().astype(np.float64)
     peak = densities.max((1, 2), keepdims=True)
-    track = SaliencyTrack(densities / peak, seconds, starts, clip.width_px, clip.height_px, "neural")
-    average = BlockAverage(BlockGrid(SHAPE[1], SHAPE[0], 1), *densities.shape[1:])
+    return track_scores(clip, SaliencyTrack(densities / peak, seconds, starts, clip.width_px, clip.height_px, "neural"))
+
+
+def track_scores(clip: GazeClip, track: SaliencyTrack, start_seconds: float = 0.0) -> dict[str, float]:
+    """Mean scores over the instants of a clip that starts so late, maps read between instants as the encoder reads them."""
+    shape = track.saliency.shape[1:]
+    average = BlockAverage(BlockGrid(SHAPE[1], SHAPE[0], 1), *shape)
     timeline = MapTimeline()
     timeline.push(track)
     timeline.end()
-    prior = as_density(average(center_density(*densities.shape[1:])))
+    prior = as_density(average(center_density(*shape)))
     found = []
     for now, x, y in clip.instants():
-        saliency = timeline.at(now)
+        saliency = timeline.at(start_seconds + now)
         assert saliency is not None
         density = np.asarray(0.99 * as_density(average(saliency)) + 0.01 / (SHAPE[0] * SHAPE[1]), np.float32)
         found.append(scores(density, np.asarray(prior, np.float32), x, y))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from neural_tables import ablations, bench_neural, bench_neural_encode, neural_runtimes, saliency
+from neural_tables import ablations, bench_neural, bench_neural_encode, neural_input, neural_runtimes, saliency
 from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers, live_saving
 from tables import read, table
 
@@ -235,7 +235,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "offset_sweep": offset_sweep,
     "offset_sweep_encoders": compared("offset_sweep_encoders"),
     "offset_sweep_shapes": compared("offset_sweep_shapes"),
-    "ablations": ablations,
+    "ablations": ablations("model_cross_validation"),
+    "without_motion": ablations("model_without_motion"),
+    "neural_input": neural_input,
     "saliency": saliency,
     "bench_neural": bench_neural,
     "bench_neural_encode": bench_neural_encode,

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tables import read, table
 
+from stcodec.model.config import MAPS_PER_SECOND
 
-def ablations() -> str:
-    """What each part of the network and of its training adds, on clips that were not trained on."""
-    variants = read("model_cross_validation")["variants"]
 
-    def cell(found: dict[str, float], digits: int) -> str:
-        return f"{found['mean']:+.{digits}f} [{found['low']:+.{digits}f}, {found['high']:+.{digits}f}]"
+def ablations(name: str) -> Callable[[], str]:
+    """What parts of the network and of its training add, on clips that were not trained on."""
+    return lambda: _variants(read(name)["variants"])
 
+
+def _variants(variants: dict[str, Any]) -> str:
     rows = []
     for name, one in variants.items():
         mean, difference = one["mean"], one["minus_full"]
-        gone = ["", ""] if name == "full" else [cell(difference["nss"], 2), cell(difference["cc"], 3)]
+        gone = ["", ""] if name == "full" else [_interval(difference["nss"], 2), _interval(difference["cc"], 3)]
         rows.append([name, f"{len(one['by_seed'])}", f"{mean['nss']:.2f}", f"{mean['cc']:.3f}", f"{mean['kl']:.3f}", *gone])
     return table(["", "seeds", "NSS", "CC", "KL, nats", "NSS against full", "CC against full"], rows)
+
+
+def _interval(found: dict[str, float], digits: int) -> str:
+    return f"{found['mean']:+.{digits}f} [{found['low']:+.{digits}f}, {found['high']:+.{digits}f}]"
+
+
+def neural_input() -> str:
+    """What the size of the pictures, their number and a second look give and cost."""
+    rows = []
+    for one in read("neural_input")["settings"]:
+        mean, cost = one["mean"], one["cost_of_a_picture"] * one["maps_per_second"] / MAPS_PER_SECOND
+        scores = (f"{mean['nss']:.2f}", f"{mean['cc']:.3f}", f"{mean['kl']:.3f}", _interval(one["minus_first"]["kl"], 3))
+        rows.append([one["input"], f"{one['maps_per_second']:g}", f"{cost:.2f}", *scores])
+    return table(["pictures", "a second", "cost", "NSS", "CC", "KL, nats", "KL against the first"], rows)
 
 
 def saliency() -> str:

@@ -44,6 +44,8 @@ class Variant:
     pictures: bool = True
     """False: no gaze on pictures is seen, neither still nor in synthetic video."""
     synthetic: bool = True
+    motion: bool = True
+    """False: nothing that moves is seen. The gate stays shut, and the density of the `motion` source does not count."""
 
     @property
     def network(self) -> NetworkConfig:
@@ -61,7 +63,9 @@ class Variant:
     def material(self, whole: Material) -> Material:
         """What it is shown of a material."""
         shown: Callable[[Run], Run] = (lambda run: run) if self.gate else _ungated
-        synthetic = [shown(run) for run in whole.synthetic] if self.synthetic and self.pictures else []
+        if not self.motion:
+            shown = _motionless
+        synthetic = [shown(run) for run in whole.synthetic] if self.synthetic and self.pictures and self.motion else []
         clips = {name: (shown(run), shown(mirrored)) for name, (run, mirrored) in whole.clips.items()}
         return Material(whole.views, synthetic, clips)
 
@@ -73,6 +77,7 @@ VARIANTS = {
     "without camera-motion removal": Variant(camera=False),
     "without image pretraining": Variant(pictures=False),
     "without synthetic motion": Variant(synthetic=False),
+    "without any motion": Variant(motion=False),
 }
 
 
@@ -163,6 +168,10 @@ class Study:
 
 def _ungated(run: Run) -> Run:
     return replace(run, score=torch.ones_like(run.score))
+
+
+def _motionless(run: Run) -> Run:
+    return replace(run, motion=torch.zeros_like(run.motion), score=torch.zeros_like(run.score))
 
 
 def _tripod(velocity: FloatArray, trust: FloatArray) -> GlobalMotion:

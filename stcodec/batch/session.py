@@ -22,6 +22,7 @@ from stcodec.batch.options import BatchOptions
 from stcodec.batch.outputs import Results, remove_replaced
 from stcodec.batch.storage import Remote
 from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, JobRow, Table, as_bytes
+from stcodec.cleanup import afterwards
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
 from stcodec.work.cache import Cache
@@ -120,11 +121,8 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
             raise
     try:
         work = folder.resolve() / "work" / str(run)
-        try:
+        with lock, afterwards(lambda: _end(table, folder, run, work)):
             yield Session(output, table, run, plan, number, work, results, _remote(root), _made_folder(work))
-        finally:
-            _end(table, folder, run, work)
-            lock.close()
     finally:
         table.close()
 
