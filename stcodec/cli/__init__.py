@@ -23,10 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with Interrupts():
-            parsed = parser().parse_args(arguments)
-            status: int = parsed.run(parsed)
-            sys.stdout.flush()
-            return status
+            return _run(arguments)
+    except KeyboardInterrupt:  # at the last moment
+        return _interrupted()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        parsed = parser().parse_args(arguments)
+        status: int = parsed.run(parsed)
+        sys.stdout.flush()
+        return status
     except BaseException as error:
         ended = _ended_by(error)
         if ended is None:
@@ -41,7 +48,7 @@ def _ended_by(error: BaseException) -> int | None:
     if isinstance(error, StcodecError):
         return _fail(error, EXIT_FAILED)
     if is_interrupt(error):
-        return _fail("interrupted; nothing unfinished was left behind", EXIT_INTERRUPTED)
+        return _interrupted()
     if isinstance(error, BrokenPipeError):
         # Whoever read stdout has gone; what is still in its buffer must not fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,6 +73,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(_fail(f"{message}; `{self.prog} --help` shows what there is", EXIT_USAGE))
+
+
+def _interrupted() -> int:
+    return _fail("interrupted; nothing unfinished was left behind", EXIT_INTERRUPTED)
 
 
 def _fail(reason: object, status: int) -> int:
