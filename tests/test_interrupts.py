@@ -106,6 +106,24 @@ def test_clean_up_is_not_interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pyt
     assert cleaned == ["all"]
 
 
+def test_interrupt_of_a_finaliser_comes_again(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Python drops what is raised there; and the alarm clock that brings it back is no one else's."""
+
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def examine() -> None:
+        Finalised()
+        time.sleep(20)
+
+    monkeypatch.setattr("stcodec.pipeline.doctor.examine", examine)
+    begun = time.monotonic()
+    command.assert_one_line(command.run(capfd, "doctor"), 130, "interrupted")
+    assert time.monotonic() - begun < 10
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
 @pytest.mark.parametrize("stage", ["pass 1", "pass 2"])
 def test_interrupted_between_passes(folder: Path, stage: str) -> None:
     before = command.snapshot(folder)

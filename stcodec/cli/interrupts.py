@@ -23,12 +23,13 @@ class Interrupts:
         sys.unraisablehook = self._unraisable
         self._before = {
             number: signal.signal(number, self._interrupt)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             if signal.getsignal(number) != signal.SIG_IGN  # as nohup wants it
         }
 
     def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if signal.SIGALRM in self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         sys.unraisablehook = self._hook
@@ -41,13 +42,14 @@ class Interrupts:
     def _unraisable(self, dropped: sys.UnraisableHookArgs) -> None:
         if dropped.exc_value is not None and is_interrupt(dropped.exc_value):
             self._until = 0.0
+            self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._interrupt))
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
         else:
             self._hook(dropped)
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether it is a KeyboardInterrupt, or what came of one: a lock that it was taken from fails when it is given back."""
+    """Whether it is a KeyboardInterrupt or was raised because of one, as by a lock given back that wasn't held yet."""
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, KeyboardInterrupt):
