@@ -62,6 +62,7 @@ class LiveStream:
         try:
             self._build(source, reopen_source, targets)
         except BaseException:
+            self._reader.stop()
             self._end_parts()
             raise
 
@@ -120,11 +121,12 @@ class LiveStream:
                 self._director.stop()
                 for encoder in self._encoders:
                     encoder.finish(_FLUSH_SECONDS)
+            else:
+                self._reader.stop()
         self._end_parts()
 
     def _end_parts(self) -> None:
-        """What runs already when nothing has begun."""
-        self._reader.stop()
+        """What runs already when nothing has begun, but the source, which the director stops."""
         if self._attention is not None:
             self._attention.close()
         self._read_back.close()
