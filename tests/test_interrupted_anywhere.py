@@ -20,8 +20,8 @@ _FRAMES = 15
 _STEP = 7
 """Of the places in files that have nothing to do with beginning and ending, one in so many."""
 _ALL_OF = ("cleanup.py", "feed.py", "output.py", "decode.py", "mux.py", "threading.py", "interrupts.py", "stream.py")
-_SHOWING = (str(Path("stcodec", "cli", "__init__.py")),)
-"""Before signals are taken there is nothing to hold on to."""
+_COMMAND = str(Path("stcodec", "cli", "__init__.py"))
+"""Its `main` runs before signals are taken, too."""
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def places(capfd: Capture, line: str) -> list[Place]:
     assert outcome.status == 0, outcome.err
     thinned: Sequence[Place] = [one for one in found.places if Path(one[0]).name not in _ALL_OF]
     kept = {*thinned[::_STEP], *(one for one in found.places if Path(one[0]).name in _ALL_OF)}
-    return [one for one in found.places if one in kept and not (one[0].endswith(_SHOWING) and one[1] == "main")]
+    return [one for one in found.places if one in kept and not (one[0].endswith(_COMMAND) and one[1] == "main")]
 
 
 def assert_whole_or_gone(folder: Path) -> None:
