@@ -125,14 +125,15 @@ def test_one_frame(folder: Path) -> None:
     assert report.match.frames_compared == 1
 
 
-@pytest.mark.parametrize("stage", ["plain", "search 1", "encode"])
-def test_interrupted(folder: Path, films: Path, stage: str) -> None:
+@pytest.mark.parametrize(("stage", "preset"), [("plain", "veryslow"), ("search 1", "medium"), ("encode", "faster")])
+def test_interrupted(folder: Path, films: Path, stage: str, preset: str) -> None:
+    """With a preset so slow that the run is far from its end when the test gets to read of the stage."""
     long = films / "for_interrupts.mp4"
     if not long.exists():
         media.make_film(long, size=(640, 360), frames=80)
     (folder / "long.mp4").symlink_to(long)
     before = snapshot(folder)
-    line = "encode long.mp4 out.mp4 -y --json --match-crf 30 --attention center --preset faster"
+    line = f"encode long.mp4 out.mp4 -y --json --match-crf 30 --attention center --preset {preset}"
     process = subprocess.Popen(
         program(*line.split()),
         cwd=folder,
