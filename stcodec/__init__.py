@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stcodec.errors import StcodecError as StcodecError
     from stcodec.errors import TargetError as TargetError
     from stcodec.errors import VerifyError as VerifyError
+    from stcodec.matching.match import match as match
+    from stcodec.matching.options import MatchOptions as MatchOptions
     from stcodec.options import EncodeOptions as EncodeOptions
     from stcodec.options import OffsetPolicy as OffsetPolicy
     from stcodec.options import RunOptions as RunOptions
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from stcodec.pipeline.progress import Progress as Progress
     from stcodec.report import EncodeReport as EncodeReport
     from stcodec.report import MatchReport as MatchReport
-    from stcodec.search.match import match as match
-    from stcodec.search.options import MatchOptions as MatchOptions
     from stcodec.stream.options import Rendition as Rendition
     from stcodec.stream.options import StreamOptions as StreamOptions
     from stcodec.stream.stream import run_stream as run_stream
@@ -55,8 +55,8 @@ _HOMES = {
     "Progress": "pipeline.progress",
     "EncodeReport": "report",
     "MatchReport": "report",
-    "match": "search.match",
-    "MatchOptions": "search.options",
+    "match": "matching.match",
+    "MatchOptions": "matching.options",
     "Rendition": "stream.options",
     "StreamOptions": "stream.options",
     "run_stream": "stream.stream",

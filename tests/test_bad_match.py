@@ -15,7 +15,7 @@ from command import ENVIRONMENT, assert_refused, program, run, snapshot
 
 import stcodec
 from stcodec.errors import OptionsError, TargetError
-from stcodec.search.options import MatchOptions
+from stcodec.matching.options import MatchOptions
 
 Capture = pytest.CaptureFixture[str]
 OLD = b"what was here before"
@@ -155,8 +155,8 @@ def test_interrupted(folder: Path, films: Path, stage: str, preset: str) -> None
 
 def test_miss_is_said(monkeypatch: pytest.MonkeyPatch, capfd: Capture, folder: Path) -> None:
     """A difference that no correction makes good is not hidden."""
-    monkeypatch.setattr("stcodec.search.match._MOST_CORRECTIONS", 0)
-    monkeypatch.setattr("stcodec.search.search.Search.best", lambda self: [3.0] * len(self.units))
+    monkeypatch.setattr("stcodec.matching.match._MOST_CORRECTIONS", 0)
+    monkeypatch.setattr("stcodec.matching.search.Search.best", lambda self: [3.0] * len(self.units))
     line = "encode in.mkv new.mp4 --attention center --preset ultrafast --match-crf 30"
     done = run(capfd, *line.split())
     assert done.status == 0

@@ -30,7 +30,7 @@ FLOORS = {
     "work": 3,
     "diagnose": 4,
     "evaluate": 4,
-    "search": 4,
+    "matching": 4,
     "stream": 4,
     "train": 4,
     "batch": 5,

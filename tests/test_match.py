@@ -18,14 +18,14 @@ from command import run
 from matching import CUT, FRAMES, decibels, frame_errors
 
 import stcodec
+from stcodec.matching import search, shots
+from stcodec.matching.quality import METRICS
+from stcodec.matching.scan import scan
+from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.metrics.fidelity import pool
 from stcodec.options import EncodeOptions, RunOptions
 from stcodec.pipeline.encode import prepare
 from stcodec.pipeline.progress import Meter, Progress
-from stcodec.search import search, shots
-from stcodec.search.bench import Bench
-from stcodec.search.quality import METRICS
-from stcodec.search.scan import scan
 
 ALL, FIRST, SECOND = slice(None), slice(0, CUT), slice(CUT, FRAMES)
 SETTINGS: dict[str, Any] = {"preset": "veryfast", "extra": {"threads": "1"}}
@@ -245,15 +245,15 @@ def test_no_point_is_encoded_twice(film: Path, picture: Path, tmp_path: Path) ->
     with job.reader:
         meter = Meter(None, job.reader.info)
         seen = scan(job, tmp_path, meter)
-        bench = Bench(job, seen, METRICS["attended-psnr"], meter)
+        trials = TrialEncodes(job, seen, METRICS["attended-psnr"], meter)
         samples = shots.all_samples(seen.shots)
-        first = bench.guided("search 1", job.plan, samples, dict.fromkeys(samples, 1.0))
-        spent = replace(bench.cost)
-        again = bench.guided("search 2", job.plan, samples, dict.fromkeys(samples, 1.0))
-        assert bench.cost == spent
+        first = trials.guided("search 1", job.plan, samples, dict.fromkeys(samples, 1.0))
+        spent = replace(trials.cost)
+        again = trials.guided("search 2", job.plan, samples, dict.fromkeys(samples, 1.0))
+        assert trials.cost == spent
         assert all(np.array_equal(first[one], again[one]) for one in samples)
-        bench.guided("search 3", job.plan, samples, {samples[0]: 1.0, samples[1]: 2.0})
-        assert bench.cost.encodes == spent.encodes + 1
+        trials.guided("search 3", job.plan, samples, {samples[0]: 1.0, samples[1]: 2.0})
+        assert trials.cost.encodes == spent.encodes + 1
 
 
 def test_command_and_its_progress(capfd: pytest.CaptureFixture[str], film: Path, picture: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from clips import FIXED_SETTINGS
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stcodec.search.secant import Secant
+from stcodec.matching.secant import Secant
 
 
 def searched(difference: Callable[[float], float], **settings: float) -> Secant:

@@ -14,14 +14,14 @@ from stcodec.batch.ladder import SEGMENT_SECONDS, own_lines, placed_options
 from stcodec.batch.rungs import Trial
 from stcodec.encoders.round_trip import Pair, RoundTrip
 from stcodec.encoders.session import quantise_levels
+from stcodec.matching.reading import Reading, TriedFrame
+from stcodec.matching.scan import Scan, scan
+from stcodec.matching.shots import Part
 from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.scaling import Scaler
 from stcodec.metrics.fidelity import squared_error, weighted_mean
 from stcodec.pipeline.encode import Job, rendition
 from stcodec.pipeline.progress import Meter
-from stcodec.search.reading import Reading, TriedFrame
-from stcodec.search.scan import Scan, scan
-from stcodec.search.shots import Part
 from stcodec.types import FloatArray, VideoInfo
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from stcodec.batch.ladder import AUTO, Ladder, Rung, check_ladder
 from stcodec.batch.names import check_template
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import OptionsError
+from stcodec.matching.options import MatchOptions
 from stcodec.options import EncodeOptions, OffsetPolicy
-from stcodec.search.options import MatchOptions
 from stcodec.work.cache import key_of
 
 

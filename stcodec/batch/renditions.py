@@ -21,7 +21,7 @@ from stcodec.pipeline.progress import Meter
 from stcodec.work.cache import code_version, content_hash, key_of
 from stcodec.work.sources import source_identity
 
-_CURVE_CODE = (*ENCODING_CODE, "metrics", "search", "batch/curve.py", "batch/ladder.py")
+_CURVE_CODE = (*ENCODING_CODE, "metrics", "matching", "batch/curve.py", "batch/ladder.py")
 _FILE = "rendition.mp4"
 
 

@@ -143,7 +143,7 @@ class MakeTask:
         meter = Meter(None, job.reader.info)
         if self.options.goal is None:
             return encode_job(job, path, self.running, meter)
-        from stcodec.search.match import match_job  # late: most runs do without, and each process would load it
+        from stcodec.matching.match import match_job  # late: most runs do without, and each process would load it
 
         return match_job(job, path, self.options.goal, self.running, meter)
 

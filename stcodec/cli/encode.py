@@ -23,9 +23,9 @@ from stcodec.options import EncodeOptions, RunOptions
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from stcodec.matching.options import MatchOptions
     from stcodec.pipeline.progress import ProgressSink
     from stcodec.report import EncodeReport
-    from stcodec.search.options import MatchOptions
 
 
 def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -81,7 +81,7 @@ def _encode(
         from stcodec.pipeline.encode import encode
 
         return encode(arguments.source, arguments.output, options=options, run=running, progress=sink)
-    from stcodec.search.match import match
+    from stcodec.matching.match import match
 
     return match(arguments.source, arguments.output, goal, options=options, run=running, progress=sink)
 

@@ -11,7 +11,7 @@ from stcodec.errors import OptionsError
 from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy
 
 if TYPE_CHECKING:
-    from stcodec.search.options import MatchOptions
+    from stcodec.matching.options import MatchOptions
 
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
@@ -121,7 +121,7 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
 
 def goal_of(arguments: argparse.Namespace) -> MatchOptions | None:
     """What the flags of `add_search_flags` say; None if they ask for no search. Raises OptionsError."""
-    from stcodec.search.options import match_options
+    from stcodec.matching.options import match_options
 
     return match_options(
         arguments.match_crf,

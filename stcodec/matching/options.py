@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from stcodec.encoders.table import EncoderSpec, find_encoder
 from stcodec.errors import OptionsError
+from stcodec.matching.quality import METRICS, QualityMetric
 from stcodec.options import EncodeOptions
-from stcodec.search.quality import METRICS, QualityMetric
 
 DEFAULT_METRIC = "attended-psnr"
 MOST_ENCODES = 6

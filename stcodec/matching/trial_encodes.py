@@ -16,14 +16,14 @@ from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.round_trip import AsEncoded, Pair, RoundTrip
 from stcodec.encoders.session import quantise_levels
 from stcodec.errors import VerifyError
+from stcodec.matching.quality import PictureForm, QualityMetric, Scorer
+from stcodec.matching.reading import Reading, TriedFrame
+from stcodec.matching.scan import Scan
+from stcodec.matching.shots import Part, Run, runs
 from stcodec.media.planes import PlaneReader
 from stcodec.media.seek import frames_from
 from stcodec.pipeline.encode import Job
 from stcodec.pipeline.progress import Meter
-from stcodec.search.quality import PictureForm, QualityMetric, Scorer
-from stcodec.search.reading import Reading, TriedFrame
-from stcodec.search.scan import Scan
-from stcodec.search.shots import Part, Run, runs
 from stcodec.types import FloatArray, TimeArray
 
 _FALLBACK_RATE = Fraction(25)
@@ -41,7 +41,7 @@ class Cost:
     """Frames that went through one."""
 
 
-class Bench:
+class TrialEncodes:
     """Encodes, decodes and measures; every result is per frame, as the metric pools it."""
 
     def __init__(self, job: Job, scan: Scan, quality: QualityMetric, meter: Meter) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from stcodec.errors import TargetError
-from stcodec.search.bench import Bench
-from stcodec.search.control import Control
-from stcodec.search.options import MOST_ENCODES, MatchOptions
-from stcodec.search.secant import Secant
-from stcodec.search.shots import Shot
+from stcodec.matching.control import Control
+from stcodec.matching.options import MOST_ENCODES, MatchOptions
+from stcodec.matching.secant import Secant
+from stcodec.matching.shots import Shot
+from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.types import TimeArray
 
 _SHARE_OF_TOLERANCE = 0.5
@@ -32,8 +32,8 @@ class Wanted:
 class Search:
     """Finds the QP of each unit of a control."""
 
-    def __init__(self, bench: Bench, control: Control, goal: MatchOptions) -> None:
-        self._bench = bench
+    def __init__(self, trials: TrialEncodes, control: Control, goal: MatchOptions) -> None:
+        self._trials = trials
         self.control = control
         self._goal = goal
         self._limits = goal.limits_qp(control.job.plan.spec, control.base_crf)
@@ -82,7 +82,7 @@ class Search:
     def _round(self, stage: str, asked: dict[int, float], wanted: Wanted) -> None:
         plan, shift = self.control.trial(asked)
         parts = sorted(shift, key=lambda part: part.first)
-        measured = self._bench.guided(stage, plan, parts, shift)
+        measured = self._trials.guided(stage, plan, parts, shift)
         for unit, qp in asked.items():
             values = [np.concatenate([measured[sample] for sample in shot.samples]) for shot in self.units[unit]]
             self.secants[unit].add(qp, self._pooled(self.units[unit], values) - wanted.units[unit])

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from stcodec.encoders.plan import EncoderPlan
+from stcodec.matching.options import MatchOptions
+from stcodec.matching.scan import Scan
+from stcodec.matching.shots import Shot, all_samples, compared_parts
+from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.media.packets import video_times
 from stcodec.metrics.fidelity import pool
-from stcodec.search.bench import Bench
-from stcodec.search.options import MatchOptions
-from stcodec.search.scan import Scan
-from stcodec.search.shots import Shot, all_samples, compared_parts
 from stcodec.types import BoolArray, TimeArray
 
 
@@ -49,8 +49,8 @@ class Compared:
 class Reference:
     """What a finished file is compared with: the plain encode, or a value; and on which frames."""
 
-    def __init__(self, bench: Bench, scan: Scan, goal: MatchOptions) -> None:
-        self._bench = bench
+    def __init__(self, trials: TrialEncodes, scan: Scan, goal: MatchOptions) -> None:
+        self._trials = trials
         self._scan = scan
         self._goal = goal
         samples = all_samples(scan.shots)
@@ -66,7 +66,7 @@ class Reference:
     def encode_plain(self, plan: EncoderPlan) -> TimeArray:
         """What is measured of the plain encode of all samples; of a video that is tried whole it is the comparison too."""
         samples = all_samples(self._scan.shots)
-        measured, size = self._bench.plain(plan, samples)
+        measured, size = self._trials.plain(plan, samples)
         if samples == self._parts:
             self._plain, self.plain_bytes = measured, size if self._is_whole else None
         return measured
@@ -77,11 +77,11 @@ class Reference:
         Raises VerifyError or MediaError if the file can't be read as it should.
         """
         if plan is not None and self._plain is None:
-            self._plain, size = self._bench.plain(plan, self._parts)
+            self._plain, size = self._trials.plain(plan, self._parts)
             self.plain_bytes = size if self._is_whole else None
         ticks, time_base = video_times(path)
         later = float(min(ticks) * time_base) - self._scan.times[0]
-        reached = self._bench.finished(path, self._parts, later)
+        reached = self._trials.finished(path, self._parts, later)
         plain, quality, shots = self._plain, self._goal.quality, self._scan.shots
         return Compared(
             self._quality([shot for shot in shots if self._inside(shot).any()], reached),

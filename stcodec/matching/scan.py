@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcodec.attention.cached import CachedSource
+from stcodec.matching.shots import Shot, find_shots
 from stcodec.media.clips import ClipMaker
 from stcodec.media.shots import mark_shots
 from stcodec.pipeline.encode import Job
 from stcodec.pipeline.progress import Meter
-from stcodec.search.shots import Shot, find_shots
 from stcodec.types import SaliencyTrack
 
 MAPS_FILE = "maps.mkv"

@@ -12,12 +12,12 @@ import numpy as np
 
 from stcodec.attention.center import center_density
 from stcodec.errors import MediaError
+from stcodec.matching.scan import Scan
+from stcodec.matching.shots import Part
 from stcodec.media.maps import MapReader
 from stcodec.media.seek import frames_from, reads_from_start
 from stcodec.pipeline.encode import Job
 from stcodec.qp import MapTimeline, QpLaw
-from stcodec.search.scan import Scan
-from stcodec.search.shots import Part
 from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ from typing import Any
 
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
+from stcodec.matching.compare import Compared, Reference
+from stcodec.matching.control import FileControl, ShotControl
+from stcodec.matching.options import MatchOptions
+from stcodec.matching.scan import Scan, scan
+from stcodec.matching.search import Search
+from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.media.output import atomic_output, work_folder
 from stcodec.options import EncodeOptions, RunOptions, with_fields
 from stcodec.pipeline.encode import Job, encode_job, prepare
 from stcodec.pipeline.progress import Meter, ProgressSink
 from stcodec.pipeline.summary import report_file, write_report
 from stcodec.report import EncodeReport, MatchReport, ShotMatch
-from stcodec.search.bench import Bench
-from stcodec.search.compare import Compared, Reference
-from stcodec.search.control import FileControl, ShotControl
-from stcodec.search.options import MatchOptions
-from stcodec.search.scan import Scan, scan
-from stcodec.search.search import Search
 
 _NEAR_BASE_QP = 4.0
 """QP steps: a base crf so near to a value will do, the shots' shifts do the rest."""
@@ -88,8 +88,8 @@ class _Finder:
         self._meter = meter
         self._job = job
         self._scan: Scan = scan(job, folder, meter)
-        self._bench = Bench(job, self._scan, goal.quality, meter)
-        self._reference = Reference(self._bench, self._scan, goal)
+        self._trials = TrialEncodes(job, self._scan, goal.quality, meter)
+        self._reference = Reference(self._trials, self._scan, goal)
         self._plain = None if goal.crf is None else _plain_plan(job)
 
     def encode(self, path: Path, run: RunOptions) -> EncodeReport:
@@ -101,8 +101,8 @@ class _Finder:
             qp = correction.after(latest)
             if qp == latest.qp:
                 break
-            self._bench.cost.encodes += 1
-            self._bench.cost.frames += latest.report.frames
+            self._trials.cost.encodes += 1
+            self._trials.cost.frames += latest.report.frames
             with suppress(_NoBetter), atomic_output(path) as again:
                 latest = self._attempt(search, qp, again, run)
                 misses.append(max(best, latest, key=lambda file: file.miss).compared.whole.difference)
@@ -120,20 +120,20 @@ class _Finder:
     def _search(self) -> Search:
         plain = None if self._plain is None else self._reference.encode_plain(self._plain)
         if not self._job.plan.spec.shifts_frames:
-            search = Search(self._bench, FileControl(self._job, self._scan), self._goal)
+            search = Search(self._trials, FileControl(self._job, self._scan), self._goal)
             search.run(search.wanted(plain))
             return search
         job, slope = self._job, None
         if plain is None:
             job, slope = self._near_base()
-        search = Search(self._bench, ShotControl(job, self._scan), self._goal)
+        search = Search(self._trials, ShotControl(job, self._scan), self._goal)
         search.run(search.wanted(plain), slope=slope)
         return search
 
     def _near_base(self) -> tuple[Job, float]:
         """The job with a crf at which the whole video has about the value that is wanted, and the loss for each step."""
         control = FileControl(self._job, self._scan)
-        search = Search(self._bench, control, self._goal)
+        search = Search(self._trials, control, self._goal)
         search.run(search.wanted(None), _ENCODES_FOR_BASE, _NEAR_BASE_QP * self._goal.quality.slope)
         (secant,) = search.secants
         nearest = min(secant.points, key=lambda qp: abs(secant.points[qp]))
@@ -141,7 +141,7 @@ class _Finder:
 
     def _report(self, search: Search, file: _File, misses: Sequence[float]) -> MatchReport:
         report, compared = file.report, file.compared
-        goal, cost, plain_bytes = self._goal, self._bench.cost, self._reference.plain_bytes
+        goal, cost, plain_bytes = self._goal, self._trials.cost, self._reference.plain_bytes
         crf = report.options["crf"]
         saving = None if plain_bytes is None else 100 * (1 - report.video_bytes / plain_bytes)
         p5, plain_p5 = compared.percentile_5, compared.plain_percentile_5

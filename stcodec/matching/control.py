@@ -11,9 +11,9 @@ import numpy as np
 
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
+from stcodec.matching.scan import Scan
+from stcodec.matching.shots import Part, Shot
 from stcodec.pipeline.encode import Job
-from stcodec.search.scan import Scan
-from stcodec.search.shots import Part, Shot
 
 _SAME_INSTANT_SECONDS = 1e-6
 _STEP_QP = 0.05
