@@ -17,8 +17,8 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 
+from stcodec.stream.observe.snapshot import TargetState
 from stcodec.stream.packet import TICK, LivePacket, Outlet, Track
-from stcodec.stream.snapshot import TargetState
 
 FPS = 25
 SECONDS = 12

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stcodec.stream.snapshot import MapCondition, Pressure, Preview, RenditionState, StreamSnapshot, TargetState
+from stcodec.stream.observe.snapshot import MapCondition, Pressure, Preview, RenditionState, StreamSnapshot, TargetState
 
 HD = RenditionState(
     name="720p",

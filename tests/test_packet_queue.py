@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stcodec.stream.outlets.queue import PacketQueue
+from stcodec.stream.output.queue import PacketQueue
 from stcodec.stream.packet import LivePacket, Track
 
 FRAME = 3600

@@ -12,10 +12,10 @@ import live_packets as live
 import pytest
 from live_rigs import free_port
 
-from stcodec.stream.address import parse_target
-from stcodec.stream.outlets import open_outlet
+from stcodec.stream.input.relay import srt_relay
+from stcodec.stream.output import open_outlet
+from stcodec.stream.output.address import parse_target
 from stcodec.stream.packet import Outlet
-from stcodec.stream.relay import srt_relay
 
 
 @pytest.mark.parametrize("mode", ["listener", "caller"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stcodec.errors import MediaError, OptionsError
-from stcodec.stream.address import check_place, check_targets, hide_secrets, parse_target
+from stcodec.stream.output.address import check_place, check_targets, hide_secrets, parse_target
 
 KINDS = {
     "-": ("pipe", "stdout"),

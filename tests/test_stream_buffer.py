@@ -9,10 +9,10 @@ from coding import frames_for
 
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.session import EncoderSession
+from stcodec.stream.observe.vbv import LeakyBucket
 from stcodec.stream.options import Rendition, StreamOptions
 from stcodec.stream.packet import TICK
 from stcodec.stream.plans import going_on, live_plan
-from stcodec.stream.vbv import LeakyBucket
 from stcodec.types import VideoInfo
 
 SIZE, FPS = (320, 180), 25

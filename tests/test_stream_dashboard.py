@@ -10,9 +10,9 @@ from browser import Page, open_browser
 from selenium.webdriver.common.action_chains import ActionChains
 from streaming import HD, HLS, RTMP, SMALL, SNAPSHOT, FakeStream, picture
 
-from stcodec.stream.listen import WebOptions
-from stcodec.stream.snapshot import Pressure
-from stcodec.stream.web import WebServer
+from stcodec.stream.observe.listen import WebOptions
+from stcodec.stream.observe.snapshot import Pressure
+from stcodec.stream.observe.web import WebServer
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 

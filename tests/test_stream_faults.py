@@ -20,12 +20,12 @@ from stcodec.attention.base import AttentionSession, AttentionSource
 from stcodec.attention.center import CenterSource
 from stcodec.errors import MediaError
 from stcodec.stream import attend, stream
+from stcodec.stream.audio import Sound
+from stcodec.stream.input.reader import SoundIn
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline
+from stcodec.stream.observe.snapshot import StreamSnapshot
 from stcodec.stream.options import AudioChoice, Rendition, StreamOptions
-from stcodec.stream.reader import SoundIn
-from stcodec.stream.snapshot import StreamSnapshot
-from stcodec.stream.sound import Sound
 from stcodec.stream.stream import LiveStream
-from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline
 from stcodec.types import Clip, ClipSpec, SaliencyTrack, VideoInfo
 
 

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from stcodec.errors import OptionsError
 from stcodec.options import OffsetPolicy
 from stcodec.stream.attend import LiveMap
-from stcodec.stream.fan import Fan
-from stcodec.stream.frame_rate import FrameRateWatch
+from stcodec.stream.input.frame_rate import FrameRateWatch
+from stcodec.stream.input.pace import Pacer
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
+from stcodec.stream.observe.snapshot import Pressure, TargetState
+from stcodec.stream.observe.vbv import LeakyBucket
 from stcodec.stream.offsets import FADED_SECONDS, FRESH_SECONDS, HELD_SECONDS, LiveOffsets, faded_share
 from stcodec.stream.options import Rendition, StreamOptions, parse_rendition, seconds
-from stcodec.stream.pace import Pacer
+from stcodec.stream.output.fan import Fan
 from stcodec.stream.packet import TICK, LivePacket, Track
 from stcodec.stream.plans import live_plan
 from stcodec.stream.pressure import ENGAGE, PressureControl
-from stcodec.stream.snapshot import Pressure, TargetState
-from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline, to_ticks
-from stcodec.stream.vbv import LeakyBucket
 from stcodec.types import VideoInfo
 
 FRAME = 3000

@@ -15,8 +15,8 @@ from av.video.frame import VideoFrame
 from steady import undisturbed
 
 from stcodec.encoders.session import EncoderSession
+from stcodec.stream.observe.snapshot import Pressure, StreamSnapshot
 from stcodec.stream.options import Rendition, StreamOptions
-from stcodec.stream.snapshot import Pressure, StreamSnapshot
 from stcodec.stream.stream import LiveStream
 from stcodec.types import FloatArray
 

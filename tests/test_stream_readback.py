@@ -11,8 +11,8 @@ import pytest
 from coding import encode_frames, halves
 from streaming import HD
 
-from stcodec.stream.key_bits import macroblock_bits
-from stcodec.stream.readback import KeyFrame, ReadBack, attended_weights, decode_key, read
+from stcodec.stream.observe.key_bits import macroblock_bits
+from stcodec.stream.observe.readback import KeyFrame, ReadBack, attended_weights, decode_key, read
 from stcodec.types import BlockGrid, FloatArray
 
 DEMO = Path(__file__).parents[1] / "data" / "demo.mp4"

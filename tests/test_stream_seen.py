@@ -20,12 +20,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from streaming import HD, HLS, RTMP, SNAPSHOT, FakeStream, picture
 
 from stcodec.errors import OptionsError
-from stcodec.stream.listen import WebOptions, read_token
-from stcodec.stream.metrics import CONTENT_TYPE, ill, prometheus_text
-from stcodec.stream.snapshot import Pressure, StreamSnapshot
-from stcodec.stream.status import JsonLines, StatusLine, status_line
-from stcodec.stream.watch import Watch
-from stcodec.stream.web import WebServer
+from stcodec.stream.observe.listen import WebOptions, read_token
+from stcodec.stream.observe.metrics import CONTENT_TYPE, ill, prometheus_text
+from stcodec.stream.observe.snapshot import Pressure, StreamSnapshot
+from stcodec.stream.observe.status import JsonLines, StatusLine, status_line
+from stcodec.stream.observe.watch import Watch
+from stcodec.stream.observe.web import WebServer
 
 TOKEN = "a-token-of-some-length"
 HOSTILE = 'a"b\\c\nd}{,=#\udcff'
@@ -265,7 +265,7 @@ def test_hostile_requests_get_short_answers(place: tuple[str, int]) -> None:
 
 
 def test_many_and_slow_clients_leave_no_trace(place: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stcodec.stream.web._REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr("stcodec.stream.observe.web._REQUEST_SECONDS", 0.3)
     before = threading.active_count()
     slow = [socket.create_connection(place, timeout=20) for _ in range(40)]
     for one in slow:

@@ -26,8 +26,8 @@ from stcodec.encoders.carrier import RegionTable, attach
 from stcodec.options import OffsetPolicy
 from stcodec.pipeline.summary import versions
 from stcodec.qp import QpLaw
-from stcodec.stream.key_bits import macroblock_bits
-from stcodec.stream.readback import KeyFrame, attended_weights, decode_key
+from stcodec.stream.observe.key_bits import macroblock_bits
+from stcodec.stream.observe.readback import KeyFrame, attended_weights, decode_key
 from stcodec.types import BlockGrid, FloatArray
 
 GRID = BlockGrid(1280, 720, 16)

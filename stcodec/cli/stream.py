@@ -15,11 +15,11 @@ from stcodec.errors import OptionsError
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from stcodec.stream.observe.snapshot import StreamSnapshot
+    from stcodec.stream.observe.watch import SnapshotSink
+    from stcodec.stream.observe.web import WebServer
     from stcodec.stream.options import Rendition, StreamOptions
-    from stcodec.stream.snapshot import StreamSnapshot
     from stcodec.stream.stream import LiveStream
-    from stcodec.stream.watch import SnapshotSink
-    from stcodec.stream.web import WebServer
 
 _INTERRUPTED = 130
 _DEFAULT_RATE_KBPS = 2500.0
@@ -188,8 +188,8 @@ def _renditions(arguments: argparse.Namespace) -> tuple[Rendition, ...]:
 
 def _servers(arguments: argparse.Namespace) -> list[WebServer]:
     """Bound already, so that a busy port is known before anything starts."""
-    from stcodec.stream.listen import DEFAULT_ADDRESS, WebOptions, read_token
-    from stcodec.stream.web import WebServer
+    from stcodec.stream.observe.listen import DEFAULT_ADDRESS, WebOptions, read_token
+    from stcodec.stream.observe.web import WebServer
 
     token = None if arguments.token_file is None else read_token(Path(arguments.token_file))
     wanted: dict[str, bool] = {}
@@ -202,8 +202,8 @@ def _servers(arguments: argparse.Namespace) -> list[WebServer]:
 
 
 def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStream, servers: list[WebServer]) -> None:
-    from stcodec.stream.status import JsonLines, StatusLine
-    from stcodec.stream.watch import Watch
+    from stcodec.stream.observe.status import JsonLines, StatusLine
+    from stcodec.stream.observe.watch import Watch
 
     sinks: list[SnapshotSink] = [server.show for server in servers]
     for server in servers:
@@ -219,7 +219,7 @@ def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStrea
 
 
 def _say_end(arguments: argparse.Namespace, ended: StreamSnapshot) -> None:
-    from stcodec.stream.status import record, status_line
+    from stcodec.stream.observe.status import record, status_line
 
     if arguments.json:
         print(json.dumps({"event": "end", **record(ended)}), file=_json_file(arguments), flush=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stcodec.attention.base import AttentionSession, AttentionSource
-from stcodec.stream.gauges import Rate
+from stcodec.stream.observe.gauges import Rate
 from stcodec.types import Clip, FloatArray, VideoInfo
 
 HANG_SECONDS = 5.0

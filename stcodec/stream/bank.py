@@ -11,11 +11,11 @@ from av.video.frame import VideoFrame
 from stcodec.encoders.session import EncoderSession
 from stcodec.media.scaling import Scaler
 from stcodec.stream.encode import RenditionEncoder, Reopen, Work
+from stcodec.stream.input.timeline import to_ticks
+from stcodec.stream.observe.snapshot import Pressure
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.plans import easier_presets, first_preset, going_on, live_plan
 from stcodec.stream.pressure import ENGAGE, PressureControl
-from stcodec.stream.snapshot import Pressure
-from stcodec.stream.timeline import to_ticks
 from stcodec.types import VideoInfo
 
 _ROOM = 4

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from stcodec.media.ffmpeg import find_ffmpeg
-from stcodec.stream.address import hide_in
+from stcodec.stream.output.address import hide_in
 
 _GENERAL = "Input/output error"
 

@@ -13,19 +13,19 @@ from av.video.frame import VideoFrame
 from stcodec.attention.base import AttentionSource
 from stcodec.media.clips import ClipMaker
 from stcodec.stream.attend import Attention, Instant
+from stcodec.stream.audio import Sound
 from stcodec.stream.bank import EncoderBank
 from stcodec.stream.cuts import CutDetector
-from stcodec.stream.fan import Fan
-from stcodec.stream.fit import Fit, copied
-from stcodec.stream.frame_rate import FrameRateWatch
-from stcodec.stream.gauges import Rate
+from stcodec.stream.input.fit import Fit, copied
+from stcodec.stream.input.frame_rate import FrameRateWatch
+from stcodec.stream.input.pace import Pacer
+from stcodec.stream.input.reader import Ended, FrameIn, Opened, Reader, SoundIn
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
+from stcodec.stream.observe.gauges import Rate
+from stcodec.stream.observe.snapshot import Pressure
 from stcodec.stream.options import StreamOptions
-from stcodec.stream.pace import Pacer
+from stcodec.stream.output.fan import Fan
 from stcodec.stream.packet import TICK, LivePacket
-from stcodec.stream.reader import Ended, FrameIn, Opened, Reader, SoundIn
-from stcodec.stream.snapshot import Pressure
-from stcodec.stream.sound import Sound
-from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline, to_ticks
 from stcodec.types import VideoInfo
 
 _POLL_SECONDS = 0.1

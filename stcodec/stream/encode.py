@@ -18,14 +18,14 @@ from stcodec.encoders.session import EncoderSession
 from stcodec.errors import StcodecError
 from stcodec.options import OffsetPolicy
 from stcodec.stream.attend import Attention
-from stcodec.stream.fan import Fan
-from stcodec.stream.gauges import Rate, Recent
+from stcodec.stream.observe.gauges import Rate, Recent
+from stcodec.stream.observe.readback import KeyFrame
+from stcodec.stream.observe.snapshot import RenditionState
+from stcodec.stream.observe.vbv import LeakyBucket
 from stcodec.stream.offsets import FrameOffsets, LiveOffsets
 from stcodec.stream.options import Rendition
+from stcodec.stream.output.fan import Fan
 from stcodec.stream.packet import TICK, LivePacket, Track
-from stcodec.stream.readback import KeyFrame
-from stcodec.stream.snapshot import RenditionState
-from stcodec.stream.vbv import LeakyBucket
 
 KeySink = Callable[[KeyFrame], None]
 

@@ -12,7 +12,7 @@ from stcodec.encoders.session import quantise_levels
 from stcodec.options import OffsetPolicy
 from stcodec.qp import QpLaw
 from stcodec.stream.attend import LiveMap
-from stcodec.stream.snapshot import MapCondition
+from stcodec.stream.observe.snapshot import MapCondition
 from stcodec.types import FloatArray
 
 FRESH_SECONDS = 0.5

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Protocol
 
-from stcodec.stream.snapshot import TargetState
+from stcodec.stream.observe.snapshot import TargetState
 
 TICK = Fraction(1, 90_000)
 """Unit of all times in packets, seconds: the clock of MPEG, which every target's container can say."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stcodec.stream.snapshot import Pressure, PressureCounts
+from stcodec.stream.observe.snapshot import Pressure, PressureCounts
 
 ENGAGE = {
     Pressure.OLDER_MAPS: 0.1,

@@ -14,22 +14,22 @@ from stcodec.encoders.session import EncoderSession
 from stcodec.errors import MediaError
 from stcodec.media.clips import export_for
 from stcodec.stream.attend import Attention
+from stcodec.stream.audio import Sound
 from stcodec.stream.bank import EncoderBank
 from stcodec.stream.director import Director, Watched
 from stcodec.stream.encode import RenditionEncoder
-from stcodec.stream.fan import Fan
-from stcodec.stream.frame_rate import plausible
-from stcodec.stream.inputs import source_address
+from stcodec.stream.input.frame_rate import plausible
+from stcodec.stream.input.reader import Reader
+from stcodec.stream.input.sources import source_address
 from stcodec.stream.live_attention import live_source, warm_up
+from stcodec.stream.observe.preview import Previews
+from stcodec.stream.observe.readback import ReadBack
+from stcodec.stream.observe.snapshot import Preview, StreamSnapshot
 from stcodec.stream.options import StreamOptions
+from stcodec.stream.output.fan import Fan
+from stcodec.stream.output.targets import Targets, check_first_connections
 from stcodec.stream.packet import Outlet, Track
 from stcodec.stream.plans import canvas_of, easier_presets, first_preset, live_plan
-from stcodec.stream.preview import Previews
-from stcodec.stream.readback import ReadBack
-from stcodec.stream.reader import Reader
-from stcodec.stream.snapshot import Preview, StreamSnapshot
-from stcodec.stream.sound import Sound
-from stcodec.stream.targets import Targets, check_first_connections
 
 _CHECK_SECONDS = 0.1
 _FIRST_CONNECTION_SECONDS = 15.0

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import quoteattr
 
-from stcodec.stream.address import TargetAddress
-from stcodec.stream.outlets.codecs import codecs_parameter
-from stcodec.stream.outlets.ladder import LadderSender
-from stcodec.stream.outlets.segments import Segment, TrackFiles, date_text, write_whole
-from stcodec.stream.outlets.tracks import LEAD
+from stcodec.stream.output.address import TargetAddress
+from stcodec.stream.output.codecs import codecs_parameter
+from stcodec.stream.output.ladder import LadderSender
+from stcodec.stream.output.segments import Segment, TrackFiles, date_text, write_whole
+from stcodec.stream.output.tracks import LEAD
 from stcodec.stream.packet import TICK
 
 _UPDATE_SECONDS = 2

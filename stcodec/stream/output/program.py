@@ -11,11 +11,11 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from stcodec.stream.address import TargetAddress
 from stcodec.stream.child import Child
-from stcodec.stream.outlets.muxed import ByteSender, FragmentedBody
-from stcodec.stream.outlets.sender import Tracks
-from stcodec.stream.outlets.sinks import STALL_SECONDS, PipeSink
+from stcodec.stream.output.address import TargetAddress
+from stcodec.stream.output.muxed import ByteSender, FragmentedBody
+from stcodec.stream.output.sender import Tracks
+from stcodec.stream.output.sinks import STALL_SECONDS, PipeSink
 
 _READ = (
     *("-nostdin", "-progress", "pipe:2", "-stats_period", "0.25"),

@@ -19,11 +19,11 @@ from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError, StcodecError
 from stcodec.media.probe import video_info
-from stcodec.stream.deinterlace import Deinterlacer
-from stcodec.stream.inputs import SourceAddress, choose_streams, open_source, reason
-from stcodec.stream.interleave import by_time
+from stcodec.stream.input.deinterlace import Deinterlacer
+from stcodec.stream.input.interleave import by_time
+from stcodec.stream.input.sources import SourceAddress, choose_streams, open_source, reason
+from stcodec.stream.observe.snapshot import SourceCondition
 from stcodec.stream.options import StreamOptions
-from stcodec.stream.snapshot import SourceCondition
 from stcodec.types import VideoInfo
 
 _DEPTH = 32

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError
-from stcodec.stream.address import TargetAddress, check_place, check_targets, parse_target
 from stcodec.stream.options import StreamOptions
-from stcodec.stream.outlets import open_outlet
+from stcodec.stream.output import open_outlet
+from stcodec.stream.output.address import TargetAddress, check_place, check_targets, parse_target
 from stcodec.stream.packet import Outlet, Track
 
 _VERDICT_SECONDS = 3.0

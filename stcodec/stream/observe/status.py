@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from stcodec.media.paths import display_name
 from stcodec.offline_page import finite
-from stcodec.stream.snapshot import Pressure, RenditionState, StreamSnapshot
+from stcodec.stream.observe.snapshot import Pressure, RenditionState, StreamSnapshot
 
 _LINE_SECONDS = 5.0
 """Off a terminal a line is written this often."""

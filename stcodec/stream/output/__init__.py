@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from stcodec.stream.address import TargetAddress
-from stcodec.stream.outlets.dash import DashSender
-from stcodec.stream.outlets.hls import HlsSender
-from stcodec.stream.outlets.muxed import byte_sender
-from stcodec.stream.outlets.program import ProgramSender
-from stcodec.stream.outlets.sender import Sender
-from stcodec.stream.outlets.worker import Worker
+from stcodec.stream.output.address import TargetAddress
+from stcodec.stream.output.dash import DashSender
+from stcodec.stream.output.hls import HlsSender
+from stcodec.stream.output.muxed import byte_sender
+from stcodec.stream.output.program import ProgramSender
+from stcodec.stream.output.sender import Sender
+from stcodec.stream.output.worker import Worker
 from stcodec.stream.packet import Outlet, Track
 
 __all__ = ["open_outlet"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from stcodec.stream.outlets.tracks import as_packet, open_muxer
+from stcodec.stream.output.tracks import as_packet, open_muxer
 from stcodec.stream.packet import LivePacket, Track
 
 EXACT_TIMES = {"use_editlist": "0", "avoid_negative_ts": "disabled"}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stcodec.stream.outlets.fragments import fragment, head
+from stcodec.stream.output.fragments import fragment, head
 from stcodec.stream.packet import TICK, LivePacket, Track
 
 GROWING = ".tmp"

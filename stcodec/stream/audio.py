@@ -17,10 +17,10 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from av.packet import Packet
 
+from stcodec.stream.input.reader import SoundIn
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.packet import LivePacket, Track
-from stcodec.stream.reader import SoundIn
-from stcodec.stream.timeline import TICKS_PER_SECOND, Timeline, to_ticks
 
 _AAC_RATES = 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350
 """By their index in an AudioSpecificConfig (ISO/IEC 14496-3)."""

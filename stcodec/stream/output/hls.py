@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from stcodec.stream.address import TargetAddress
-from stcodec.stream.outlets.codecs import codecs_parameter
-from stcodec.stream.outlets.ladder import LadderSender
-from stcodec.stream.outlets.segments import Segment, TrackFiles, date_text, write_whole
+from stcodec.stream.output.address import TargetAddress
+from stcodec.stream.output.codecs import codecs_parameter
+from stcodec.stream.output.ladder import LadderSender
+from stcodec.stream.output.segments import Segment, TrackFiles, date_text, write_whole
 
 _HEADROOM = 1.2
 """A segment may have more than the average rate; players trust what the playlist says of the peak."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from fractions import Fraction
 
-from stcodec.stream.timeline import TICKS_PER_SECOND
+from stcodec.stream.input.timeline import TICKS_PER_SECOND
 
 _SEEN = 30
 _OFF = 0.15

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from stcodec.stream.outlets.sender import ReaderGoneError
+from stcodec.stream.output.sender import ReaderGoneError
 
 DATAGRAM_BYTES = 7 * 188
 """As many packets of MPEG-TS as fit into a datagram that no network splits."""

@@ -19,8 +19,8 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError
 from stcodec.media.paths import check_input, display_name, local_url
 from stcodec.media.probe import main_video
-from stcodec.stream.address import hide_in, hide_secrets
-from stcodec.stream.relay import PipeReader, device_relay, srt_relay
+from stcodec.stream.input.relay import PipeReader, device_relay, srt_relay
+from stcodec.stream.output.address import hide_in, hide_secrets
 
 _PROBE = {"probesize": "1000000", "analyzeduration": "1500000"}
 """Enough to see every stream of a live source, and no more: what is read for it comes in a burst."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from stcodec.stream.snapshot import Observed, StreamSnapshot
+from stcodec.stream.observe.snapshot import Observed, StreamSnapshot
 
 SnapshotSink = Callable[[StreamSnapshot], None]
 

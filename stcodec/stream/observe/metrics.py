@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar, get_args
 
-from stcodec.stream.snapshot import (
+from stcodec.stream.observe.snapshot import (
     MapCondition,
     RenditionState,
     SourceCondition,

@@ -7,9 +7,9 @@ import time
 
 from stcodec.stream.director import Director
 from stcodec.stream.encode import RenditionEncoder
-from stcodec.stream.fit import small_rgb
+from stcodec.stream.input.fit import small_rgb
+from stcodec.stream.observe.snapshot import Preview
 from stcodec.stream.packet import TICK
-from stcodec.stream.snapshot import Preview
 
 _SIDE_PX = 480
 _EVERY_SECONDS = 0.5

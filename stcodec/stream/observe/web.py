@@ -23,11 +23,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from stcodec.errors import OptionsError
-from stcodec.stream.dashboard.feed import Feed
-from stcodec.stream.dashboard.page import render
-from stcodec.stream.listen import WebOptions
-from stcodec.stream.metrics import CONTENT_TYPE, ill, prometheus_text
-from stcodec.stream.snapshot import Observed, StreamSnapshot
+from stcodec.stream.observe.dashboard.feed import Feed
+from stcodec.stream.observe.dashboard.page import render
+from stcodec.stream.observe.listen import WebOptions
+from stcodec.stream.observe.metrics import CONTENT_TYPE, ill, prometheus_text
+from stcodec.stream.observe.snapshot import Observed, StreamSnapshot
 
 _MOST_CONNECTIONS = 32
 _REQUEST_SECONDS = 10.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 
-from stcodec.stream.address import TargetAddress
-from stcodec.stream.outlets.segments import Calendar, Segment, TrackFiles, first_number, remove_old
-from stcodec.stream.outlets.sender import Tracks, chosen_tracks
+from stcodec.stream.output.address import TargetAddress
+from stcodec.stream.output.segments import Calendar, Segment, TrackFiles, first_number, remove_old
+from stcodec.stream.output.sender import Tracks, chosen_tracks
 from stcodec.stream.packet import TICK, LivePacket, Track
 
 _EARLY = 0.9

@@ -8,11 +8,11 @@ import time
 from av.error import FFmpegError
 
 from stcodec.errors import MediaError
-from stcodec.stream.address import TargetAddress
-from stcodec.stream.outlets.queue import PacketQueue
-from stcodec.stream.outlets.sender import ReaderGoneError, Sender, Tracks
+from stcodec.stream.observe.snapshot import TargetCondition, TargetState
+from stcodec.stream.output.address import TargetAddress
+from stcodec.stream.output.queue import PacketQueue
+from stcodec.stream.output.sender import ReaderGoneError, Sender, Tracks
 from stcodec.stream.packet import LivePacket, Track
-from stcodec.stream.snapshot import TargetCondition, TargetState
 
 _LOST = (OSError, FFmpegError, MediaError)
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 8.0

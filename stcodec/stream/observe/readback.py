@@ -16,8 +16,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stcodec.encoders.readback import EXPORT, qp_blocks
-from stcodec.stream.key_bits import MACROBLOCK_PX, macroblock_bits
-from stcodec.stream.snapshot import RenditionState
+from stcodec.stream.observe.key_bits import MACROBLOCK_PX, macroblock_bits
+from stcodec.stream.observe.snapshot import RenditionState
 from stcodec.types import BlockGrid, FloatArray
 
 ATTENDED_SHARE = 0.2

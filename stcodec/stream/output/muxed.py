@@ -11,10 +11,10 @@ from typing import Protocol
 
 from av.error import FFmpegError
 
-from stcodec.stream.address import TargetAddress
-from stcodec.stream.outlets.fragments import EXACT_TIMES, fragment, head
-from stcodec.stream.outlets.sender import ReaderGoneError, Tracks, chosen_tracks
-from stcodec.stream.outlets.sinks import (
+from stcodec.stream.output.address import TargetAddress
+from stcodec.stream.output.fragments import EXACT_TIMES, fragment, head
+from stcodec.stream.output.sender import ReaderGoneError, Tracks, chosen_tracks
+from stcodec.stream.output.sinks import (
     DATAGRAM_BYTES,
     FileSink,
     Sink,
@@ -24,7 +24,7 @@ from stcodec.stream.outlets.sinks import (
     UdpSink,
     connect_tcp,
 )
-from stcodec.stream.outlets.tracks import as_packet, open_muxer
+from stcodec.stream.output.tracks import as_packet, open_muxer
 from stcodec.stream.packet import LivePacket, Track
 
 TS_OPTIONS = {

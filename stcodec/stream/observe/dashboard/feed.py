@@ -12,9 +12,9 @@ import numpy as np
 
 from stcodec.media.still import still_bytes
 from stcodec.offline_page import finite
-from stcodec.stream.metrics import ill
-from stcodec.stream.snapshot import Preview, RenditionState, StreamSnapshot
-from stcodec.stream.status import record
+from stcodec.stream.observe.metrics import ill
+from stcodec.stream.observe.snapshot import Preview, RenditionState, StreamSnapshot
+from stcodec.stream.observe.status import record
 
 KEPT = 600
 """Moments: ten minutes of one a second."""

@@ -1,0 +1,1 @@
+"""Where a live stream comes from: sources, their frames and audio, and their time."""
