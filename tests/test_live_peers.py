@@ -26,8 +26,8 @@ from live_rigs import (
     wait_until,
 )
 
-from stcodec.stream.output import open_outlet
 from stcodec.stream.output.address import parse_target
+from stcodec.stream.output.targets import open_outlet
 from stcodec.stream.packet import Outlet
 
 SPEED = 6.0

@@ -12,8 +12,8 @@ import pytest
 from live_files import serve_folders
 from live_rigs import wait_until
 
-from stcodec.stream.output import open_outlet
 from stcodec.stream.output.address import parse_target
+from stcodec.stream.output.targets import open_outlet
 
 NAMES = {"": "urn:mpeg:dash:schema:mpd:2011"}
 

@@ -16,9 +16,9 @@ import live_packets as live
 import media
 import pytest
 
-from stcodec.stream.output import open_outlet
 from stcodec.stream.output.address import parse_target
 from stcodec.stream.output.fragments import fragment, head
+from stcodec.stream.output.targets import open_outlet
 from stcodec.stream.packet import TICK
 
 
@@ -135,7 +135,7 @@ def test_a_full_disk_stops_one_target_until_there_is_room(tmp_path: Path, small_
 _TO_STDOUT = """
 import pickle, sys
 from stcodec.stream.output.address import parse_target
-from stcodec.stream.output import open_outlet
+from stcodec.stream.output.targets import open_outlet
 tracks, packets = pickle.load(open(sys.argv[1], "rb"))
 outlet = open_outlet(parse_target("-"), tracks, waits=True)
 for one in packets:

@@ -14,10 +14,10 @@ import live_packets as live
 import media
 import pytest
 
-from stcodec.stream.output import open_outlet
 from stcodec.stream.output.address import parse_target
 from stcodec.stream.output.codecs import codecs_parameter
 from stcodec.stream.output.segments import Calendar, write_whole
+from stcodec.stream.output.targets import open_outlet
 from stcodec.stream.packet import TICK, Track
 
 

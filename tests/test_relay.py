@@ -13,8 +13,8 @@ import pytest
 from live_rigs import free_port
 
 from stcodec.stream.input.relay import srt_relay
-from stcodec.stream.output import open_outlet
 from stcodec.stream.output.address import parse_target
+from stcodec.stream.output.targets import open_outlet
 from stcodec.stream.packet import Outlet
 
 
