@@ -2,6 +2,8 @@
 
     StcodecError
     ├── MediaError        a file can't be read, decoded, copied or written
+    │   ├── MissingFileError    it is not there
+    │   └── NoSpaceError        the disk, or the user's share of it, is full
     ├── AttentionError    a source of attention can't be opened or gave an unusable map
     ├── OptionsError      a combination of options that can't work (also a ValueError)
     ├── EncoderError      the encoder refused its input, or offsets can't reach it
@@ -9,18 +11,49 @@
     ├── TargetError       a quality that was asked for can't be reached
     └── BatchError        a set of jobs can't go on
 
-A message says what went wrong, the value, what is allowed and what to do.
+A message says what went wrong, the value, what is allowed and what to do. What a program may want to act on are attributes.
 """
 
 from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when a disk, or the user's share of it, is full."""
 
 
 class StcodecError(Exception):
     """Base of all errors that stcodec raises on purpose."""
 
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        path: str | os.PathLike[str] | None = None,
+        errno: int | None = None,
+        value: Any = None,
+        allowed: Any = None,
+    ) -> None:
+        """path: the file it is about; errno: the system's reason; value, allowed: what was given, and what can be."""
+        super().__init__(message)
+        self.path = path
+        self.errno = errno
+        self.value = value
+        self.allowed = allowed
+
 
 class MediaError(StcodecError):
     """A media file can't be read, decoded, copied or written."""
+
+
+class MissingFileError(MediaError):
+    """A file is not there."""
+
+
+class NoSpaceError(MediaError):
+    """A file can't be written because the disk, or the user's share of it, is full."""
 
 
 class AttentionError(StcodecError):

@@ -40,7 +40,7 @@ class Finisher:
         options: BatchOptions,
         running: BatchRun,
         note: Callable[[str], None],
-        settled: Callable[[JobRow, str | None], None],
+        settled: Callable[[JobRow, MediaError | None], None],
     ) -> None:
         """note: takes lines for people; settled: takes each job with why its file could not get its name, or None."""
         self._session = session
@@ -86,10 +86,10 @@ class Finisher:
         for one in group:
             self._settled(one.job, errors[one.job.id])
 
-    def _against_it(self, one: _Finished) -> str | None:
+    def _against_it(self, one: _Finished) -> MediaError | None:
         """Why an original may not be replaced."""
         if self._options.replace and _stamp(one.job.source) != (one.made.source_bytes, one.made.source_mtime_ns):
-            return "was changed while it was encoded, and stays as it is"
+            return MediaError("was changed while it was encoded, and stays as it is", path=one.job.source)
         return None
 
     def _is_kept(self, one: _Finished) -> bool:
@@ -109,7 +109,7 @@ class Finisher:
         )
         return True
 
-    def _place(self, one: _Finished) -> str | None:
+    def _place(self, one: _Finished) -> MediaError | None:
         overwrite = self._running.overwrite or one.is_ours
         try:
             if self._options.replace:
@@ -117,7 +117,7 @@ class Finisher:
             else:
                 self._session.results.put(one.path, one.job.output, overwrite=overwrite)
         except MediaError as error:
-            return str(error)
+            return error
         return None
 
     def _placed(self, one: _Finished) -> dict[str, object]:

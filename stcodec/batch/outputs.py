@@ -12,7 +12,7 @@ from stcodec.batch.storage import Remote
 from stcodec.batch.table import JobRow
 from stcodec.errors import MediaError
 from stcodec.media.output import atomic_output, check_output
-from stcodec.media.paths import display_name
+from stcodec.media.paths import display_name, file_error
 from stcodec.work.cache import content_hash
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
@@ -53,7 +53,7 @@ def put(made: Path, target: Path, *, overwrite: bool) -> None:
         what = "exists already; -y replaces it" if error.filename2 else "a file is in the place of one of its folders"
         raise MediaError(f"{display_name(target)}: {what}") from None
     except OSError as error:
-        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror}); nothing was left behind") from None
+        raise file_error(target, "can't be written", error, "; nothing was left behind") from None
 
 
 def put_in_place(made: Path, target: Path, source: Path, *, overwrite: bool) -> None:
@@ -61,7 +61,7 @@ def put_in_place(made: Path, target: Path, source: Path, *, overwrite: bool) -> 
     try:
         shutil.copymode(source, made)
     except OSError as error:
-        raise MediaError(f"{display_name(source)}: can't be replaced ({error.strerror})") from None
+        raise file_error(source, "can't be replaced", error) from None
     put(made, target, overwrite=overwrite or _is_same(target, source))
     with suppress(OSError):
         sync_folder(target.parent)  # before the source goes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -24,11 +22,9 @@ from stcodec.batch.session import Session
 from stcodec.batch.storage import Origin
 from stcodec.batch.table import JobRow
 from stcodec.batch.task import Looked, LookTask, Made, MakeTask, Split
-from stcodec.errors import BatchError
+from stcodec.errors import OUT_OF_SPACE, BatchError, MediaError
 from stcodec.media.paths import display_name
 from stcodec.work.workers import CORES_A_JOB, Outcome, Workers, cores
-
-_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def jobs_of(running: BatchRun) -> int:
@@ -65,7 +61,7 @@ class Scheduler:
         self._deaths: Counter[int] = Counter()
         """How many processes died of a file."""
         self._progress = BatchProgress(mine.table, mine.plan, listener)
-        self._finisher = Finisher(mine, options, running, listener.note, self._settle)
+        self._finisher = Finisher(mine, options, running, listener.note, self._take_placed)
         self._hooks = Hooks(running.on_done, mine.source_name, mine.results, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
@@ -120,6 +116,7 @@ class Scheduler:
     def _take(self, outcome: Outcome) -> None:
         self._session.check_there()  # else everything that fails now would count as failed
         job, task = self._flying.pop(outcome.place)
+        self._check_room(outcome.error, outcome.errno)
         if isinstance(outcome.result, Made):
             self._pieces.pop(job.id, None)
             self._finisher.add(job, outcome.result, self._made(job))
@@ -134,7 +131,6 @@ class Scheduler:
 
     def _settle(self, job: JobRow, error: str | None, *, has_died: bool = False) -> None:
         """A job has its file, or none."""
-        self._check_room(error)
         self._places.pop(job.id)
         if self._session.remote is not None:
             job.source.unlink(missing_ok=True)
@@ -184,7 +180,6 @@ class Scheduler:
 
     def _without_piece(self, job: JobRow, task: PieceTask, error: str, *, has_died: bool) -> None:
         """A piece failed: once more if its process died; else the video is encoded in one piece if it can be."""
-        self._check_room(error)
         if job.id not in self._pieces:
             return
         self._deaths[job.id] += has_died
@@ -202,9 +197,14 @@ class Scheduler:
         else:
             self._settle(job, error)
 
-    def _check_room(self, error: str | None) -> None:
+    def _take_placed(self, job: JobRow, error: MediaError | None) -> None:
+        if error is not None:
+            self._check_room(str(error), error.errno)
+        self._settle(job, None if error is None else str(error))
+
+    def _check_room(self, error: str | None, number: int | None) -> None:
         """Raise BatchError if the disk is full: everything that follows would fail, too."""
-        if error is not None and any(reason in error for reason in _FULL):
+        if number in OUT_OF_SPACE:
             raise BatchError(
                 f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
                 "on; what was finished is kept"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stcodec.attention.grids import resize
 from stcodec.attention.neural_detail import NeuralDetail
-from stcodec.errors import MediaError
+from stcodec.media.paths import file_error
 from stcodec.types import FloatArray, TimeArray
 
 _PLACES = 5
@@ -76,7 +76,7 @@ class DetailFile:
             self._starts.append(self._starts[-1] + self._file.write(packed.getvalue()))
             self._file.flush()
         except OSError as error:
-            raise MediaError(f"temporary data can't be written ({error.strerror}): set TMPDIR to a larger place") from None
+            raise file_error(None, "temporary data can't be written", error, ": set TMPDIR to a larger place") from None
         self.temporal_percent.append(small.temporal_percent)
 
     def __getitem__(self, index: int) -> Detail:

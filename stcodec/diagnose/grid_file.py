@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from stcodec.errors import MediaError
+from stcodec.media.paths import file_error
 from stcodec.types import FloatArray
 
 
@@ -38,7 +38,7 @@ class GridFile:
             self._file.write(np.ascontiguousarray(grid, np.float16).tobytes())
             self._file.flush()
         except OSError as error:
-            raise MediaError(f"temporary maps can't be written ({error.strerror}): set TMPDIR to a larger place") from None
+            raise file_error(None, "temporary maps can't be written", error, ": set TMPDIR to a larger place") from None
         self._count += 1
 
     def __getitem__(self, index: int) -> FloatArray:

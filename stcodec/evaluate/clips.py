@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcodec.errors import MediaError, OptionsError
-from stcodec.media.paths import VIDEO_ENDINGS, check_input, display_name
+from stcodec.media.paths import VIDEO_ENDINGS, check_input, display_name, file_error
 
 _MASK = ".mask"
 
@@ -61,7 +61,7 @@ def _in_folder(folder: Path) -> list[Path]:
     try:
         files = sorted(one for one in folder.iterdir() if one.suffix.lower() in VIDEO_ENDINGS and one.is_file())
     except OSError as error:
-        raise MediaError(f"{display_name(folder)}: the folder can't be read ({error.strerror})") from None
+        raise file_error(folder, "the folder can't be read", error) from None
     names = {one.stem for one in files}
     clips = [one for one in files if not one.stem.endswith(_MASK) or one.stem.removesuffix(_MASK) not in names]
     clips = [one for one in clips if not one.name.startswith(".")]

@@ -9,7 +9,7 @@ from stcodec.evaluate.report import REPORT_NAME, write_report
 from stcodec.evaluate.results import Evaluation
 from stcodec.evaluate.results_json import to_csv, to_json
 from stcodec.media.output import atomic_output, check_output
-from stcodec.media.paths import display_name, local_url
+from stcodec.media.paths import display_name, file_error, local_url
 
 RESULTS_NAME = "results.json"
 TABLE_NAME = "results.csv"
@@ -32,7 +32,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise MediaError(f"{display_name(folder)}: can't be made ({error.strerror})") from None
+        raise file_error(folder, "can't be made", error) from None
 
 
 def write_all(results: Evaluation, folder: Path) -> None:

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
-from stcodec.media.paths import check_input, display_name, local_url
+from stcodec.media.paths import check_input, display_name, file_error, local_url
 from stcodec.media.probe import is_cover, main_video, video_info
 from stcodec.media.side_data import side_data
 from stcodec.media.timestamps import BestEffortPts
@@ -155,7 +155,7 @@ class VideoReader:
         try:
             missing = missing_bytes(self.path)
         except OSError as error:
-            raise MediaError(f"{self.name}: can't be read ({_reason(error)})") from None
+            raise file_error(self.name, "can't be read", error) from None
         if missing:
             self._damage(f"it is cut off, {missing} bytes are missing at its end")
 
@@ -164,7 +164,7 @@ class VideoReader:
             # pattern_type: "%d" in the name of a picture is no pattern for several.
             container = av.open(local_url(self.path), "r", options={"pattern_type": "none"}, metadata_errors="replace")
         except (FFmpegError, OSError) as error:
-            raise MediaError(f"{self.name}: not a media file that can be opened ({_reason(error)})") from None
+            raise file_error(self.name, "not a media file that can be opened", error) from None
         if container.format.name in _TEXT:
             container.close()
             raise MediaError(f"{self.name}: is a text, not a video")

@@ -13,9 +13,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader
 from stcodec.media.mux import Muxer
+from stcodec.media.paths import file_error
 
 _OPTIONS = {"crf": "20", "preset": "veryfast"}
 _BT709 = 1
@@ -80,5 +80,5 @@ class FilmWriter:
         try:
             packets = self._muxer.video.encode(frame)
         except (FFmpegError, OSError) as error:
-            raise MediaError(f"{self._name}: the film can't be encoded ({error.strerror or error})") from None
+            raise file_error(self._name, "the film can't be encoded", error) from None
         self._muxer.write_video(packets)

@@ -11,9 +11,8 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader
-from stcodec.media.paths import display_name, local_url
+from stcodec.media.paths import file_error, local_url
 from stcodec.media.scaling import Scaler
 
 SUFFIX = ".mp4"
@@ -54,8 +53,7 @@ def write_lossless(reader: VideoReader, path: Path, *, frames: int | None = None
                 count += 1
             container.mux(stream.encode(None))
     except (FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise MediaError(f"{display_name(reader.path)}: can't be copied without loss ({reason})") from None
+        raise file_error(reader.path, "can't be copied without loss", error) from None
     return count
 
 

@@ -18,7 +18,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
-from stcodec.media.paths import display_name, local_url
+from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
 
 if TYPE_CHECKING:
@@ -144,4 +144,4 @@ class MapWriter:
         return self._stream, self._container
 
     def _failed(self, error: FFmpegError | OSError) -> MediaError:
-        return MediaError(f"{self.name}: the maps can't be written ({error.strerror or error})")
+        return file_error(self.name, "the maps can't be written", error)

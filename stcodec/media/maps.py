@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError
 from stcodec.media.luma import LumaReader
 from stcodec.media.map_writer import FRAME_TAG, MAPS_TAG, MapWriter
-from stcodec.media.paths import display_name, local_url
+from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.pictures import find_pictures, read_picture
 from stcodec.media.probe import main_video
 from stcodec.media.timestamps import BestEffortPts
@@ -129,7 +129,7 @@ class MapReader:
             try:
                 first, times = _probe_packets(container, stream)
             except (FFmpegError, OSError) as error:
-                raise MediaError(f"{self.name}: no map can be decoded ({error.strerror or error})") from None
+                raise file_error(self.name, "no map can be decoded", error) from None
             if first is None:
                 raise MediaError(f"{self.name}: no map can be decoded")
             self.maps_per_second = _rate(times)
@@ -161,7 +161,7 @@ class MapReader:
                 count += 1
                 yield frame
         except (FFmpegError, OSError) as error:
-            raise MediaError(f"{self.name}: damaged after {count} maps ({error.strerror or error})") from None
+            raise file_error(self.name, f"damaged after {count} maps", error) from None
 
     def _check_end(self, count: int, end: float) -> None:
         promised = self.duration_seconds
@@ -177,7 +177,7 @@ class MapReader:
             options = {"protocol_whitelist": "file"}
             container = av.open(self._url, "r", options=options, metadata_errors="replace")
         except (FFmpegError, OSError) as error:
-            raise MediaError(f"{self.name}: not a video or picture ({error.strerror or error})") from None
+            raise file_error(self.name, "not a video or picture", error) from None
         stream = main_video(container)
         if stream is None:
             kinds = ", ".join(sorted({one.type for one in container.streams})) or "nothing"

@@ -18,7 +18,7 @@ from stcodec.errors import MediaError
 from stcodec.media.copies import StreamCopies, kept_tags, stream_tags
 from stcodec.media.decode import VideoReader
 from stcodec.media.losses import picture_losses
-from stcodec.media.paths import local_url
+from stcodec.media.paths import file_error, local_url
 
 
 class Muxer:
@@ -94,5 +94,4 @@ class Muxer:
             raise self._write_error(error) from None
 
     def _write_error(self, error: Exception) -> MediaError:
-        reason = getattr(error, "strerror", None) or str(error)
-        return MediaError(f"{self.name}: writing failed ({reason}); nothing was left behind")
+        return file_error(self.name, "writing failed", error, "; nothing was left behind")

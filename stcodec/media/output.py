@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stcodec.cleanup import afterwards
 from stcodec.errors import MediaError
-from stcodec.media.paths import display_name, local_url
+from stcodec.media.paths import display_name, file_error, local_url
 
 _LONGEST_ENDING = 16
 
@@ -36,7 +36,7 @@ def check_output(
             if target.exists() and Path(other).exists() and target.samefile(other):
                 raise MediaError(f"{display_name(target)}: is read for the attention too; give the output another name")
     except OSError as error:
-        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror})") from None
+        raise file_error(target, "can't be written", error) from None
     return target
 
 
@@ -70,7 +70,7 @@ def atomic_output(target: Path) -> Iterator[Path]:
         try:
             temporary.touch(0o600, exist_ok=False)
         except OSError as error:
-            raise MediaError(f"{display_name(target)}: can't be written ({error.strerror})") from None
+            raise file_error(target, "can't be written", error) from None
         yield temporary
         _finish(temporary, target)
 
@@ -105,7 +105,7 @@ def _finish(temporary: Path, target: Path) -> None:
         _sync(temporary)
         temporary.replace(target)
     except OSError as error:
-        raise MediaError(f"{display_name(target)}: can't be written ({error.strerror}); nothing was left behind") from None
+        raise file_error(target, "can't be written", error, "; nothing was left behind") from None
 
 
 def _like_a_new_file(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from stcodec.errors import MediaError, VerifyError
+from stcodec.errors import OUT_OF_SPACE, MediaError, NoSpaceError, VerifyError
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.media.packets import video_times
 from stcodec.media.paths import display_name, local_url
@@ -55,7 +55,9 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
-        raise MediaError(f"the ffmpeg program could not package the video: {said[-1] if said else done.returncode}")
+        number = 256 - done.returncode  # it ends with the negative errno, of which a byte is left
+        kind = NoSpaceError if number in OUT_OF_SPACE else MediaError
+        raise kind(f"the ffmpeg program could not package the video: {said[-1] if said else done.returncode}", errno=number)
     for number, path in enumerate(renditions):
         wanted, found = len(video_times(path)[0]), len(video_times(folder / f"media_{number}.m3u8")[0])
         if wanted != found:

@@ -14,7 +14,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from stcodec.errors import MediaError
-from stcodec.media.paths import display_name
+from stcodec.media.paths import display_name, file_error
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -36,7 +36,7 @@ def write_part(path: Path, packets: Sequence[Packet[Any]], header: bytes, facts:
                 **named,
             )
     except OSError as error:
-        raise MediaError(f"{display_name(path)}: can't be written ({error.strerror})") from None
+        raise file_error(path, "can't be written", error) from None
 
 
 @dataclass(frozen=True)

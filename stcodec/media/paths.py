@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
-from stcodec.errors import MediaError
+from stcodec.errors import OUT_OF_SPACE, MediaError, MissingFileError, NoSpaceError
 
 VIDEO_ENDINGS = frozenset(
     {".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".y4m", ".nut", ".ogv"}
@@ -28,19 +29,33 @@ def check_input(path: str | os.PathLike[str]) -> Path:
     name = display_name(file)
     try:
         status = file.stat()
-    except FileNotFoundError:
-        raise MediaError(f"{name}: no such file") from None
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{name}: no such file", path=file, errno=error.errno) from None
     except OSError as error:
-        raise MediaError(f"{name}: can't be read ({error.strerror})") from None
+        raise file_error(file, "can't be read", error) from None
     if file.is_dir():
-        raise MediaError(f"{name}: is a directory; give a video file (folders are not walked here)")
+        raise MediaError(f"{name}: is a directory; give a video file (folders are not walked here)", path=file)
     if not file.is_file():
-        raise MediaError(f"{name}: is a pipe or a device, and a file is read more than once; save it to a file first")
+        raise MediaError(
+            f"{name}: is a pipe or a device, and a file is read more than once; save it to a file first", path=file
+        )
     if status.st_size == 0:
-        raise MediaError(f"{name}: the file is empty (0 bytes)")
+        raise MediaError(f"{name}: the file is empty (0 bytes)", path=file)
     if not os.access(file, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise MediaError(f"{name}: no permission to read it")
+        raise MediaError(f"{name}: no permission to read it", path=file)
     return file
+
+
+def file_error(path: str | os.PathLike[str] | None, what: str, error: Exception, advice: str = "") -> MediaError:
+    """The error "PATH: WHAT (the reason that the system or libav gives)ADVICE", with its facts.
+
+    path: None = a file that is no concern of the user's.
+    """
+    number: int | None = getattr(error, "errno", None)
+    kind = NoSpaceError if number in OUT_OF_SPACE else MissingFileError if number == errno.ENOENT else MediaError
+    reason = getattr(error, "strerror", None) or error
+    name = "" if path is None else f"{display_name(path)}: "
+    return kind(f"{name}{what} ({reason}){advice}", path=path, errno=number)
 
 
 def display_name(path: str | os.PathLike[str]) -> str:

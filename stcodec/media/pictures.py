@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from stcodec.errors import MediaError
 from stcodec.media.luma import LumaReader
-from stcodec.media.paths import check_input, display_name, local_url
+from stcodec.media.paths import check_input, display_name, file_error, local_url
 from stcodec.types import FloatArray
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp"})
@@ -43,8 +43,7 @@ def read_picture(path: Path, luma: LumaReader) -> FloatArray:
         with av.open(io.BytesIO(check_input(path).read_bytes()), "r", metadata_errors="replace") as container:
             frame = next(container.decode(video=0), None) if container.streams.video else None
     except (FFmpegError, OSError) as error:
-        reason = error.strerror or error
-        raise MediaError(f"{display_name(path)}: not a picture that can be read ({reason})") from None
+        raise file_error(path, "not a picture that can be read", error) from None
     if frame is None:
         raise MediaError(f"{display_name(path)}: not a picture (it holds no image)")
     return luma(frame)
@@ -82,7 +81,7 @@ def _listing(folder: Path) -> list[Path]:
     try:
         return [one for one in folder.iterdir() if one.is_file()]
     except OSError as error:
-        raise MediaError(f"{display_name(folder)}: the folder can't be read ({error.strerror})") from None
+        raise file_error(folder, "the folder can't be read", error) from None
 
 
 def _split(name: str) -> list[str]:

@@ -12,8 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from stcodec.errors import MediaError
-from stcodec.media.paths import display_name
+from stcodec.media.paths import file_error
 
 SUFFIX = ".webp"
 
@@ -23,7 +22,7 @@ def write_still(path: Path, rgb: NDArray[np.uint8], quality: int = 75) -> None:
     try:
         path.write_bytes(still_bytes(rgb, quality))
     except (FFmpegError, OSError) as error:
-        raise MediaError(f"{display_name(path)}: the picture can't be written ({error.strerror or error})") from None
+        raise file_error(path, "the picture can't be written", error) from None
 
 
 def still_bytes(rgb: NDArray[np.uint8], quality: int = 75, effort: int = 4) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from stcodec.errors import MediaError
+from stcodec.media.paths import file_error
 
 _CAPACITY_BYTES = 1 << 20
 _PATIENCE_SECONDS = 300.0
@@ -27,7 +27,7 @@ class PipeWriter:
         try:
             self.reading_end, self.writing_end = os.pipe()
         except OSError as error:
-            raise MediaError(f"no pipe can be opened ({error.strerror}): raise the limit of open files") from None
+            raise file_error(None, "no pipe can be opened", error, ": raise the limit of open files") from None
         os.set_blocking(self.writing_end, False)
         with contextlib.suppress(OSError):  # more than this user may have: slower, but as good
             fcntl.fcntl(self.writing_end, fcntl.F_SETPIPE_SZ, _CAPACITY_BYTES)

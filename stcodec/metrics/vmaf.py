@@ -14,6 +14,7 @@ import numpy as np
 from stcodec.errors import MediaError
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.media.output import work_folder
+from stcodec.media.paths import file_error
 from stcodec.metrics.pipes import PipeWriter, write_all
 from stcodec.metrics.planes import Planes, bytes_a_sample, plane_shapes
 from stcodec.metrics.vmaf_graph import DEFAULT_METRICS, METRICS, check_metrics, filter_graph, read_scores
@@ -137,7 +138,7 @@ class FrameScorer:
                     pass_fds=[pipe.reading_end for pipe in self._pipes],
                 )
         except OSError as error:
-            raise MediaError(f"{program}: can't be started ({error.strerror})") from None
+            raise file_error(program, "can't be started", error) from None
 
     def _stop(self) -> None:
         if self._process.poll() is None:

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 import stcodec
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.verify import Requested
-from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import atomic_output
 from stcodec.media.packets import library_versions
-from stcodec.media.paths import display_name
+from stcodec.media.paths import display_name, file_error
 from stcodec.options import EncodeOptions, RunOptions
 from stcodec.pipeline.feed import FeedCounts
 from stcodec.report import Checks, EncodeReport, OffsetsApplied
@@ -177,7 +176,7 @@ def write_report(report: EncodeReport, path: Path | None) -> None:
     try:
         path.write_text(report.to_json() + "\n", encoding="utf-8")
     except OSError as error:
-        raise MediaError(f"the report can't be written ({error.strerror}); nothing was left behind") from None
+        raise file_error(None, "the report can't be written", error, "; nothing was left behind") from None
 
 
 def versions() -> dict[str, str]:

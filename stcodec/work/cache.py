@@ -16,9 +16,8 @@ from typing import Any
 
 import stcodec
 from stcodec.cleanup import afterwards
-from stcodec.errors import MediaError
 from stcodec.media.packets import library_versions
-from stcodec.media.paths import display_name
+from stcodec.media.paths import file_error
 
 _PACKAGE = Path(stcodec.__file__).parent
 _BLOCK_BYTES = 1 << 20
@@ -66,7 +65,7 @@ def open_cache(folder: Path) -> Iterator[Cache]:
         work.mkdir(parents=True, exist_ok=True)
         _clear_dead(work.parent)
     except OSError as error:
-        raise MediaError(f"{display_name(folder)}: can't be used as a cache ({error.strerror})") from None
+        raise file_error(folder, "can't be used as a cache", error) from None
     with afterwards(lambda: shutil.rmtree(work, ignore_errors=True)):
         yield Cache(folder, work)
 
@@ -88,7 +87,7 @@ def content_hash(path: Path) -> str:
                 while block := stream.read(_BLOCK_BYTES):
                     digest.update(block)
     except OSError as error:
-        raise MediaError(f"{display_name(path)}: can't be read ({error.strerror})") from None
+        raise file_error(path, "can't be read", error) from None
     return digest.hexdigest()
 
 

@@ -46,6 +46,8 @@ class Outcome:
     """None if it failed."""
     error: str | None = None
     """Why it failed, one line."""
+    errno: int | None = None
+    """The system's number of the reason, if it gave one."""
     has_died: bool = False
     """Whether it failed because its process ended."""
 
@@ -188,9 +190,9 @@ def outcome_of(place: int, task: Task) -> Outcome:
     try:
         return Outcome(place, task.run())
     except StcodecError as error:
-        return Outcome(place, None, str(error))
+        return Outcome(place, None, str(error), error.errno)
     except Exception as error:  # a fault of ours or of a library: this task's, not the others'
-        return Outcome(place, None, f"{type(error).__name__}: {error}")
+        return Outcome(place, None, f"{type(error).__name__}: {error}", getattr(error, "errno", None))
 
 
 def _ending(code: int | None) -> str:

@@ -79,6 +79,8 @@ class TargetState:
     reconnects: int
     message: str = ""
     """What went wrong last, one line; empty if nothing did."""
+    reason: str = ""
+    """Of `message`, why it went wrong, without what is done about it."""
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def check_first_connections(outlets: Sequence[Outlet]) -> None:
     for outlet in outlets:
         state = outlet.state()
         if state.condition in ("retrying", "failed") and not state.bytes and not state.reconnects:
-            raise MediaError(f"{state.name}: {state.message.partition('; trying again')[0]}")
+            raise MediaError(f"{state.name}: {state.reason}")
 
 
 def _check_server(target: TargetAddress) -> None:

@@ -36,7 +36,7 @@ class Worker:
         self._waits = waits
         self._closing = threading.Event()
         self._condition: TargetCondition = "connecting"
-        self._message = ""
+        self._message = self._reason = ""
         self._wait_seconds = _FIRST_WAIT_SECONDS
         self._connections = 0
         self._unanswered = 0
@@ -62,6 +62,7 @@ class Worker:
             packets_dropped=self._queue.dropped,
             reconnects=max(0, self._connections - 1),
             message=self._message,
+            reason=self._reason,
         )
 
     def close(self, seconds: float) -> None:
@@ -84,7 +85,7 @@ class Worker:
             self._set("closed", str(end))
         except Exception as error:  # a fault of ours, too, must not end more than this target
             self._sender.abandon()
-            self._set("failed", self._reason(error))
+            self._set("failed", self._said(error))
         finally:
             self._queue.close()
             self._queue.clear()
@@ -99,7 +100,7 @@ class Worker:
             self._queue.count_dropped(self._unanswered)
             self._unanswered = 0
             if self._closing.is_set():
-                self._set("failed", self._reason(error))
+                self._set("failed", self._said(error))
                 return True
             self._wait(error)
             return False
@@ -148,14 +149,16 @@ class Worker:
         """Say what is wrong, and stay away for a while: twice as long as the last time if that did not help."""
         if self._condition == "open" and time.monotonic() - self._opened_at > _SOUND_SECONDS:
             self._wait_seconds = _FIRST_WAIT_SECONDS
-        self._set("retrying", f"{self._reason(error)}; trying again in {self._wait_seconds:g} s")
+        reason = self._said(error)
+        self._set("retrying", f"{reason}; trying again in {self._wait_seconds:g} s", reason)
         self._queue.set_waits(False)
         self._closing.wait(self._wait_seconds)
         self._wait_seconds = min(2 * self._wait_seconds, _LONGEST_WAIT_SECONDS)
 
-    def _reason(self, error: Exception) -> str:
+    def _said(self, error: Exception) -> str:
         return self._address.hide(str(getattr(error, "strerror", None) or error or type(error).__name__))
 
-    def _set(self, condition: TargetCondition, message: str) -> None:
-        self._message = message
+    def _set(self, condition: TargetCondition, message: str, reason: str | None = None) -> None:
+        """reason: of the message, if that says more."""
+        self._message, self._reason = message, message if reason is None else reason
         self._condition = condition
