@@ -15,8 +15,8 @@ from media import make_film
 from stcodec.attention.base import AttentionSession, AttentionSource, track
 from stcodec.errors import AttentionError
 from stcodec.media.decode import VideoReader
-from stcodec.pipeline.feed import FeedCounts, attended
-from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+from stcodec.pipeline.attend import frames_with_maps
+from stcodec.types import Clip, ClipSpec, SaliencyTrack, VideoInfo
 
 FRAMES = 40
 MAPS_PER_SECOND = 6.25
@@ -60,7 +60,7 @@ def path(films: Path) -> Path:
 def values(path: Path, source: Paced) -> list[tuple[float, float]]:
     """Each frame's time and map."""
     with VideoReader(path) as reader:
-        found = attended(reader.frames(), reader.info, source, lambda saliency: saliency, FeedCounts())
+        found = frames_with_maps(reader.frames(), reader.info, source)
         return [(frame.time, float(saliency[0, 0])) for frame, saliency in found]
 
 
@@ -82,11 +82,7 @@ def test_decoding_goes_on_while_the_source_looks_but_not_far(path: Path) -> None
             yield frame
 
     with VideoReader(path) as reader:
-
-        def blocks(saliency: FloatArray) -> FloatArray:
-            return saliency
-
-        assert len(list(attended(watched(reader.frames()), reader.info, source, blocks, FeedCounts()))) == FRAMES
+        assert len(list(frames_with_maps(watched(reader.frames()), reader.info, source))) == FRAMES
     assert 2 * FRAMES_A_MAP <= most_ahead <= 6 * FRAMES_A_MAP
 
 

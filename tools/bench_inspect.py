@@ -27,11 +27,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from stcodec.attention import open_source
 from stcodec.diagnose.grid_file import GridFile
-from stcodec.diagnose.measure import LEAST_RATE, attend
-from stcodec.media.clips import ClipMaker, export_for
+from stcodec.diagnose.measure import LEAST_RATE, measure
+from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.ffmpeg import find_ffmpeg
-from stcodec.media.shots import mark_shots
+from stcodec.pipeline.attend import attend
 from stcodec.pipeline.progress import Meter
 from stcodec.pipeline.summary import versions
 
@@ -47,13 +47,9 @@ def without_analysis(name: str) -> None:
     source = open_source(name)
     assert source is not None
     with VideoReader(DEMO, export=export_for(source.spec)) as reader:
-        session = source.open(reader.info)
-        maker = ClipMaker(reader.info, source.spec.merge(LEAST_RATE))
-        for frame, starts in mark_shots(reader.frames(), reader.info):
-            clip = maker.push(frame, starts)
-            if clip is not None:
-                session.attend(clip)
-        session.finish()
+        spec = source.spec.merge(LEAST_RATE)
+        for _ in attend(reader.frames(), reader.info, source, lambda track: None, spec=spec):
+            pass
 
 
 def with_analysis(name: str, folder: Path) -> None:
@@ -63,7 +59,7 @@ def with_analysis(name: str, folder: Path) -> None:
     with VideoReader(DEMO) as reader:
         meter = Meter(None, reader.info)
     with GridFile(folder / "maps") as maps:
-        attend(DEMO, source, source.spec.merge(LEAST_RATE), maps, meter, False)
+        measure(DEMO, source, source.spec.merge(LEAST_RATE), maps, meter, False)
 
 
 def cpu_seconds() -> float:

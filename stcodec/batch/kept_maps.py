@@ -11,8 +11,8 @@ from stcodec.attention import open_source
 from stcodec.attention.cached import CachedSource
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
+from stcodec.pipeline.attend import attend
 from stcodec.pipeline.encode import Job
-from stcodec.pipeline.feed import FeedCounts, attended
 from stcodec.work.cache import Cache, code_version, content_hash, key_of
 from stcodec.work.sources import source_identity
 
@@ -59,7 +59,7 @@ def look(job: Job) -> None:
     """Show the whole video to its source of attention: a `CachedSource` has its maps afterwards."""
     assert job.source is not None
     with job.reopened().reader as reader:
-        for _ in attended(reader.frames(), reader.info, job.source, lambda saliency: saliency, FeedCounts()):
+        for _ in attend(reader.frames(), reader.info, job.source, lambda track: None):
             pass
 
 

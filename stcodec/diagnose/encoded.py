@@ -13,7 +13,7 @@ from stcodec.attention.base import AttentionSource
 from stcodec.attention.grids import resize
 from stcodec.diagnose.faults.base import Fault, Finding, find_runs
 from stcodec.diagnose.grid_file import GridFile
-from stcodec.diagnose.measure import Attended, attend
+from stcodec.diagnose.measure import Attended, measure
 from stcodec.diagnose.measures import density_of, greatest, moved_percent
 from stcodec.diagnose.offsets import BLOCK_PX, offsets_of
 from stcodec.encoders.readback import EXPORT, qp_blocks
@@ -86,7 +86,7 @@ def look_at_encode(
     since_start = original.series.seconds - original.video.start_seconds
     cuts = since_start[original.series.starts]
     meter.enter("attention on the encode")
-    seen = attend(path, source, spec, maps, meter, False, lambda frames, video: with_cuts(frames, video, cuts))
+    seen = measure(path, source, spec, maps, meter, False, lambda frames, video: with_cuts(frames, video, cuts))
     times = seen.series.seconds - seen.video.start_seconds
     encoded = Encoded(path, seen.video.start_seconds, maps, qp, matched(since_start, times))
     meter.enter("reading QP")

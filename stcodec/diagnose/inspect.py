@@ -18,7 +18,7 @@ from stcodec.diagnose.faults import FAULTS, Fault, Finding, find_faults
 from stcodec.diagnose.film import write_film
 from stcodec.diagnose.gaze import GAZE, score_gaze
 from stcodec.diagnose.grid_file import GridFile
-from stcodec.diagnose.measure import LEAST_RATE, Attended, attend
+from stcodec.diagnose.measure import LEAST_RATE, Attended, measure
 from stcodec.diagnose.options import InspectOptions
 from stcodec.diagnose.results import InspectReport, subject_report
 from stcodec.diagnose.show import write_page
@@ -115,7 +115,7 @@ def _attend_all(
     for index, (text, source, inner) in enumerate(zip(texts, sources, details, strict=True)):
         meter.enter("attention" if len(sources) == 1 else f"attention {'AB'[index]}")
         maps = files.enter_context(GridFile(folder / f"maps-{index}"))
-        attended = attend(path, source, spec, maps, meter, options.keep_partial)
+        attended = measure(path, source, spec, maps, meter, options.keep_partial)
         if inner is not None:
             attended.series.add("temporal_percent", np.array(inner.temporal_percent, np.float32))
         subjects.append(Subject(text, attended, find_faults(attended.series, maps.__getitem__), details=inner))

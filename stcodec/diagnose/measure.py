@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,15 +14,13 @@ from stcodec.diagnose.grid_file import GridFile
 from stcodec.diagnose.series import Series
 from stcodec.diagnose.watch import MapWatch
 from stcodec.errors import AttentionError
-from stcodec.media.clips import ClipMaker, export_for
+from stcodec.media.clips import ShotMarker, export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.shots import mark_shots
 from stcodec.media.thumbnails import Thumbnailer
+from stcodec.pipeline.attend import attend
 from stcodec.pipeline.progress import Meter
 from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 LEAST_RATE = ClipSpec(maps_per_second=5.0)
 """How often maps are measured at least, whatever the source wants. It sees what it would see without."""
@@ -42,10 +38,7 @@ class Attended:
     frames: int = 0
 
 
-ShotMarker = Callable[["Iterable[VideoFrame]", VideoInfo], "Iterator[tuple[VideoFrame, bool]]"]
-
-
-def attend(
+def measure(
     path: Path,
     source: AttentionSource,
     spec: ClipSpec,
@@ -62,16 +55,14 @@ def attend(
     """
     with VideoReader(path, export=export_for(source.spec), keep_partial=keep_partial) as reader:
         run = _Run(source, reader.info, maps)
-        maker = ClipMaker(reader.info, spec)
         thumbnail = Thumbnailer(reader.info, THUMBNAIL_SIDE_PX)
-        session = source.open(reader.info)
-        for frame, starts in mark(reader.frames(), reader.info):
+        found: list[SaliencyTrack] = []
+        for frame, starts, is_shown in attend(reader.frames(), reader.info, source, found.append, spec=spec, mark=mark):
             meter.frame(frame.time, 0)
-            clip = maker.push(frame, starts)
-            if clip is not None:
+            if is_shown:
                 run.expect(frame.time, starts, thumbnail(frame))
-                run.take(session.attend(clip))
-        run.take(session.finish())
+            run.take(found)
+        run.take(found)
         return run.done(reader.frames_read)
 
 
@@ -88,8 +79,11 @@ class _Run:
         content = self._content.see(seconds, starts_shot, thumbnail)
         self._waiting.append((seconds, starts_shot, content))
 
-    def take(self, track: SaliencyTrack | None) -> None:
-        for saliency in () if track is None else track.saliency:
+    def take(self, tracks: list[SaliencyTrack]) -> None:
+        """Measure the maps of some tracks, and empty the list."""
+        maps = [saliency for track in tracks for saliency in track.saliency]
+        tracks.clear()
+        for saliency in maps:
             if not self._waiting:
                 raise AttentionError(f"{self._attended.source} gave more maps than it was asked for")
             seconds, starts, content = self._waiting.popleft()

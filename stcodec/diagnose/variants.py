@@ -12,7 +12,7 @@ import numpy as np
 from stcodec.attention.grids import resize
 from stcodec.diagnose.faults.base import Finding
 from stcodec.diagnose.sources import variant
-from stcodec.media.clips import ClipMaker, export_for, join
+from stcodec.media.clips import export_for, instants, join
 from stcodec.media.seek import frames_from
 from stcodec.media.shots import mark_shots
 from stcodec.types import Clip, ClipSpec, FloatArray, TimeArray, VideoInfo
@@ -68,13 +68,11 @@ def _variant(label: str, text: str, clip: Clip, seconds: float, shape: tuple[int
 
 def _around(path: Path, video: VideoInfo, spec: ClipSpec, seconds: float) -> Clip | None:
     """The instants about a moment, in the shot that it is in and its neighbours."""
-    maker = ClipMaker(video, spec)
     clips = []
     with closing(frames_from(path, max(video.start_seconds, seconds - _BEFORE_SECONDS), export=export_for(spec))) as frames:
-        for frame, starts in mark_shots(frames, video):
+        for frame, _, clip in instants(frames, video, spec, mark_shots):
             if frame.time > seconds + _AFTER_SECONDS:
                 break
-            clip = maker.push(frame, starts)
             if clip is not None:
                 clips.append(clip)
     return join(clips) if clips else None

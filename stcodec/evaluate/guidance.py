@@ -23,12 +23,12 @@ from stcodec.attention.grids import filled, shrink
 from stcodec.errors import AttentionError, OptionsError
 from stcodec.evaluate.gaze import check_gaze
 from stcodec.evaluate.reference import Reference
-from stcodec.media.clips import ClipMaker, export_for
+from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.map_writer import MapWriter
 from stcodec.media.maps import MapReader
-from stcodec.pipeline.feed import FeedCounts, attended, with_shots
-from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
+from stcodec.pipeline.attend import attend, frames_with_maps
+from stcodec.types import FloatArray, VideoInfo
 from stcodec.work.cache import Cache, code_version, content_hash, key_of
 from stcodec.work.sources import source_identity
 
@@ -136,7 +136,7 @@ def densities(original: Path, guide: Guide, frames: int) -> Iterator[FloatArray]
         source = _AtEveryFrame(source)
     with VideoReader(original, export=export_for(source.spec)) as reader:
         shown = islice(reader.frames(), frames)
-        for _, saliency in attended(shown, reader.info, source, lambda saliency: saliency, FeedCounts()):
+        for _, saliency in frames_with_maps(shown, reader.info, source):
             yield filled(saliency)
 
 
@@ -162,20 +162,9 @@ def _write_maps(reference: Reference, guide: Guide, path: Path) -> None:
         covered = replace(reader.info, duration_seconds=duration)
         tags = {SOURCE_TAG: source.name, "STCODEC_VERSION": stcodec.__version__}
         with MapWriter(path, covered, tags) as writer:
-            for track in _tracks(reader, source, len(reference.seconds)):
-                writer.write(track)
-
-
-def _tracks(reader: VideoReader, source: AttentionSource, frames: int) -> Iterator[SaliencyTrack]:
-    session = source.open(reader.info)
-    maker = ClipMaker(reader.info, source.spec)
-    for frame, starts in with_shots(islice(reader.frames(), frames), reader.info, source):
-        clip = maker.push(frame, starts)
-        if clip is not None:
-            yield session.attend(clip)
-    last = session.finish()
-    if last is not None:
-        yield last
+            shown = islice(reader.frames(), len(reference.seconds))
+            for _ in attend(shown, reader.info, source, writer.write):
+                pass
 
 
 def _key(reference: Reference, guide: Guide) -> str:

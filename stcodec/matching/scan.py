@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stcodec.attention.cached import CachedSource
 from stcodec.matching.shots import Shot, find_shots
-from stcodec.media.clips import ClipMaker
 from stcodec.media.shots import mark_shots
+from stcodec.pipeline.attend import attend
 from stcodec.pipeline.encode import Job
 from stcodec.pipeline.progress import Meter
 from stcodec.types import SaliencyTrack
@@ -43,22 +43,15 @@ def scan(job: Job, folder: Path, meter: Meter) -> Scan:
     times, starts = array("d"), list[int]()
     map_times, map_starts = array("d"), list[bool]()
 
-    def note(track: SaliencyTrack | None) -> None:
-        if track is not None:
-            map_times.extend(track.pts_seconds)
-            map_starts.extend(bool(one) for one in track.shot_starts)
+    def note(track: SaliencyTrack) -> None:
+        map_times.extend(track.pts_seconds)
+        map_starts.extend(bool(one) for one in track.shot_starts)
 
     with job.reopened().reader as reader:
-        spec = source.spec
-        session, maker = source.open(reader.info), ClipMaker(reader.info, spec)
-        for frame, begins in mark_shots(reader.frames(), reader.info):
+        for frame, begins, _ in attend(reader.frames(), reader.info, source, note, mark=mark_shots):
             if begins:
                 starts.append(len(times))
-            clip = maker.push(frame, begins if spec.shots else not times)
             times.append(frame.time)
             meter.frame(frame.time, 0)
-            if clip is not None:
-                note(session.attend(clip))
-        note(session.finish())
     shots = find_shots(times, starts)
     return Scan(times, shots, source, maps, map_times, map_starts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -12,6 +13,9 @@ from stcodec.media.shots import mark_shots
 from stcodec.media.thumbnails import Thumbnailer
 from stcodec.media.vectors import VectorField
 from stcodec.types import Clip, ClipSpec, VideoInfo
+
+ShotMarker = Callable[[Iterable[VideoFrame], VideoInfo], Iterator[tuple[VideoFrame, bool]]]
+"""Finds shots: each frame of a video with whether it begins one."""
 
 
 class ClipMaker:
@@ -52,6 +56,23 @@ class ClipMaker:
         return (now if drifting else self._due_seconds) + interval
 
 
+def instants(
+    frames: Iterable[VideoFrame], video: VideoInfo, spec: ClipSpec, mark: ShotMarker | None = None
+) -> Iterator[tuple[VideoFrame, bool, Clip | None]]:
+    """Each frame, whether it begins a shot, and a clip of one instant if it is one that must be seen, else None.
+
+    mark: finds shots; None = `mark_shots` if the spec asks for them, else the video is one shot.
+    """
+    maker = ClipMaker(video, spec)
+    mark = mark or (mark_shots if spec.shots else _one_shot)
+    for index, (frame, starts) in enumerate(mark(frames, video)):
+        yield frame, starts, maker.push(frame, starts if spec.shots else index == 0)
+
+
+def _one_shot(frames: Iterable[VideoFrame], video: VideoInfo) -> Iterator[tuple[VideoFrame, bool]]:
+    yield from ((frame, index == 0) for index, frame in enumerate(frames))
+
+
 def export_for(spec: ClipSpec) -> str:
     """What the decoder must export (`VideoReader(export=...)`) for a source with this spec."""
     return "mvs" if spec.motion_vectors else ""
@@ -60,12 +81,8 @@ def export_for(spec: ClipSpec) -> str:
 def read_clip(path: str | os.PathLike[str], spec: ClipSpec) -> Clip:
     """A whole video as one clip. Memory grows with the length of the video: for training and measuring."""
     with VideoReader(path, export=export_for(spec)) as reader:
-        maker = ClipMaker(reader.info, spec)
-        clips = [
-            clip
-            for frame, starts in mark_shots(reader.frames(), reader.info)
-            if (clip := maker.push(frame, starts)) is not None
-        ]
+        seen = instants(reader.frames(), reader.info, spec, mark_shots)
+        clips = [clip for _, _, clip in seen if clip is not None]
     return join(clips)
 
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
-
 from stcodec.attention.base import AttentionSource
 from stcodec.cleanup import afterwards
-from stcodec.errors import MediaError
-from stcodec.media.clips import ClipMaker
 from stcodec.media.decode import VideoReader
-from stcodec.media.shots import mark_shots
-from stcodec.pipeline.session_thread import SessionThread
-from stcodec.qp import MapTimeline
-from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
+from stcodec.pipeline.attend import AttentionCounts, frames_with_maps
+from stcodec.types import FloatArray, VideoInfo
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -28,8 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _DEPTH = 8
 """Items that wait between the thread and the encoder: enough to smooth the pace, few enough to be small."""
-_CLIPS_AHEAD = 3
-"""Clips that may wait for the source."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +33,6 @@ class FedFrame:
 
 
 @dataclass
-class FeedCounts:
-    """What went by."""
-
-    maps: int = 0
-    shots: int = 0
-
-
-@dataclass
 class Feed:
     """The frames of a video, each with its map, and the packets of its other streams."""
 
@@ -57,7 +40,7 @@ class Feed:
     source: AttentionSource | None
     blocks: Callable[[FloatArray], FloatArray]
     """Averages a map [h, w] in coded orientation over the encoder's blocks."""
-    counts: FeedCounts = field(default_factory=FeedCounts)
+    counts: AttentionCounts = field(default_factory=AttentionCounts)
 
     def items(self) -> Generator[FedFrame | Packet[Any], None, None]:
         """Frames in presentation order, packets as they come by; decoded and attended on a thread of its own."""
@@ -68,61 +51,23 @@ class Feed:
 
     def _frames(self, put: Callable[[FedFrame | Packet[Any]], None]) -> None:
         frames = self.reader.frames(on_packet=put)
-        if self.source is None:
-            for frame in frames:
-                put(FedFrame(frame, None))
-            return
-        for frame, saliency in attended(frames, self.reader.info, self.source, self.blocks, self.counts):
-            put(FedFrame(frame, saliency))
+        for fed in fed_frames(frames, self.reader.info, self.source, self.blocks, self.counts):
+            put(fed)
 
 
-def attended(
+def fed_frames(
     frames: Iterator[VideoFrame],
     video: VideoInfo,
-    source: AttentionSource,
+    source: AttentionSource | None,
     blocks: Callable[[FloatArray], FloatArray],
-    counts: FeedCounts,
-) -> Iterator[tuple[VideoFrame, FloatArray]]:
-    """Each frame with its saliency [rows, cols] in coded orientation; frames wait until theirs is known."""
-    maker = ClipMaker(video, source.spec)
-    holds = source.spec.maps_per_second <= 0
-    turns = video.rotation_degrees // 90
-    timeline = MapTimeline(holds=holds, reduce=lambda saliency: blocks(np.rot90(saliency, turns)))
-    waiting: deque[VideoFrame] = deque()
-
-    def take(tracks: Iterator[SaliencyTrack]) -> None:
-        for track in tracks:
-            counts.maps += len(track)
-            timeline.push(track)
-
-    def ready() -> Iterator[tuple[VideoFrame, FloatArray]]:
-        while waiting and (saliency := timeline.at(waiting[0].time)) is not None:
-            yield waiting.popleft(), saliency
-
-    # A map that holds does so until the next is there, which therefore must not be late.
-    with SessionThread(source.open(video), 0 if holds else _CLIPS_AHEAD) as session:
-        for frame, starts in with_shots(frames, video, source):
-            counts.shots += starts
-            waiting.append(frame)
-            clip = maker.push(frame, starts)
-            if clip is not None:
-                session.attend(clip)
-            take(session.tracks())
-            yield from ready()
-        session.finish()
-        take(session.tracks())
-    timeline.end()
-    yield from ready()
-    if waiting:
-        raise MediaError(f"{source.name} gave no map for the frame at {waiting[0].time:.3f} s")
-
-
-def with_shots(frames: Iterator[VideoFrame], video: VideoInfo, source: AttentionSource) -> Iterator[tuple[VideoFrame, bool]]:
-    """Each frame with whether it begins a shot, as far as that makes a difference to the source."""
-    if source.spec.shots:
-        yield from mark_shots(frames, video)
-    else:
-        yield from ((frame, index == 0) for index, frame in enumerate(frames))
+    counts: AttentionCounts,
+) -> Iterator[FedFrame]:
+    """Frames of a video on their way to the encoder, each with its map if there is a source. blocks: as in `Feed`."""
+    if source is None:
+        yield from (FedFrame(frame, None) for frame in frames)
+        return
+    for frame, saliency in frames_with_maps(frames, video, source, blocks, counts):
+        yield FedFrame(frame, saliency)
 
 
 class Prefetch(Generic[T]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,13 @@ from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.smoothed import SmoothedSource
 from stcodec.errors import OptionsError
-from stcodec.media.clips import ClipMaker, export_for
+from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.map_writer import MapWriter
 from stcodec.media.output import atomic_output, check_output
 from stcodec.media.paths import check_input, display_name
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
-from stcodec.pipeline.feed import with_shots
+from stcodec.pipeline.attend import attend
 from stcodec.pipeline.progress import Meter, ProgressSink
 from stcodec.types import SaliencyTrack
 
@@ -72,10 +71,15 @@ def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: 
     tags = {"STCODEC_SOURCE": source.name, "STCODEC_VERSION": stcodec.__version__}
     count = shots = 0
     with MapWriter(path, reader.info, tags, name) as writer:
-        for track in _tracks(reader, source, meter):
+
+        def take(track: SaliencyTrack) -> None:
+            nonlocal count, shots
             count += len(track)
             shots += int(track.shot_starts.sum())
             writer.write(track)
+
+        for frame, _, _ in attend(reader.frames(), reader.info, source, take):
+            meter.frame(frame.time, 0)
     return count, shots
 
 
@@ -84,16 +88,3 @@ def smoothed(source: AttentionSource, seconds: float) -> AttentionSource:
     if seconds <= 0 or source.spec.maps_per_second <= 0:
         return source
     return SmoothedSource(source, seconds)
-
-
-def _tracks(reader: VideoReader, source: AttentionSource, meter: Meter) -> Iterator[SaliencyTrack]:
-    session = source.open(reader.info)
-    maker = ClipMaker(reader.info, source.spec)
-    for frame, starts in with_shots(reader.frames(), reader.info, source):
-        meter.frame(frame.time, 0)
-        clip = maker.push(frame, starts)
-        if clip is not None:
-            yield session.attend(clip)
-    last = session.finish()
-    if last is not None:
-        yield last

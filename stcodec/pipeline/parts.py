@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.session import EncoderSession
 from stcodec.errors import EncoderError, MediaError, VerifyError
-from stcodec.media.clips import ClipMaker
 from stcodec.media.mux import Muxer
 from stcodec.media.part_file import PartFile, joined_packets, write_part
 from stcodec.media.paths import display_name
 from stcodec.media.seek import frames_from, reads_from_start
 from stcodec.media.shots import mark_shots
 from stcodec.options import EncodeOptions
+from stcodec.pipeline.attend import AttentionCounts, attend
 from stcodec.pipeline.encode import Job, send_frame
-from stcodec.pipeline.feed import FedFrame, FeedCounts, attended
+from stcodec.pipeline.feed import fed_frames
 from stcodec.pipeline.summary import Tally
 from stcodec.qp import QpLaw
 
@@ -67,20 +67,17 @@ def find_parts(job: Job, least_seconds: float) -> list[Part]:
     times, starts = array("d"), list[int]()
     ticks = array("q")
     with job.reopened().reader as reader:
-        session = None if job.source is None else job.source.open(reader.info)
-        maker = None if job.source is None else ClipMaker(reader.info, job.source.spec)
-        for frame, begins in mark_shots(reader.frames(), reader.info):
+        marked: Iterator[tuple[VideoFrame, bool, *tuple[bool, ...]]]
+        if job.source is None:
+            marked = mark_shots(reader.frames(), reader.info)
+        else:
+            marked = attend(reader.frames(), reader.info, job.source, lambda track: None, mark=mark_shots)
+        for frame, begins, *_ in marked:
             if begins:
                 starts.append(len(times))
-            if job.source is not None and session is not None and maker is not None:
-                clip = maker.push(frame, begins if job.source.spec.shots else not times)
-                if clip is not None:
-                    session.attend(clip)
             assert frame.pts is not None
             ticks.append(frame.pts)
             times.append(frame.time)
-        if session is not None:
-            session.finish()
         sure = not (reader.repaired_times or reader.damaged_packets or reads_from_start(reader))
     cuts = _cuts(times, starts, least_seconds) if sure else [0]
     return [Part(ticks[first], times[first], end - first) for first, end in pairwise([*cuts, len(times)])]
@@ -99,10 +96,10 @@ def encode_part(job: Job, part: Part, path: Path) -> None:
     plan = _with_header(job.plan, job.target)
     session = EncoderSession(plan)
     law = QpLaw(plan.grid, job.options.policy)
-    tally = Tally(codec=plan.spec.codec, counts=FeedCounts())
+    tally = Tally(codec=plan.spec.codec, counts=AttentionCounts())
     packets: list[Packet[Any]] = []
     with closing(frames_from(job.reader.path, part.seconds, keep_partial=False)) as frames:
-        for fed in _fed(job, _exactly(frames, part), law, tally.counts):
+        for fed in fed_frames(_exactly(frames, part), job.reader.info, job.source, law.blocks, tally.counts):
             packets += send_frame(job, session, law, tally, fed)
     if tally.frames != part.frames:
         found = f"{tally.frames} of {part.frames} frames were found from {part.seconds:.3f} s on"
@@ -118,7 +115,7 @@ def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
     Raises EncoderError if the encoder did not make them alike.
     """
     parts = [PartFile(path) for path in paths]
-    tally = Tally(codec=job.plan.spec.codec, counts=FeedCounts())
+    tally = Tally(codec=job.plan.spec.codec, counts=AttentionCounts())
     for part in parts:
         tally.add(part.facts())
     muxer = Muxer(written, display_name(job.target), job.plan.spec.name, job.reader.info.frame_rate)
@@ -150,14 +147,6 @@ def check_joins(written: Path, parts: Sequence[Part], shift_seconds: float) -> N
         sound = [frame for frame in found if not frame.is_corrupt]
         if not sound or not sound[0].key_frame or abs(sound[0].time - wanted) > _NEAR_SECONDS or len(sound) < len(found):
             raise VerifyError(f"the file is not sound where parts were joined, at {wanted:.3f} s: nothing was kept")
-
-
-def _fed(job: Job, frames: Iterator[VideoFrame], law: QpLaw, counts: FeedCounts) -> Iterator[FedFrame]:
-    if job.source is None:
-        yield from (FedFrame(frame, None) for frame in frames)
-        return
-    for frame, saliency in attended(frames, job.reader.info, job.source, law.blocks, counts):
-        yield FedFrame(frame, saliency)
 
 
 def _exactly(frames: Iterator[VideoFrame], part: Part) -> Iterator[VideoFrame]:

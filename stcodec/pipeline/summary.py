@@ -22,7 +22,7 @@ from stcodec.media.output import atomic_output
 from stcodec.media.packets import library_versions
 from stcodec.media.paths import display_name, file_error
 from stcodec.options import EncodeOptions, RunOptions
-from stcodec.pipeline.feed import FeedCounts
+from stcodec.pipeline.attend import AttentionCounts
 from stcodec.report import Checks, EncodeReport, OffsetsApplied
 from stcodec.types import FloatArray
 
@@ -38,7 +38,7 @@ class Tally:
     """Counts one pass of an encode, and keeps the offsets of some frames for the proof."""
 
     codec: str
-    counts: FeedCounts
+    counts: AttentionCounts
     frames: int = 0
     video_bytes: int = 0
     wall_seconds: float = 0.0

@@ -1,0 +1,95 @@
+"""The one loop in which a source of attention sees a video: decode, find shots, show instants, take maps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stcodec.attention.base import AttentionSource
+from stcodec.errors import MediaError
+from stcodec.media.clips import ShotMarker, instants
+from stcodec.pipeline.session_thread import SessionThread
+from stcodec.qp import MapTimeline
+from stcodec.types import ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+_CLIPS_AHEAD = 3
+"""Clips that may wait for the source."""
+
+
+@dataclass
+class AttentionCounts:
+    """Counts of what a source gave for a video."""
+
+    maps: int = 0
+    shots: int = 0
+
+
+def attend(
+    frames: Iterable[VideoFrame],
+    video: VideoInfo,
+    source: AttentionSource,
+    take: Callable[[SaliencyTrack], None],
+    *,
+    spec: ClipSpec | None = None,
+    mark: ShotMarker | None = None,
+) -> Iterator[tuple[VideoFrame, bool, bool]]:
+    """Each frame, whether it begins a shot, and whether the source is shown it. Raises AttentionError and MediaError.
+
+    take: receives the maps in order, some frames later, the last of them after the last frame.
+    spec: what is shown; None = what the source asks for.
+    mark: finds shots; None = `mark_shots`, if they make a difference to the source.
+    """
+    # A map that holds does so until the next is there, which therefore must not be late.
+    ahead = _CLIPS_AHEAD if source.spec.maps_per_second > 0 else 0
+    with SessionThread(source.open(video), ahead) as session:
+        for frame, starts, clip in instants(frames, video, spec or source.spec, mark):
+            if clip is not None:
+                session.attend(clip)
+            for track in session.tracks():
+                take(track)
+            yield frame, starts, clip is not None
+        session.finish()
+        for track in session.tracks():
+            take(track)
+
+
+def frames_with_maps(
+    frames: Iterable[VideoFrame],
+    video: VideoInfo,
+    source: AttentionSource,
+    reduce: Callable[[FloatArray], FloatArray] = lambda saliency: saliency,
+    counts: AttentionCounts | None = None,
+) -> Iterator[tuple[VideoFrame, FloatArray]]:
+    """Each frame with its saliency in coded orientation, [h, w] or as reduced; frames wait until theirs is known.
+
+    reduce: a linear function of a map in coded orientation, as `QpLaw.blocks` is, which makes it [rows, cols].
+    Raises AttentionError and MediaError.
+    """
+    counts = counts or AttentionCounts()
+    turns = video.rotation_degrees // 90
+    timeline = MapTimeline(holds=source.spec.maps_per_second <= 0, reduce=lambda saliency: reduce(np.rot90(saliency, turns)))
+    waiting: deque[VideoFrame] = deque()
+
+    def take(track: SaliencyTrack) -> None:
+        counts.maps += len(track)
+        timeline.push(track)
+
+    def ready() -> Iterator[tuple[VideoFrame, FloatArray]]:
+        while waiting and (saliency := timeline.at(waiting[0].time)) is not None:
+            yield waiting.popleft(), saliency
+
+    for frame, starts, _ in attend(frames, video, source, take):
+        counts.shots += starts
+        waiting.append(frame)
+        yield from ready()
+    timeline.end()
+    yield from ready()
+    if waiting:
+        raise MediaError(f"{source.name} gave no map for the frame at {waiting[0].time:.3f} s")
