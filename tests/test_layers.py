@@ -5,23 +5,24 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import stcodec
+from stcodec.web.page import Page
 
 PACKAGE = Path(stcodec.__file__).parent
 FLOORS = {
     "cleanup": 0,
     "errors": 0,
     "types": 0,
-    "colours": 1,
-    "offline_page": 1,
     "options": 1,
     "report": 1,
     "media": 1,
     "model": 1,
+    "web": 1,
     "attention": 2,
     "qp": 2,
     "encoders": 2,
@@ -128,3 +129,27 @@ def test_import_is_light() -> None:
 def test_no_file_is_too_long() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     assert {str(path): length for path, length in lengths.items() if length > 400} == {}
+
+
+def pages() -> list[tuple[Path, Page]]:
+    """The module of each page, and the page."""
+    found = [path for path in MODULES if "stcodec.web.page" in imports(path) and "Page(" in path.read_text(encoding="utf-8")]
+    names = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in found]
+    return [(path, import_module(name).PAGE) for path, name in zip(found, names, strict=True)]
+
+
+def test_a_page_is_made_of_files_of_its_own_folder_and_of_web() -> None:
+    found = pages()
+    assert len(found) == 3
+    used = {PACKAGE / "web" / "base.css"}
+    for path, page in found:
+        assert page.folder == ".".join(path.relative_to(PACKAGE.parent).parent.parts)
+        used |= {path.parent / name for name in ("template.html", "style.css", *(f"{one}.js" for one in page.scripts))}
+        used |= {PACKAGE / "web" / f"{one}.js" for one in page.shared}
+    there = {path for kind in ("html", "css", "js") for path in PACKAGE.rglob(f"*.{kind}")}
+    assert used == there
+
+
+def test_one_file_reads_the_files_of_pages() -> None:
+    found = [path for path in MODULES if "resources.files(" in path.read_text(encoding="utf-8")]
+    assert found == [PACKAGE / "web" / "page.py"]

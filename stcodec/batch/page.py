@@ -11,7 +11,7 @@ from stcodec.batch.summary import BatchSummary
 from stcodec.batch.table import JobRow
 from stcodec.media.output import atomic_output, check_output
 from stcodec.media.paths import display_name
-from stcodec.offline_page import page_policy
+from stcodec.web.page import page_policy
 
 _MOST_ROWS = 2000
 _STYLE = """

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcodec.attention.grids import resize
-from stcodec.colours import AMOUNT, SIGNED, Picture, coloured
 from stcodec.diagnose.peaks import Trail
 from stcodec.types import BoolArray, FloatArray
+from stcodec.web.colours import AMOUNT, SIGNED, Picture, coloured
 
 CONTOUR_SHARES = (0.25, 0.5, 0.75)
 """Of the map's mass that the lines hold."""

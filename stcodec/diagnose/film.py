@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stcodec.colours import Picture
 from stcodec.diagnose.drawing import contoured, draw_inset, draw_tokens, draw_ways, overlaid
 from stcodec.diagnose.measure import Attended
 from stcodec.diagnose.offsets import OFFSET_LIMIT, offsets_of
@@ -19,6 +18,7 @@ from stcodec.media.paths import display_name
 from stcodec.media.thumbnails import Thumbnailer
 from stcodec.pipeline.progress import Meter
 from stcodec.types import FloatArray
+from stcodec.web.colours import Picture
 
 if TYPE_CHECKING:
     from stcodec.diagnose.inspect import Inspection, Subject

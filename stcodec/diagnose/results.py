@@ -11,7 +11,7 @@ import numpy as np
 
 from stcodec.diagnose.faults.base import Fault, Finding
 from stcodec.diagnose.series import Series
-from stcodec.offline_page import finite
+from stcodec.web.page import finite
 
 SCHEMA = 1
 

@@ -53,7 +53,6 @@ function buildVariants() {
   byId("variants").hidden = !VARIANTS.length;
   replace(byId("variants-list"), VARIANTS.map((moment) => [
     h("h3", {}, h("button", { class: "step", type: "button", onclick: () => choose({ still: nearestStill(moment.seconds), finding: null }) }, clock(moment.seconds))),
-    h("div", { class: "small" }, moment.maps.map((layer) => smallMap(
-      layer, Uint8Array.from(atob(layer.bytes), (one) => one.charCodeAt(0)), layer.label))),
+    h("div", { class: "small" }, moment.maps.map((layer) => smallMap(layer, cellsFrom(layer.bytes), layer.label))),
   ]));
 }

@@ -1,18 +1,12 @@
 // What the page shows, and what is chosen of it. Coordinates: "widths" are frame widths both ways, "shares" those of each side.
 
-function block(id) {
-  const node = byId(id);
-  return node ? JSON.parse(node.textContent) : null;
-}
-
 const DATA = block("data");
-const RAMPS = block("ramps");
 const STILLS = block("stills");
 const ENCODED_STILLS = block("encoded-stills");
 const VARIANTS = block("variant-moments") || [];
 const LAYERS = block("layers").map((layer) => ({
   ...layer,
-  cells: Uint8Array.from(atob(layer.bytes), (one) => one.charCodeAt(0)),
+  cells: cellsFrom(layer.bytes),
 }));
 const ASPECT = DATA.height_px / DATA.width_px;
 const RULES = new Map(DATA.faults.map((fault) => [fault.name, fault]));

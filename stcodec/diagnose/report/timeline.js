@@ -17,17 +17,8 @@ function scorePath(lane) {
   const values = lane.values.filter(isNumber);
   if (!values.length) return "";
   const [low, high] = [Math.min(0, ...values), highest(lane)];
-  let pen = "M";
-  return lane.values.map((value, index) => {
-    if (!isNumber(value)) {
-      pen = "M";
-      return "";
-    }
-    const y = 2 + (ROW_HEIGHT - 4) * (1 - (value - low) / Math.max(high - low, 1e-9));
-    const piece = `${pen}${xOf(DATA.seconds[index]).toFixed(1)} ${y.toFixed(1)}`;
-    pen = "L";
-    return piece;
-  }).join("");
+  const yOf = (value) => 2 + (ROW_HEIGHT - 4) * (1 - (value - low) / Math.max(high - low, 1e-9));
+  return linePath(lane.values.map((value, index) => [xOf(DATA.seconds[index]), isNumber(value) ? yOf(value) : null]));
 }
 
 function thresholdLine(lane) {

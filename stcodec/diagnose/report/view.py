@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from stcodec.colours import AMOUNT, SIGNED
 from stcodec.diagnose.details import Detail
 from stcodec.diagnose.faults import FAULTS, Fault, Finding, fault_scores
 from stcodec.diagnose.peaks import Trail
 from stcodec.diagnose.series import Series
-from stcodec.offline_page import finite
 from stcodec.types import FloatArray
+from stcodec.web.colours import AMOUNT, SIGNED
+from stcodec.web.page import finite
 
 _MOST_VALUES = 600
 """Values of a lane of the timeline; of a longer film each is the highest of several."""

@@ -102,21 +102,6 @@ function chart({ width, height, x, y, label }) {
   return { node, plot, x: sx, y: sy, width, height, inner };
 }
 
-/** An SVG path through [x, y] pairs; a missing value breaks it. */
-function linePath(pairs) {
-  let pen = "M";
-  let path = "";
-  for (const [x, y] of pairs) {
-    if (!isNumber(y)) {
-      pen = "M";
-      continue;
-    }
-    path += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
-    pen = "L";
-  }
-  return path;
-}
-
 /**
  * Let the reader walk over `rows` of spots {x, y, ...} with mouse, touch or arrow keys. `say(spot)` gives the tooltip's lines;
  * `mark(spot)` draws where the cursor is. With `columns` only the distance along x counts.

@@ -1,14 +1,9 @@
-"""Puts the page together: template, style and scripts of this folder, and the results as JSON inside it.
-
-What keeps it apart from the network is in `stcodec.offline_page`.
-"""
+"""Puts the page together: the results as JSON in the template, style and scripts of this folder."""
 
 from __future__ import annotations
 
 import html
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from stcodec.evaluate.report.pictures import picture_blocks
@@ -16,14 +11,17 @@ from stcodec.evaluate.report.series import series_blocks
 from stcodec.evaluate.report.view import page_data
 from stcodec.evaluate.results import Evaluation
 from stcodec.media.output import atomic_output, check_output
-from stcodec.offline_page import json_block, page_policy
+from stcodec.web.page import Page
 
 REPORT_NAME = "report.html"
-_SCRIPTS = (
-    *("dom", "state", "arms", "chart"),
-    *("headline", "overview", "tables", "clips", "curves", "timeline", "frames", "details", "main"),
+PAGE = Page(
+    __package__,
+    shared=("dom", "lines"),
+    scripts=(
+        *("state", "arms", "chart"),
+        *("headline", "overview", "tables", "clips", "curves", "timeline", "frames", "details", "main"),
+    ),
 )
-"""In this order: a file uses what those before it define as it is loaded."""
 _HEADINGS = {"evaluate": "Bits saved where people look", "compare": "Files compared with their reference"}
 
 
@@ -44,16 +42,11 @@ def render(results: Evaluation, folder: Path) -> str:
     blocks: dict[str, Any] = {"data": page_data(results)}
     blocks.update(series_blocks(results))
     blocks.update(picture_blocks(results.viewers, folder))
-    style = _text("style.css")
-    script = '(() => {\n"use strict";\n' + "\n".join(_text(f"{name}.js") for name in _SCRIPTS) + "})();\n"
-    return Template(_text("template.html")).substitute(
-        policy=page_policy(style, script),
+    return PAGE.render(
+        blocks,
         title=html.escape(_title(results)),
         kind=html.escape(results.kind),
         heading=html.escape(_HEADINGS[results.kind]),
-        style=style,
-        script=script,
-        data="\n".join(json_block(name, value) for name, value in blocks.items()),
     )
 
 
@@ -61,7 +54,3 @@ def _title(results: Evaluation) -> str:
     encoders = ", ".join(dict.fromkeys(curve.encoder for curve in results.curves if curve.encoder))
     things = f"{len(results.arms)} files" if results.kind == "compare" else f"{len(results.clips)} clips"
     return " · ".join(part for part in (_HEADINGS[results.kind], encoders, things) if part)
-
-
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 // The page's data, what the reader has chosen, and the controls that choose it.
 
-const DATA = JSON.parse(byId("data").textContent);
+const DATA = block("data");
 const chosen = { encoder: 0, clip: 0, family: DATA.headline_family, hidden: new Set() };
 const listeners = [];
 
@@ -13,17 +13,6 @@ function whenChosen(keys, draw) {
 function choose(key, value) {
   chosen[key] = value;
   for (const one of listeners) if (one.keys.includes(key)) one.draw();
-}
-
-const blocks = new Map();
-
-/** A block of JSON of its own, parsed when it is first needed; null if the page has none of that name. */
-function block(id) {
-  if (!blocks.has(id)) {
-    const node = byId(id);
-    blocks.set(id, node ? JSON.parse(node.textContent) : null);
-  }
-  return blocks.get(id);
 }
 
 let controls = 0;

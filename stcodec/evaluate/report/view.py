@@ -10,7 +10,7 @@ from typing import Any
 
 from stcodec.evaluate.results import ClipInfo, Evaluation, Headline, Saving
 from stcodec.evaluate.summary import leading_arm
-from stcodec.offline_page import finite
+from stcodec.web.page import finite
 
 
 def page_data(results: Evaluation) -> dict[str, Any]:

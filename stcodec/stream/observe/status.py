@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from stcodec.media.paths import display_name
-from stcodec.offline_page import finite
 from stcodec.stream.observe.snapshot import Pressure, RenditionState, StreamSnapshot
+from stcodec.web.page import finite
 
 _LINE_SECONDS = 5.0
 """Off a terminal a line is written this often."""

@@ -18,17 +18,8 @@ function rangeOf(values, fromZero) {
 }
 
 function pathOf(values, xs, [low, high]) {
-  let pen = "M";
-  return values.map((value, index) => {
-    if (!isNumber(value)) {
-      pen = "M";
-      return "";
-    }
-    const y = PLOT.height * (1 - (value - low) / (high - low));
-    const piece = `${pen}${xs[index].toFixed(1)} ${y.toFixed(1)}`;
-    pen = "L";
-    return piece;
-  }).join("");
+  const yOf = (value) => PLOT.height * (1 - (value - low) / (high - low));
+  return linePath(values.map((value, index) => [xs[index], isNumber(value) ? yOf(value) : null]));
 }
 
 /** lines: [{ name, unit or null, decimals, values }], a value a moment; loads: how far things had given way, 0 to 4, or null. */

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from stcodec.media.still import still_bytes
-from stcodec.offline_page import finite
 from stcodec.stream.observe.metrics import ill
 from stcodec.stream.observe.snapshot import Preview, RenditionState, StreamSnapshot
 from stcodec.stream.observe.status import record
+from stcodec.web.page import finite
 
 KEPT = 600
 """Moments: ten minutes of one a second."""

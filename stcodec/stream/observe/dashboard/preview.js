@@ -9,7 +9,7 @@ async function askPreview() {
   const image = new Image();
   image.src = preview.picture;
   await image.decode();
-  const map = preview.map && { ...preview.map, signed: false, cells: Uint8Array.from(atob(preview.map.bytes), (one) => one.charCodeAt(0)) };
+  const map = preview.map && { ...preview.map, signed: false, cells: cellsFrom(preview.map.bytes) };
   known.preview = { ...preview, image, map };
 }
 

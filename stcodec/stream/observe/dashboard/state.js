@@ -1,6 +1,5 @@
 // What is known of the stream, what is chosen on the page, and asking for more.
 
-const RAMPS = JSON.parse(byId("ramps").textContent);
 const KEPT = 600;
 const STATE_MS = 1000;
 const PREVIEW_MS = 500;

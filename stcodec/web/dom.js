@@ -34,6 +34,17 @@ function byId(id) {
   return document.getElementById(id);
 }
 
+const blocks = new Map();
+
+/** A block of the page's data, parsed when it is first needed; null if the page has none of that name. */
+function block(id) {
+  if (!blocks.has(id)) {
+    const node = byId(id);
+    blocks.set(id, node ? JSON.parse(node.textContent) : null);
+  }
+  return blocks.get(id);
+}
+
 function isNumber(value) {
   return typeof value === "number" && Number.isFinite(value);
 }

@@ -1,4 +1,4 @@
-"""Pages that are one file and open offline: they need no network and can't reach one.
+"""Pages of one file that open offline: they need no network and can't reach one.
 
 Their Content-Security-Policy allows pictures from within the page, and of scripts and styles only these very ones, by their
 hashes. Names of files are hostile: they stand in the page only as JSON, which the scripts show as text.
@@ -11,7 +11,44 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
 from typing import Any
+
+_SHARED = "stcodec.web"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, by the files that it is put together from."""
+
+    folder: str
+    """The package with its template.html, its style.css and its own scripts."""
+    scripts: tuple[str, ...]
+    """Names of its own scripts, in this order: a file uses what those before it define as it is loaded."""
+    shared: tuple[str, ...] = ()
+    """Names of scripts of `stcodec.web`, before its own."""
+    connect: str = "'none'"
+    """Where it may ask for data, as a Content-Security-Policy has it."""
+
+    def render(self, blocks: Mapping[str, Any], **texts: str) -> str:
+        """The page as text. blocks: its data by the id of the block; texts: further fields of its template, escaped."""
+        style = _text(_SHARED, "base.css") + _text(self.folder, "style.css")
+        parts = [_text(_SHARED, f"{name}.js") for name in self.shared]
+        parts += [_text(self.folder, f"{name}.js") for name in self.scripts]
+        script = '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+        return Template(_text(self.folder, "template.html")).substitute(
+            policy=page_policy(style, script, self.connect),
+            style=style,
+            script=script,
+            data="\n".join(json_block(name, value) for name, value in blocks.items()),
+            **texts,
+        )
+
+
+def _text(folder: str, name: str) -> str:
+    return resources.files(folder).joinpath(name).read_text(encoding="utf-8")
 
 
 def page_policy(style: str, script: str, connect: str = "'none'") -> str:

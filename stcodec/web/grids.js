@@ -1,6 +1,12 @@
 // Grids as pictures, in colours that colour-blind eyes tell apart.
 
+const RAMPS = block("ramps");
 const UNKNOWN = 255;
+
+/** The values of cells from base64: 0 = low, 254 = high, 255 = not known. */
+function cellsFrom(base64) {
+  return Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
+}
 
 /** Opacity of a cell, 0 to 1: what is strong hides more of the frame. */
 function opacity(layer, value) {
