@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from coding import encode_frames, frames_for, left_gain_db, packet_qps
 
-from stcodec.encoders.guards import join_params, parse_params
+from stcodec.encoders.params import join_params, parse_params
 from stcodec.encoders.plan import EncoderPlan, make_plan
 from stcodec.encoders.session import EncoderSession
 from stcodec.errors import EncoderError, OptionsError

@@ -17,7 +17,8 @@ from media import RIDE_FRAMES, frames_of, run_ffmpeg
 from numpy.typing import NDArray
 
 import stcodec
-from stcodec.encoders.readback import qp_blocks, vp9_quantisers
+from stcodec.encoders import vp9
+from stcodec.encoders.readback import qp_blocks
 from stcodec.encoders.session import quantise_levels
 from stcodec.media.decode import VideoReader
 from stcodec.options import OffsetPolicy
@@ -131,7 +132,7 @@ def test_vp9_inter_frames_have_the_offsets_in_eight_levels(ride: Path, tmp_path:
     frames = list(coded_qps(tmp_path / "guided.webm").values())
     assert len(frames) == RIDE_FRAMES
     assert [qps is None for _, qps in frames] == [key for key, _ in frames]
-    quantisers = vp9_quantisers()
+    quantisers = vp9.quantisers()
     for _, indices in frames[1:]:
         assert indices is not None
         assert indices.min() >= 0
@@ -221,7 +222,7 @@ def test_our_reader_agrees_with_pyavs_on_vp9(ride: Path, tmp_path: Path) -> None
     assert any(one is not None for one in ours)
     for one, other in zip(ours, theirs, strict=True):
         if one is not None and other is not None:
-            assert one == pytest.approx(6 * np.log2(vp9_quantisers()[other]), abs=1e-4)
+            assert one == pytest.approx(6 * np.log2(vp9.quantisers()[other]), abs=1e-4)
 
 
 def test_hevc_and_plain_frames_export_nothing(film: Path, tmp_path: Path) -> None:
@@ -231,9 +232,9 @@ def test_hevc_and_plain_frames_export_nothing(film: Path, tmp_path: Path) -> Non
     assert qp_blocks(VideoFrame(32, 16, "yuv420p"), BlockGrid(32, 16, 16)) is None
 
 
-def test_vp9_quantisers_are_the_published_ones() -> None:
+def test_quantisers_are_the_published_ones() -> None:
     """Values of ac_qlookup for 8 bits, VP9 bitstream specification, section 8.6.1."""
-    table = vp9_quantisers()
+    table = vp9.quantisers()
     assert table.shape == (256,)
     assert all(before < after for before, after in pairwise(table.tolist()))
     published = {

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from stcodec.encoders.guards import join_params, parse_params
+from stcodec.encoders.table import find_encoder, names_where
 from stcodec.errors import OptionsError
 from stcodec.options import EncodeOptions
 
@@ -61,8 +61,9 @@ def check_ladder(ladder: Ladder, options: EncodeOptions) -> None:
             raise OptionsError("--ladder auto goes by the quality where viewers look: leave --attention none out")
     else:
         _check_rungs(ladder)
-    if options.encoder not in ("libx264", "libx265"):
-        raise OptionsError(f"--ladder takes libx264 or libx265, whose key frames can be placed; {options.encoder} was given")
+    if find_encoder(options.encoder).with_key_frames_every(1, {}) is None:
+        allowed = names_where(lambda one: one.with_key_frames_every(1, {}) is not None)
+        raise OptionsError(f"--ladder takes {allowed}, whose key frames can be placed; {options.encoder} was given")
     if options.crf is not None or options.bitrate_kbps is not None or options.keyint is not None:
         raise OptionsError("--ladder sets bitrates and key frames: leave --crf, --bitrate and --keyint out")
 
@@ -100,10 +101,6 @@ def rung_options(options: EncodeOptions, rung: Rung, video: VideoInfo) -> Encode
 def placed_options(options: EncodeOptions, video: VideoInfo) -> EncodeOptions:
     """The options with a key frame every few seconds and nowhere else."""
     interval = max(1, round(float(video.frame_rate or 25) * SEGMENT_SECONDS))
-    extra = dict(options.extra)
-    if options.encoder == "libx264":
-        extra |= {"sc_threshold": "0", "keyint_min": str(interval)}
-    else:
-        fixed = {"scenecut": "0", "min-keyint": str(interval), "open-gop": "0"}
-        extra["x265-params"] = join_params({**parse_params(extra.get("x265-params", "")), **fixed})
+    extra = find_encoder(options.encoder).with_key_frames_every(interval, options.extra)
+    assert extra is not None  # checked by `check_ladder`
     return replace(options, keyint=interval, extra=extra)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from pathlib import Path
 
-from stcodec.encoders.table import EncoderSpec
+from stcodec.encoders.encoder import Encoder
 from stcodec.errors import OptionsError
 
 _DEFAULT = "{stem}.{ext}"
@@ -30,9 +30,9 @@ def check_template(template: str) -> None:
         raise OptionsError(f"--template {template!r}: all files would have one name: {{stem}} must be in it")
 
 
-def output_name(template: str | None, source: Path, spec: EncoderSpec, *, is_folder: bool) -> str:
+def output_name(template: str | None, source: Path, encoder: Encoder, *, is_folder: bool) -> str:
     """The name of a source's output; {ext} is the source's own ending if such files take the codec, else mkv."""
     ending = source.suffix.lower()
-    ext = ending if ending in spec.containers else _ANY_CODEC
+    ext = ending if ending in encoder.containers else _ANY_CODEC
     chosen = template or (_DEFAULT_FOLDER if is_folder else _DEFAULT)
-    return chosen.format(stem=source.stem, ext=ext[1:], encoder=spec.name)
+    return chosen.format(stem=source.stem, ext=ext[1:], encoder=encoder.name)

@@ -44,7 +44,7 @@ class Planner:
         """Size and time of change of files that may still grow."""
         self._said: set[str] = set()
         self._say = say
-        self._spec = find_encoder(options.encode.encoder)
+        self._encoder = find_encoder(options.encode.encoder)
         self.skipped = 0
         """Files that are no videos."""
         self.with_other_options = 0
@@ -94,7 +94,7 @@ class Planner:
         if self._options.replace and self._is_settled(found, below):
             return
         output = below.parent / output_name(
-            self._options.template, found.path, self._spec, is_folder=bool(self._options.ladder)
+            self._options.template, found.path, self._encoder, is_folder=bool(self._options.ladder)
         )
         facts = {"plan": self._session.plan, "source_bytes": found.size_bytes, "source_mtime_ns": found.mtime_ns}
         row = self._table.row("source = ?", as_bytes(found.path)) or self._moved(found, output)

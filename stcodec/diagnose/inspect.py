@@ -130,7 +130,7 @@ def _look_at_encode(inspection: Inspection, path: Path, folder: Path, files: Exi
     inspection.faults.append(MOVED)
     subject.findings += find_moved(subject.attended, inspection.encoded)
     if not np.isfinite(subject.attended.series["qp_follows"]).any():
-        inspection.notes.append(f"{display_name(path)}: its decoder tells no QP of blocks (H.264 and VP9 do)")
+        inspection.notes.append(f"{display_name(path)}: its decoder tells no QP of blocks")
     if not source.spec.thumbnail_side_px and not source.spec.motion_vectors:
         inspection.notes.append(f"{subject.text} does not look at pictures: on the encode its maps are the same")
 

@@ -12,10 +12,8 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from stcodec.encoders.guards import join_params, parse_params
 from stcodec.media.side_data import side_data
 
-_NAMES = {"x264-params": ("mastering-display", "cll"), "x265-params": ("master-display", "max-cll")}
 _CHROMA_UNIT = 50_000
 _LUMINANCE_UNIT = 10_000
 
@@ -28,22 +26,6 @@ class HdrMetadata:
     """"G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)" in units of 0.00002 and 0.0001 cd/m2."""
     light_level: str | None
     """"MaxCLL,MaxFALL" in cd/m2."""
-
-    def add_to(self, options: dict[str, str], params_name: str | None) -> list[str]:
-        """Add to the encoder's parameters unless the user set them; a message where the encoder takes none."""
-        if params_name is None:
-            return ["HDR10 mastering data is dropped: this encoder has no place for it"]
-        params = parse_params(options.get(params_name, ""))
-        display, level = _NAMES[params_name]
-        if self.mastering:
-            params.setdefault(display, self.mastering)
-        if self.light_level:
-            params.setdefault(level, self.light_level)
-        if params_name == "x265-params":
-            params.setdefault("repeat-headers", "1")
-            params.setdefault("hdr10", "1")
-        options[params_name] = join_params(params)
-        return []
 
 
 def hdr_metadata(frame: VideoFrame) -> HdrMetadata | None:

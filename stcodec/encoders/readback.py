@@ -9,21 +9,13 @@ from av.sidedata.encparams import VideoEncParams
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from stcodec.encoders.table import encoder_of
 from stcodec.types import BlockGrid, FloatArray
 
 EXPORT = "venc_params"
 """What the decoder must export: `VideoReader(path, export=EXPORT)`."""
 
 _BLOCK_FIELDS = ("src_x", "src_y", "w", "h", "delta_qp")
-_VP9_QUANTISER_RUNS = (
-    (4, 4, 1), (8, 102, 1), (104, 152, 2), (155, 203, 3), (207, 255, 4), (260, 305, 5), (311, 359, 6), (366, 408, 7),
-    (416, 456, 8), (465, 510, 9), (520, 560, 10), (571, 615, 11), (627, 663, 12), (676, 715, 13), (729, 771, 14),
-    (786, 816, 15), (832, 864, 16), (881, 915, 17), (933, 969, 18), (988, 1026, 19), (1046, 1066, 20), (1087, 1129, 21),
-    (1151, 1173, 22), (1196, 1219, 23), (1243, 1267, 24), (1292, 1317, 25), (1343, 1369, 26), (1396, 1423, 27),
-    (1451, 1479, 28), (1508, 1537, 29), (1567, 1597, 30), (1628, 1628, 31), (1660, 1692, 32), (1725, 1725, 33),
-    (1759, 1793, 34), (1828, 1828, 35),
-)  # fmt: skip
-"""The AC quantiser of VP9's 256 indices (VP9 bitstream specification, ac_qlookup for 8 bits), as (first, last, step)."""
 
 
 def qp_blocks(frame: VideoFrame, grid: BlockGrid) -> FloatArray | None:
@@ -36,9 +28,8 @@ def qp_blocks(frame: VideoFrame, grid: BlockGrid) -> FloatArray | None:
         return None
     x, y, width, height, delta = _blocks(params)
     values = params.qp + delta
-    if params.codec_type.name == "VP9":
-        values = vp9_steps(values)
-    return _spread(grid, x, y, width, height, values.astype(np.float32))
+    encoder = encoder_of(params.codec_type.name.lower())
+    return _spread(grid, x, y, width, height, values.astype(np.float32) if encoder is None else encoder.qp_steps(values))
 
 
 def _blocks(params: VideoEncParams) -> NDArray[np.int32]:
@@ -47,16 +38,6 @@ def _blocks(params: VideoEncParams) -> NDArray[np.int32]:
     start, size, count = params.blocks_offset, params.block_size, params.nb_blocks
     table = raw[start : start + size * count].reshape(count, size)[:, : 4 * len(_BLOCK_FIELDS)]
     return np.ascontiguousarray(table).view(np.int32).reshape(count, len(_BLOCK_FIELDS)).T
-
-
-def vp9_steps(index: NDArray[np.int32]) -> FloatArray:
-    """VP9's quantiser index on the scale of H.26x QPs: 6 steps for each doubling of the quantiser."""
-    return (6 * np.log2(vp9_quantisers()[np.clip(index, 0, 255)])).astype(np.float32)
-
-
-def vp9_quantisers() -> FloatArray:
-    """[256] AC quantiser by index."""
-    return np.concatenate([np.arange(first, last + 1, step) for first, last, step in _VP9_QUANTISER_RUNS]).astype(np.float32)
 
 
 def _spread(

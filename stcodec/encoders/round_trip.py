@@ -44,7 +44,7 @@ class RoundTrip:
     def __init__(self, plan: EncoderPlan) -> None:
         self._plan = plan
         self._session = EncoderSession(plan)
-        decoder = av.CodecContext.create(plan.spec.codec, "r")
+        decoder = av.CodecContext.create(plan.encoder.codec, "r")
         assert isinstance(decoder, VideoCodecContext)
         self._decoder = decoder
         self._as_encoded = AsEncoded(plan)
@@ -63,7 +63,7 @@ class RoundTrip:
         """The pairs still under way. Raises EncoderError if a frame did not come back."""
         pairs = self._back(self._session.flush()) + self._pairs(self._decode(None))
         if self._waiting:
-            raise EncoderError(f"{self._plan.spec.name}: {len(self._waiting)} frames did not come back from the decoder")
+            raise EncoderError(f"{self._plan.encoder.name}: {len(self._waiting)} frames did not come back from the decoder")
         return pairs
 
     def _back(self, packets: Iterable[Packet[Any]]) -> list[Pair]:
@@ -77,7 +77,9 @@ class RoundTrip:
         try:
             return self._decoder.decode(packet)
         except (FFmpegError, OSError) as error:
-            raise EncoderError(f"{self._plan.spec.name}: its output can't be decoded ({error.strerror or error})") from None
+            raise EncoderError(
+                f"{self._plan.encoder.name}: its output can't be decoded ({error.strerror or error})"
+            ) from None
 
     def _pairs(self, decoded: Iterable[VideoFrame]) -> list[Pair]:
         return [(self._waiting.pop(frame.pts), frame) for frame in decoded if frame.pts in self._waiting]

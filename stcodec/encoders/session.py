@@ -25,8 +25,6 @@ _FALLBACK_RATE = Fraction(25)
 _BT601_SPACE = 5
 """The matrix with which swscale turns RGB into YUV (SWS_CS_DEFAULT), as a colour tag."""
 _FULL_RANGE = 2
-_UNTIMED_FRAMES = 2
-"""libx265 tells decoding times by the third frame's; those of a film that has none are left to chance."""
 
 
 class EncoderSession:
@@ -38,12 +36,12 @@ class EncoderSession:
 
     def __init__(self, plan: EncoderPlan, target: VideoStream | None = None) -> None:
         self.plan = plan
-        context = target.codec_context if target is not None else av.CodecContext.create(plan.spec.name, "w")
+        context = target.codec_context if target is not None else av.CodecContext.create(plan.encoder.name, "w")
         assert isinstance(context, VideoCodecContext)
         self._encoder: VideoStream | VideoCodecContext = target if target is not None else context
         _configure(context, plan)
         _open(context, plan)
-        self._regions = RegionTable(plan.grid, plan.qp_range, plan.spec.whole_units) if plan.has_offsets else None
+        self._regions = RegionTable(plan.grid, plan.qp_range, plan.encoder.whole_units) if plan.has_offsets else None
         self._frames = 0
 
     def send(self, frame: VideoFrame, delta_qp: FloatArray | None, *, key: bool = False) -> Sequence[Packet[Any]]:
@@ -54,11 +52,11 @@ class EncoderSession:
         frame.pict_type = PictureType.I if key else PictureType.NONE  # the source's frame types are not ours
         if self._regions is not None:
             if delta_qp is None:
-                raise EncoderError(f"{self.plan.spec.name}: the frame at {frame.time:.3f} s came without offsets")
-            if frame.interlaced_frame and self.plan.spec.name == "libx264":
+                raise EncoderError(f"{self.plan.encoder.name}: the frame at {frame.time:.3f} s came without offsets")
+            if frame.interlaced_frame and not self.plan.encoder.offsets_on_interlaced:
                 raise EncoderError(
-                    f"the frame at {frame.time:.3f} s is interlaced: libx264 drops the offsets of such frames; "
-                    "deinterlace the video first, or encode with --attention none"
+                    f"the frame at {frame.time:.3f} s is interlaced: {self.plan.encoder.name} drops the offsets of such "
+                    "frames; deinterlace the video first, or encode with --attention none"
                 )
             attach(frame, self._regions.fill(delta_qp))
         self._frames += 1
@@ -66,11 +64,7 @@ class EncoderSession:
 
     def flush(self) -> Sequence[Packet[Any]]:
         """The packets still in the encoder."""
-        packets = self._run(None)
-        if self.plan.spec.name == "libx265" and self._frames <= _UNTIMED_FRAMES:
-            for packet in packets:
-                packet.dts = packet.pts  # so few are not reordered
-        return packets
+        return self.plan.encoder.finished(self._run(None), self._frames)
 
     @property
     def header(self) -> bytes:
@@ -84,7 +78,7 @@ class EncoderSession:
             return self._encoder.encode(frame)
         except (FFmpegError, OSError) as error:
             where = "at the end" if frame is None else f"at {frame.time:.3f} s"
-            raise EncoderError(f"{self.plan.spec.name} failed {where}: {error.strerror or error}") from None
+            raise EncoderError(f"{self.plan.encoder.name} failed {where}: {error.strerror or error}") from None
 
 
 def quantise_levels(delta_qp: FloatArray, levels: int | None) -> FloatArray:
@@ -112,10 +106,7 @@ def _configure(context: VideoCodecContext, plan: EncoderPlan) -> None:
     context.framerate = video.frame_rate or _FALLBACK_RATE
     # The source's own clock, so that variable frame rates keep their exact times.
     context.time_base = video.time_base
-    # PyAV asks for slice threads by default, which costs x264 bits; this is what the ffmpeg command line does.
-    context.thread_type = ThreadType.FRAME if plan.spec.codec != "vp9" else ThreadType.AUTO
-    if plan.is_live:
-        context.thread_type = ThreadType.SLICE
+    context.thread_type = ThreadType.SLICE if plan.is_live else ThreadType[plan.encoder.thread_type]
     context.thread_count = plan.threads
     if video.sample_aspect_ratio:
         context.sample_aspect_ratio = video.sample_aspect_ratio
@@ -141,7 +132,7 @@ def _coded_colour(plan: EncoderPlan) -> Colour:
 
 def _open(context: VideoCodecContext, plan: EncoderPlan) -> None:
     """Open the encoder now, so that what it won't take is said before the first frame."""
-    name = plan.spec.name
+    name = plan.encoder.name
     before = av.logging.get_level()
     av.logging.set_level(av.logging.WARNING)
     try:

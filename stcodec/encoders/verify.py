@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stcodec.encoders.plan import EncoderPlan
-from stcodec.encoders.readback import EXPORT, qp_blocks, vp9_steps
+from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.encoders.session import EncoderSession
 from stcodec.media.seek import frames_from
 from stcodec.report import OffsetsApplied
@@ -84,11 +84,11 @@ def verify_offsets(
 
     shift_seconds: how much later the frames are in the output than in the source.
     """
-    method = plan.spec.read_back
+    method = "effect" if plan.encoder.read_back == "effect" else "bitstream"
     worthy = [sample for sample in samples if float(sample.delta_qp.std()) >= _LEAST_SPREAD]
     if not worthy:
         return OffsetsApplied(method, "flat", f"no sampled frame has offsets that vary by {_LEAST_SPREAD} QP or more")
-    read = {"h264": _read_h264, "vp9": _read_vp9}.get(plan.spec.codec, _read_effect)
+    read = _READINGS[plan.encoder.read_back]
     there = partial(_frame_at, output, export=EXPORT)
     readings = [
         reading
@@ -150,14 +150,18 @@ def judge(blocks: Blocks, method: str, frames: int, plan: EncoderPlan) -> Offset
         verdict = "weak" if correlation >= 0.2 and slope >= full / 10 else "not-applied"
     common = {"frames": frames, "blocks": requested.size, "slope": slope, "correlation": correlation}
     if method == "effect":
-        why = f"{plan.spec.codec} exports no QP: error around each block against a plain encode's, in dB for each QP step"
+        why = f"{plan.encoder.codec} exports no QP: error around each block against a plain encode's, in dB for each QP step"
         return OffsetsApplied(method, verdict, why, **common)  # type: ignore[arg-type]
     applied = np.abs(blocks.measured - blocks.requested) <= 1.0
     return OffsetsApplied(
         method,
         verdict,
         "QP of each block in the file"
-        + (" against a plain encode's at the same frame" if plan.spec.codec == "h264" else " against its frame's"),
+        + (
+            " against a plain encode's at the same frame"
+            if plan.encoder.read_back == "against-plain"
+            else " against its frame's"
+        ),
         share_applied=float(applied.mean()),
         share_snapped=float((~applied & blocks.carried).mean()),
         share_clipped=float((~applied & blocks.at_limit).mean()),
@@ -172,36 +176,38 @@ def _carried(reading: _Reading) -> BoolArray:
     return carried
 
 
-def _read_h264(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
+def _against_plain(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
     plain = _plain_frame(plan, source, sample.pts_seconds)
     if plain is None:
         return None
     in_file, baseline = qp_blocks(there, plan.grid), qp_blocks(plain, plan.grid)
     if in_file is None or baseline is None:
         return None
-    low, high = 0.0, plan.qp_range
+    low, high = plan.encoder.qp_limits(plan.bit_depth)
     # Of a plain encode that is at the end of the range nobody knows how far beyond it would have gone.
     known = np.where((baseline > low) & (baseline < high), baseline, np.float32(np.nan))
     return _Reading(sample.delta_qp, in_file - known, in_file, (low, high))
 
 
-def _read_vp9(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
-    if there.key_frame:
+def _against_frame(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
+    if there.key_frame and not plan.encoder.offsets_on_key_frames:
         return None
     in_file = qp_blocks(there, plan.grid)
     if in_file is None:  # a frame without segments: all blocks have the same QP
         return _Reading(sample.delta_qp, np.zeros_like(sample.delta_qp))
-    low, high = vp9_steps(np.array([0, 255]))
-    return _Reading(sample.delta_qp, in_file, in_file, (float(low), float(high)))
+    return _Reading(sample.delta_qp, in_file, in_file, plan.encoder.qp_limits(plan.bit_depth))
 
 
-def _read_effect(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
+def _effect(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
     original = _frame_at(source, sample.pts_seconds)
     plain = _plain_frame(plan, source, sample.pts_seconds)
     if original is None or plain is None:
         return None
     ours, theirs = (_around(_block_error(original, coded, plan.grid)) for coded in (there, plain))
     return _Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32))
+
+
+_READINGS = {"against-plain": _against_plain, "against-frame": _against_frame, "effect": _effect}
 
 
 def _around(values: FloatArray) -> FloatArray:
@@ -231,7 +237,7 @@ def _frame_at(path: Path, seconds: float, export: str = "") -> VideoFrame | None
 def _plain_frame(plan: EncoderPlan, source: Path, seconds: float) -> VideoFrame | None:
     """The first frame of a plain encode that begins at a time; no more is encoded than the first packet needs."""
     session = EncoderSession(replace(plan, has_offsets=False))
-    decoder = av.CodecContext.create(plan.spec.codec, "r")
+    decoder = av.CodecContext.create(plan.encoder.codec, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.options = {"export_side_data": EXPORT}
     with closing(frames_from(source, seconds)) as frames:

@@ -127,7 +127,7 @@ def _looks(task: PicturesTask, reference: Reference, guided: Scored, plain: Scor
     assert maps is not None
     weights = np.load(task.weights.path, mmap_mode="r")
     guide = densities(reference.path, Guide(f"map:{maps.path}"), len(reference.seconds))
-    export = EXPORT if find_encoder(task.guided.encode.options.encoder).read_back == "bitstream" else ""
+    export = "" if find_encoder(task.guided.encode.options.encoder).read_back == "effect" else EXPORT
     looks = []
     with (
         VideoReader(reference.path) as source,

@@ -135,16 +135,16 @@ def make_plan(texts: Sequence[str], options: EvaluateOptions) -> EvaluationPlan:
 
 
 def _check_encoder(name: str, options: EvaluateOptions) -> None:
-    spec = find_encoder(name)
-    low, high = spec.crf_range
+    encoder = find_encoder(name)
+    low, high = encoder.crf_range
     for crf in options.crfs:
         if not low <= crf <= high:
             raise OptionsError(f"crf is {crf:g}: {name} takes {low:g} to {high:g}")
     preset = options.preset_for(name)
-    if preset is not None and preset not in spec.presets:
+    if preset is not None and preset not in encoder.presets:
         raise OptionsError(
-            f"preset {preset!r} is unknown to {name}: allowed are {', '.join(spec.presets)}; for several encoders write "
-            f"--preset medium,{name}={spec.presets[-1]}"
+            f"preset {preset!r} is unknown to {name}: allowed are {', '.join(encoder.presets)}; for several encoders write "
+            f"--preset medium,{name}={encoder.presets[-1]}"
         )
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stcodec.encoders.guards import join_params, parse_params
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import make_plan
+from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError
 from stcodec.evaluate.guidance import Maps
 from stcodec.evaluate.provenance import encoder_version, program_version
@@ -75,7 +75,7 @@ class EncodeTask:
     def _options(self) -> EncodeOptions:
         """What `encode` is asked for: the arm's maps, and the settings that all arms share."""
         attention = "none" if self.maps is None else f"map:{self.maps.path}"
-        extra = _with_threads(self.options.encoder, self.options.extra, self.threads)
+        extra = find_encoder(self.options.encoder).on_threads(self.options.extra, self.threads)
         if self.maps is None:
             extra = self._shared(extra)
         return replace(self.options, attention=attention, extra=extra)
@@ -85,7 +85,7 @@ class EncodeTask:
         guided = replace(self.options, attention="center", extra=extra)
         with VideoReader(self.reference.path) as reader:
             plan = make_plan(guided, reader.info, hdr_metadata(reader.first_frame))
-        own = {*_OWN, "cpu-used"} if self.options.preset is not None else set(_OWN)
+        own = {*_OWN, plan.encoder.preset_option} if self.options.preset is not None else set(_OWN)
         return {key: value for key, value in plan.options.items() if key not in own}
 
     def _key(self) -> str:
@@ -174,11 +174,3 @@ class PointTask:
         program = program_version() if metric in OF_FFMPEG else None
         key = key_of(encoded=encoded.key, metric=metric, weights=weights, program=program, code=code_version(*_SCORE_CODE))
         return self._cache.place("scores", key, ".json")
-
-
-def _with_threads(encoder: str, extra: Mapping[str, str], threads: int) -> dict[str, str]:
-    """The encoder's options with a number of threads, unless the user gave one."""
-    if encoder == "libx265":
-        params = {"pools": str(threads), "frame-threads": str(threads), **parse_params(extra.get("x265-params", ""))}
-        return {**extra, "x265-params": join_params(params)}
-    return {"threads": str(threads), **extra}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import platform
-import re
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from stcodec.encoders.table import find_encoder
+from stcodec.encoders.table import ENCODERS, find_encoder
 from stcodec.errors import StcodecError
 from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
 from stcodec.media.output import work_folder
@@ -19,11 +18,6 @@ from stcodec.pipeline.summary import versions
 from stcodec.work.workers import cores
 
 _PACKAGES = ("bjontegaard", "opencv-python-headless")
-_SIGNATURES = {
-    "x264": re.compile(rb"x264 - core (\d+[^-]*?) - "),
-    "x265": re.compile(rb"x265 \(build (\d+)\) - ([\w.+-]+)"),
-}
-"""What encoders write about themselves into the first packet."""
 _SEARCHED_BYTES = 1 << 18
 _SIDE_PX = 64
 _BLACK = (
@@ -69,9 +63,9 @@ def encoder_signature(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
         start = file.read(_SEARCHED_BYTES)
     return {
-        name: b" ".join(match.groups()).decode("ascii", "replace").strip()
-        for name, pattern in _SIGNATURES.items()
-        if (match := pattern.search(start))
+        encoder.name.removeprefix("lib"): b" ".join(match.groups()).decode("ascii", "replace").strip()
+        for encoder in ENCODERS.values()
+        if encoder.signature is not None and (match := encoder.signature.search(start))
     }
 
 

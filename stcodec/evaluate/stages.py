@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stcodec.encoders.table import find_encoder
 from stcodec.errors import StcodecError
 from stcodec.evaluate.clips import ClipFile
 from stcodec.evaluate.gather import ClipWork, Place
@@ -130,7 +131,7 @@ class Stages:
         if kbps is None or PLAIN not in rates:
             return None
         guided = self._point(work, encoder, arm, crf)
-        same_rate = matching_crf(kbps, rates[PLAIN], whole=encoder == "libvpx-vp9")
+        same_rate = matching_crf(kbps, rates[PLAIN], whole=find_encoder(encoder).whole_crf)
         plain = self._point(work, encoder, PLAIN, same_rate)
         task = PicturesTask(guided, plain, arm, work.weights, self._plan.options.instants, work.scored, folder)
         return Job(task, "pictures", work.clip.name, encoder, arm, crf)

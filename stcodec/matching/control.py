@@ -76,7 +76,7 @@ class FileControl(Control):
 
     def __init__(self, job: Job, scan: Scan) -> None:
         super().__init__(job, scan)
-        self.step_qp = _STEP_QP if job.plan.spec.shifts_frames else 1.0
+        self.step_qp = _STEP_QP if job.plan.encoder.shifts_frames else 1.0
 
     @property
     def units(self) -> list[list[Shot]]:

@@ -119,7 +119,7 @@ class _Finder:
 
     def _search(self) -> Search:
         plain = None if self._plain is None else self._reference.encode_plain(self._plain)
-        if not self._job.plan.spec.shifts_frames:
+        if not self._job.plan.encoder.shifts_frames:
             search = Search(self._trials, FileControl(self._job, self._scan), self._goal)
             search.run(search.wanted(plain))
             return search

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from stcodec.encoders.table import EncoderSpec, find_encoder
+from stcodec.encoders.encoder import Encoder
+from stcodec.encoders.table import find_encoder
 from stcodec.errors import OptionsError
 from stcodec.matching.quality import METRICS, QualityMetric
 from stcodec.options import EncodeOptions
@@ -79,28 +80,28 @@ class MatchOptions:
             raise OptionsError(f"{flag} needs to know where viewers look: leave --attention none out, or name a source")
         return replace(options, crf=find_encoder(options.encoder).usual_crf if self.crf is None else self.crf)
 
-    def limits_qp(self, spec: EncoderSpec, crf: float) -> tuple[float, float]:
+    def limits_qp(self, encoder: Encoder, crf: float) -> tuple[float, float]:
         """How far from a crf the search may go, QP steps below (<= 0) and above (>= 0)."""
         if self.crf is None:
-            low, high = spec.searched_crf
+            low, high = encoder.searched_crf
             return low - crf, high - crf
-        if spec.shifts_frames:  # offsets reach beyond the ends of the crf's range
+        if encoder.shifts_frames:  # offsets reach beyond the ends of the crf's range
             return -LARGEST_SHIFT_QP, LARGEST_SHIFT_QP
-        low, high = spec.crf_range
+        low, high = encoder.crf_range
         return max(low - crf, -LARGEST_SHIFT_QP), min(high - crf, LARGEST_SHIFT_QP)
 
     def planned(self, options: EncodeOptions) -> dict[str, Any]:
         """What a search with those options would do, for people and as JSON. Raises what `base` raises."""
         base = self.base(options)
         assert base.crf is not None
-        spec = find_encoder(base.encoder)
-        low, high = self.limits_qp(spec, base.crf)
+        encoder = find_encoder(base.encoder)
+        low, high = self.limits_qp(encoder, base.crf)
         return {
             "target": self.text,
             "metric": self.metric,
             "unit": self.quality.unit,
             "tolerance": self.near,
-            "control": "shots" if spec.shifts_frames else "file",
+            "control": "shots" if encoder.shifts_frames else "file",
             "first_crf": base.crf,
             "lowest_qp": low,
             "highest_qp": high,

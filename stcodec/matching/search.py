@@ -36,7 +36,7 @@ class Search:
         self._trials = trials
         self.control = control
         self._goal = goal
-        self._limits = goal.limits_qp(control.job.plan.spec, control.base_crf)
+        self._limits = goal.limits_qp(control.job.plan.encoder, control.base_crf)
         self.units = control.units
         self.secants: list[Secant] = []
 

@@ -34,14 +34,14 @@ def check_file(
     checks = check_frames(reader.info, written, tally)
     if not plan.has_offsets:
         return OffsetsApplied("none", "not-measured", "a plain encode has no offsets"), checks
-    if run.verify is None and plan.spec.read_back != "bitstream":
-        why = f"{plan.spec.codec} exports no QP; --verify measures the effect of the offsets instead"
+    if run.verify is None and plan.encoder.read_back == "effect":
+        why = f"{plan.encoder.codec} exports no QP; --verify measures the effect of the offsets instead"
         return OffsetsApplied("none", "not-measured", why), checks
     samples = _choose(tally.samples, tally.frames)
     applied = verify_offsets(plan, reader.path, written, samples, checks.shift_seconds)
     if applied.verdict == "not-applied":
         raise VerifyError(
-            f"{plan.spec.name} did not apply the offsets (slope {applied.slope:.2f}, correlation "
+            f"{plan.encoder.name} did not apply the offsets (slope {applied.slope:.2f}, correlation "
             f"{applied.correlation:.2f} over {applied.blocks} blocks): nothing was kept; --no-verify keeps such a file"
         )
     return applied, checks

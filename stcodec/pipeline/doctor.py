@@ -9,22 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from stcodec.attention import foreign_sources, open_source, source_names
 from stcodec.attention.foreign import load_entry
 from stcodec.attention.onnx_runtime import onnx_runtime
-from stcodec.encoders.guards import join_params
 from stcodec.encoders.table import ENCODERS, NO_WAY, NOT_DRIVEN
 from stcodec.encoders.trial import is_available, offsets_change_bits, program_changes_bits
 from stcodec.errors import StcodecError
 from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
 from stcodec.media.packets import library_versions
 
-_TRIAL_OPTIONS = {
-    "libx264": {"preset": "veryfast", "crf": "28"},
-    "libx265": {"preset": "veryfast", "crf": "28", "x265-params": join_params({"log-level": "none", "qg-size": "16"})},
-    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "aq-mode": "0", "crf": "36"},
-    "libsvtav1": {"preset": "12", "crf": "40"},
-    "libaom-av1": {"cpu-used": "8"},
-    "librav1e": {"speed": "10"},
-    "libvvenc": {"preset": "faster"},
-}
 _TRIED = {
     None: "it can't be run here",
     False: "tried here: the same bits with and without",
@@ -46,30 +36,30 @@ def examine() -> dict[str, dict[str, str]]:
 
 
 def _open_encoder(name: str) -> str:
-    spec = ENCODERS[name]
+    encoder = ENCODERS[name]
     if not is_available(name):
         return "missing from this build of PyAV"
     try:
-        changes = offsets_change_bits(name, _TRIAL_OPTIONS[name])
+        changes = offsets_change_bits(name, encoder.trial_options)
     except StcodecError as error:
         return f"failed: {error}"
     if not changes:
         return "failed: offsets change nothing" if changes is False else "failed: can't be opened"
-    back = "read back from the file" if spec.read_back == "bitstream" else "measured by their effect"
-    levels = "any number of levels" if spec.max_levels is None else f"{spec.max_levels} levels"
-    return f"ok: {spec.codec}, {spec.block_px} px blocks, {levels}; offsets tried here, {back}"
+    back = "measured by their effect" if encoder.read_back == "effect" else "read back from the file"
+    levels = "any number of levels" if encoder.max_levels is None else f"{encoder.max_levels} levels"
+    return f"ok: {encoder.codec}, {encoder.block_px} px blocks, {levels}; offsets tried here, {back}"
 
 
 def _closed_encoder(name: str) -> str:
-    options = _TRIAL_OPTIONS.get(name, {})
+    encoder = NO_WAY[name]
     if is_available(name):
         os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to the terminal by itself
-        return f"{NO_WAY[name]} ({_TRIED[offsets_change_bits(name, options)]})"
+        return f"{encoder.why} ({_TRIED[offsets_change_bits(name, encoder.trial_options)]})"
     try:
-        changes = program_changes_bits(find_ffmpeg(), name, options)
+        changes = program_changes_bits(find_ffmpeg(), name, encoder.trial_options)
     except StcodecError:
         changes = None
-    return f"{NO_WAY[name]} (not in PyAV; the ffmpeg program: {_TRIED[changes]})"
+    return f"{encoder.why} (not in PyAV; the ffmpeg program: {_TRIED[changes]})"
 
 
 def _source(name: str) -> str:

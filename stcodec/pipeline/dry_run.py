@@ -21,7 +21,7 @@ def dry_run(
     video = job.reader.info
     with job.reader, work_folder() as folder:
         trial = folder / f"trial{job.target.suffix}"
-        with Muxer(trial, display_name(job.target), job.plan.spec.name, video.frame_rate) as muxer:
+        with Muxer(trial, display_name(job.target), job.plan.encoder.name, video.frame_rate) as muxer:
             muxer.copy_from(job.reader)
         EncoderSession(job.plan)
     return {
@@ -30,7 +30,7 @@ def dry_run(
         "video": f"{video.codec} {video.width_px}x{video.height_px} {video.pix_fmt}",
         "frames": video.frames,
         "duration_seconds": video.duration_seconds,
-        "encoder": job.plan.spec.name,
+        "encoder": job.plan.encoder.name,
         "bitrate_kbps": options.bitrate_kbps,
         "two_pass": options.two_pass,
         "encoder_options": dict(job.plan.options),

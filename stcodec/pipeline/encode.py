@@ -19,6 +19,7 @@ from stcodec.cleanup import afterwards
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
 from stcodec.encoders.session import EncoderSession, quantise_levels
+from stcodec.encoders.table import names_where
 from stcodec.errors import EncoderError, OptionsError
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
@@ -134,10 +135,10 @@ def rendition(job: Job, options: EncodeOptions, lines: int) -> Job:
 
 
 def _check_container(target: Path, plan: EncoderPlan) -> None:
-    if target.suffix.lower() not in plan.spec.containers:
-        allowed = ", ".join(plan.spec.containers)
+    if target.suffix.lower() not in plan.encoder.containers:
+        allowed = ", ".join(plan.encoder.containers)
         raise OptionsError(
-            f"{display_name(target.name)}: {plan.spec.codec} can't be written to "
+            f"{display_name(target.name)}: {plan.encoder.codec} can't be written to "
             f"{target.suffix or 'a name without ending'}; allowed are {allowed}"
         )
 
@@ -146,22 +147,21 @@ def _interlacing_said(plan: EncoderPlan, reader: VideoReader) -> EncoderPlan:
     """The plan, with a message if an interlaced video won't be marked so. Raises EncoderError if offsets would be lost."""
     if not reader.first_frame.interlaced_frame:
         return plan
-    is_x264 = plan.spec.name == "libx264"
-    if plan.has_offsets and is_x264:
+    encoder = plan.encoder
+    if plan.has_offsets and not encoder.offsets_on_interlaced:
         raise EncoderError(
-            f"{reader.name}: is interlaced: libx264 drops the offsets of such frames; deinterlace it first, "
-            "use libx265, or encode with --attention none"
+            f"{reader.name}: is interlaced: {encoder.name} drops the offsets of such frames; deinterlace it first, "
+            f"use {names_where(lambda one: one.offsets_on_interlaced)}, or encode with --attention none"
         )
     if "ildct" in plan.options.get("flags", ""):
         return plan
     said = "the video is interlaced: its frames keep their two fields, but players will take them for progressive"
-    instead = "--opt flags=+ildct marks them" if is_x264 else "deinterlace it first if that shows"
-    return replace(plan, messages=(*plan.messages, f"{said}; {instead}"))
+    return replace(plan, messages=(*plan.messages, f"{said}; {encoder.interlacing_advice}"))
 
 
 def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
     """Encode into a file, in one pass or two; what was counted on the way."""
-    muxer = Muxer(temporary, display_name(job.target), job.plan.spec.name, job.reader.info.frame_rate)
+    muxer = Muxer(temporary, display_name(job.target), job.plan.encoder.name, job.reader.info.frame_rate)
     with muxer:
         muxer.copy_from(job.reader)
         if not job.options.two_pass:
@@ -169,7 +169,7 @@ def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
         with work_folder() as folder:
             stats = folder / "stats"
             source = job.source
-            if source is not None:  # x264 and x265 take part of the second pass's offsets from the first
+            if source is not None:  # encoders take part of the second pass's offsets from the first
                 source = CachedSource(source, folder / "maps.mkv")
             with job.reopened().reader as reader:
                 _encode_pass(job, job.plan.for_pass(1, stats), reader, source, None, meter, "pass 1")
@@ -190,7 +190,7 @@ def _encode_pass(
     session = EncoderSession(plan, muxer.video if muxer is not None else None)
     law = QpLaw(plan.grid, job.options.policy)
     feed = Feed(reader, source, law.blocks)
-    tally = Tally(codec=plan.spec.codec, counts=feed.counts)
+    tally = Tally(plan.encoder, feed.counts)
     items = feed.items()
     with afterwards(items.close):  # stops its thread, which reads, before the reader is closed
         for item in items:

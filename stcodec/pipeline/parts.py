@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.session import EncoderSession
+from stcodec.encoders.table import find_encoder
 from stcodec.errors import EncoderError, MediaError, VerifyError
 from stcodec.media.mux import Muxer
 from stcodec.media.part_file import PartFile, joined_packets, write_part
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
 
-_ENCODERS = ("libx264", "libx265")
 _RATE_CONTROL = ("maxrate", "bufsize", "vbv")
 """Options that look at more than the part that is encoded."""
 _DECODED_AT_A_JOIN = 4
@@ -56,7 +56,8 @@ class Part:
 def can_be_cut(options: EncodeOptions) -> bool:
     """Whether parts encoded by themselves are worth the same as the whole: at constant quality, without a buffer to obey."""
     buffered = any(word in f"{key}={value}" for key, value in options.extra.items() for word in _RATE_CONTROL)
-    return options.encoder in _ENCODERS and options.bitrate_kbps is None and not options.two_pass and not buffered
+    joins = find_encoder(options.encoder).joins_parts
+    return joins and options.bitrate_kbps is None and not options.two_pass and not buffered
 
 
 def find_parts(job: Job, least_seconds: float) -> list[Part]:
@@ -96,7 +97,7 @@ def encode_part(job: Job, part: Part, path: Path) -> None:
     plan = _with_header(job.plan, job.target)
     session = EncoderSession(plan)
     law = QpLaw(plan.grid, job.options.policy)
-    tally = Tally(codec=plan.spec.codec, counts=AttentionCounts())
+    tally = Tally(plan.encoder, AttentionCounts())
     packets: list[Packet[Any]] = []
     with closing(frames_from(job.reader.path, part.seconds, keep_partial=False)) as frames:
         for fed in fed_frames(_exactly(frames, part), job.reader.info, job.source, law.blocks, tally.counts):
@@ -115,15 +116,17 @@ def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
     Raises EncoderError if the encoder did not make them alike.
     """
     parts = [PartFile(path) for path in paths]
-    tally = Tally(codec=job.plan.spec.codec, counts=AttentionCounts())
+    tally = Tally(job.plan.encoder, AttentionCounts())
     for part in parts:
         tally.add(part.facts())
-    muxer = Muxer(written, display_name(job.target), job.plan.spec.name, job.reader.info.frame_rate)
+    muxer = Muxer(written, display_name(job.target), job.plan.encoder.name, job.reader.info.frame_rate)
     with muxer:
         muxer.copy_from(job.reader)
         header = EncoderSession(job.plan, muxer.video).header
         if any(part.header != header for part in parts):
-            raise EncoderError(f"{job.plan.spec.name} gave the parts of the video different headers: they can't be joined")
+            raise EncoderError(
+                f"{job.plan.encoder.name} gave the parts of the video different headers: they can't be joined"
+            )
         packets = joined_packets(parts, job.reader.info.time_base)
         for _ in job.reader.pass_by(muxer.write_copy):  # in step with the source, so that sound and picture stay together
             muxer.write_video(islice(packets, 1))

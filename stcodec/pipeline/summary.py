@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import stcodec
+from stcodec.encoders.encoder import Encoder
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.verify import Requested
 from stcodec.media.decode import VideoReader
@@ -37,7 +38,7 @@ _MOST_SAMPLES = 16
 class Tally:
     """Counts one pass of an encode, and keeps the offsets of some frames for the proof."""
 
-    codec: str
+    encoder: Encoder
     counts: AttentionCounts
     frames: int = 0
     video_bytes: int = 0
@@ -72,8 +73,8 @@ class Tally:
         for packet in packets:
             self.video_bytes += packet.size
             requested = self._pending.pop(packet.pts, None) if packet.pts is not None else None
-            # VP9 takes no offsets on key frames, so the frame behind one is looked at.
-            worth = self._after_key if self.codec == "vp9" else packet.is_keyframe
+            # Where key frames take no offsets, the frame behind one is looked at.
+            worth = packet.is_keyframe if self.encoder.offsets_on_key_frames else self._after_key
             self._after_key = packet.is_keyframe
             if requested is not None and worth:
                 self._keep(Requested(*requested))
@@ -137,7 +138,7 @@ def build_report(
     return EncodeReport(
         source=display_name(reader.path),
         output=display_name(target),
-        encoder=plan.spec.name,
+        encoder=plan.encoder.name,
         options=dataclasses.asdict(options),
         encoder_options=dict(plan.options),
         attention=options.attention,

@@ -201,7 +201,7 @@ class RenditionEncoder:
             if packet.is_keyframe and self.on_key is not None and self.newest is not None:
                 plan, given = self.plan, self.newest
                 header = self._session.header
-                self.on_key(KeyFrame(plan.spec.codec, header, data, plan.grid, given.blocks, given.delta_qp))
+                self.on_key(KeyFrame(plan.encoder.codec, header, data, plan.grid, given.blocks, given.delta_qp))
 
 
 def rendition_name(plan: EncoderPlan) -> str:
@@ -215,7 +215,7 @@ def track_of(session: EncoderSession, rendition: Rendition) -> Track:
     return Track(
         kind="video",
         name=rendition_name(plan),
-        codec=plan.spec.codec,
+        codec=plan.encoder.codec,
         extradata=session.header,
         bitrate_bps=round(rendition.bitrate_kbps * 1000),
         width_px=plan.video.width_px,

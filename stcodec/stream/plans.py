@@ -6,9 +6,8 @@ import os
 from dataclasses import replace
 from fractions import Fraction
 
-from stcodec.encoders.guards import join_params, parse_params
 from stcodec.encoders.plan import EncoderPlan, make_plan
-from stcodec.encoders.table import EncoderSpec, find_encoder
+from stcodec.encoders.table import find_encoder
 from stcodec.errors import OptionsError
 from stcodec.media.lossless import scaled_size
 from stcodec.options import EncodeOptions
@@ -18,10 +17,6 @@ from stcodec.types import VideoInfo
 
 PIX_FMT = "yuv420p"
 """What every player and every server takes."""
-_PRESETS = {"libx264": "veryfast", "libx265": "superfast", "libvpx-vp9": "8"}
-_SAME_HEADER = {"cabac": "1", "8x8dct": "1", "weightp": "1"}
-_REFERENCES = {"faster": "2", "fast": "2", "medium": "3", "slow": "5", "slower": "8", "veryslow": "16", "placebo": "16"}
-"""What x264's presets say in the header: an easier preset that says the same is one that no target must be told of."""
 _SPARE_KEY_DISTANCE = 4
 """Key frames are asked for by time; the encoder's own limit lies so many times further, should it ever be needed."""
 _LEAST_FILL = 0.02
@@ -30,7 +25,6 @@ _LEAST_FILL = 0.02
 
 def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, preset: str) -> EncoderPlan:
     """The plan of one encoder. Raises OptionsError."""
-    spec = find_encoder(options.encoder)
     video = _sized(rendition, canvas)
     fps = video.frame_rate or Fraction(30)
     plan = make_plan(
@@ -40,7 +34,7 @@ def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, p
             preset=preset,
             keyint=max(2, round(_SPARE_KEY_DISTANCE * options.keyint_seconds * fps)),
             pix_fmt=PIX_FMT,
-            extra=_extra(options, rendition, spec, preset),
+            extra=_extra(options, rendition, preset),
             attention=options.attention,
             policy=options.policy,
             levels=options.levels,
@@ -61,16 +55,15 @@ def going_on(plan: EncoderPlan, rendition: Rendition, buffer_fill: float) -> Enc
 
 def first_preset(options: StreamOptions) -> str:
     """The preset to begin with."""
-    return options.preset or _PRESETS[find_encoder(options.encoder).name]
+    return options.preset or find_encoder(options.encoder).live_preset
 
 
 def easier_presets(options: StreamOptions) -> tuple[str, ...]:
     """The presets that are easier than the first, the next one first."""
-    spec, first = find_encoder(options.encoder), first_preset(options)
-    if first not in spec.presets:
-        raise OptionsError(f"preset {first!r} is unknown to {spec.name}: allowed are {', '.join(spec.presets)}")
-    place = spec.presets.index(first)
-    return spec.presets[place + 1 :] if spec.codec == "vp9" else spec.presets[:place][::-1]
+    encoder, first = find_encoder(options.encoder), first_preset(options)
+    if first not in encoder.presets:
+        raise OptionsError(f"preset {first!r} is unknown to {encoder.name}: allowed are {', '.join(encoder.presets)}")
+    return encoder.easier_presets(first)
 
 
 def _sized(rendition: Rendition, canvas: VideoInfo) -> VideoInfo:
@@ -108,26 +101,18 @@ def canvas_of(video: VideoInfo, frame_rate: Fraction) -> VideoInfo:
     )
 
 
-def _extra(options: StreamOptions, rendition: Rendition, spec: EncoderSpec, preset: str) -> dict[str, str]:
+def _extra(options: StreamOptions, rendition: Rendition, preset: str) -> dict[str, str]:
     """What makes the encoder a live one, over what the user gave."""
-    own = dict(options.extra)
     for key in ("maxrate", "bufsize"):
-        if key in own:
+        if key in options.extra:
             raise OptionsError(f"--opt {key}=... is set by --{key}: use that")
-    rate = {
+    live = find_encoder(options.encoder).live_options(options.extra, rendition.bitrate_kbps, preset, first_preset(options))
+    return {
+        **live,
         "maxrate": f"{rendition.peak_kbps * 1000:.0f}",
         "bufsize": f"{rendition.buffer_kbit * 1000:.0f}",
-        "flags": own.get("flags", "") + "+global_header",
+        "flags": live.get("flags", "") + "+global_header",
     }
-    if spec.codec == "vp9":
-        return {"lag-in-frames": "0", "auto-alt-ref": "0", "minrate": f"{rendition.bitrate_kbps * 1000:.0f}"} | own | rate
-    tune = "zerolatency" if "tune" not in own else f"{own['tune']},zerolatency"
-    # Headers before every key frame as well: who joins late, and targets without a place for them, need them there.
-    name = "x264-params" if spec.name == "libx264" else "x265-params"
-    params = {"scenecut": "0", **parse_params(own.get(name, "")), "repeat-headers": "1"}
-    if spec.name == "libx264" and preset != first_preset(options):
-        params = _SAME_HEADER | {"ref": _REFERENCES.get(first_preset(options), "1")} | params
-    return own | rate | {"tune": tune, "forced-idr": "1", name: join_params(params)}
 
 
 def _threads(renditions: int) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stcodec.types import FloatArray
 
-MACROBLOCK_PX = 16
+_MACROBLOCK_PX = 16
 _SIDE = 8
 _DEAD_ZONE = 2 / 3
 """Of a step: x264 rounds intra coefficients below it to none."""
@@ -32,7 +32,7 @@ def macroblock_bits(luma: NDArray[np.uint8], qp: FloatArray) -> FloatArray:
     """
     rows, cols = qp.shape
     picture = luma.astype(np.float32)
-    parts = MACROBLOCK_PX // _SIDE
+    parts = _MACROBLOCK_PX // _SIDE
     step = (0.625 * np.exp2(qp / 6)).repeat(parts, 0).repeat(parts, 1)[..., None, None].astype(np.float32)
     transform = _transform()
     cheapest = np.full((rows * parts, cols * parts), np.inf, np.float32)

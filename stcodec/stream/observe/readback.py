@@ -16,7 +16,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stcodec.encoders.readback import EXPORT, qp_blocks
-from stcodec.stream.observe.key_bits import MACROBLOCK_PX, macroblock_bits
+from stcodec.encoders.table import encoder_of
+from stcodec.stream.observe.key_bits import macroblock_bits
 from stcodec.stream.observe.snapshot import RenditionState
 from stcodec.types import BlockGrid, FloatArray
 
@@ -120,7 +121,8 @@ def read(key: KeyFrame) -> Reading | None:
     attended = attended_weights(key.blocks)
     elsewhere = 1 - attended
     bits = None
-    if key.codec == "h264" and key.grid.block_px == MACROBLOCK_PX and luma is not None:
+    encoder = encoder_of(key.codec)
+    if encoder is not None and encoder.has_macroblocks and luma is not None:
         spread = macroblock_bits(luma, qp)
         bits = float((spread * attended).sum() / spread.sum())
     return Reading(

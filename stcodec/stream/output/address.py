@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from stcodec.encoders.table import ENCODERS
 from stcodec.errors import MediaError, OptionsError
 from stcodec.media.output import check_output
 from stcodec.media.paths import display_name
@@ -35,17 +36,6 @@ _ENDINGS: dict[str, TargetKind] = {
     ".m4v": "file",
     ".mkv": "file",
 }
-_CODECS: dict[TargetKind, tuple[str, ...]] = {
-    "hls": ("h264", "hevc"),
-    "dash": ("h264", "hevc", "vp9"),
-    "rtmp": ("h264", "hevc"),
-    "srt": ("h264", "hevc"),
-    "rtsp": ("h264", "hevc"),
-    "mpegts": ("h264", "hevc"),
-    "pipe": ("h264", "hevc", "vp9"),
-    "file": ("h264", "hevc", "vp9"),
-}
-"""Codecs of the picture that a kind of target takes. Sound is AAC, which all of them take."""
 _KNOWN = {
     "udp": {"ttl", "localaddr"},
     "tcp": {"listen"},
@@ -132,7 +122,7 @@ def parse_target(text: str) -> TargetAddress:
 def check_targets(targets: Sequence[TargetAddress], codec: str, renditions: Sequence[str]) -> None:
     """Raise OptionsError for a codec (ffmpeg's name) or rendition that a target can't take, and for a target given twice."""
     for number, target in enumerate(targets):
-        allowed = _CODECS[target.kind]
+        allowed = [encoder.codec for encoder in ENCODERS.values() if target.kind in encoder.target_kinds]
         if codec not in allowed:
             raise OptionsError(f"{target.shown}: {target.kind} can't carry {codec}: it takes {', '.join(allowed)}")
         if target.rendition is not None and target.rendition not in renditions:

@@ -14,6 +14,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from stcodec.encoders.table import encoder_of
 from stcodec.stream.packet import TICK, LivePacket, Track
 
 _CODEC_IDS = {
@@ -54,8 +55,9 @@ def open_muxer(
     for track in tracks:
         stream = container.add_stream_from_template(_described(track).streams[0], opaque=True)
         stream.time_base = TICK
-        if track.codec == "hevc" and form == "mp4":
-            stream.codec_context.codec_tag = "hvc1"  # Apple's players take no other
+        encoder = encoder_of(track.codec)
+        if encoder is not None and encoder.mp4_tag and form == "mp4":
+            stream.codec_context.codec_tag = encoder.mp4_tag
     return container
 
 

@@ -1,0 +1,77 @@
+"""An encoder is one file: its names stand nowhere else in the package's code."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_layers import PACKAGE
+
+from stcodec.encoders.encoder import Encoder
+from stcodec.encoders.table import ENCODERS, encoder_of, find_encoder
+
+WORDS = re.compile(r"x26[45]|h26[45]|\bavc1?\b|hevc|hvc1|(?<!\w)vp0?9|libvpx", re.IGNORECASE)
+ALLOWED = {
+    "encoders/table.py": "what is not driven, and what to use instead; the modules",
+    "options.py": "a default",
+    "stream/options.py": "a default",
+    "evaluate/options.py": "a default",
+    "cli/options.py": "a default and help texts",
+    "cli/stream.py": "a default and help texts",
+    "cli/evaluate.py": "a default and help texts",
+    "media/lossless.py": "x264 as a tool: copies without loss",
+    "media/film_writer.py": "x264 as a tool: the film of `inspect`",
+    "media/losses.py": "what Matroska can't hold of VP9, whoever encoded it",
+    "media/seek.py": "raw streams, which are read from their start",
+    "stream/output/tracks.py": "Matroska's names of codecs, also of sound",
+}
+OWN = {f"encoders/{name}.py" for name in ("x264", "x265", "vp9")}
+
+
+def spoken(path: Path) -> Iterator[str]:
+    """Names and texts of a file's code; no docstrings and comments."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.alias):
+            yield node.name
+
+
+def test_an_encoder_is_named_in_its_own_file_only() -> None:
+    found = {
+        str(path.relative_to(PACKAGE)): words
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if (words := [text for text in spoken(path) if WORDS.search(text)])
+    }
+    assert set(found) >= OWN  # the search finds something
+    assert {name: words for name, words in found.items() if name not in OWN | set(ALLOWED)} == {}
+    assert set(ALLOWED) <= set(found), "an exception that is none any more"
+
+
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=lambda encoder: encoder.name)
+def test_an_encoder_says_all_that_is_asked(encoder: Encoder) -> None:
+    assert find_encoder(encoder.name) is encoder
+    assert encoder_of(encoder.codec) is encoder
+    assert encoder.live_preset in encoder.presets
+    assert encoder.easier_presets(encoder.presets[-1]) or encoder.easier_presets(encoder.presets[0])
+    low, high = encoder.crf_range
+    assert low <= encoder.searched_crf[0] < encoder.usual_crf < encoder.searched_crf[1] <= high
+    assert encoder.pixel_formats[0] == "yuv420p"
+    assert encoder.qp_limits(8)[0] < encoder.qp_limits(8)[1]
+
+
+def test_encoders_are_equal_across_processes() -> None:
+    for encoder in ENCODERS.values():
+        again = pickle.loads(pickle.dumps(encoder))
+        assert again == encoder and hash(again) == hash(encoder)
+    assert len(set(ENCODERS.values())) == len(ENCODERS)
