@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import signal
@@ -211,6 +212,16 @@ def test_key_frames_that_disagree_are_refused(tmp_path: Path, films: Path) -> No
     assert key_times(one) == [0, 200, 400, 600]
     with pytest.raises(VerifyError, match="key frames of the renditions do not agree"):
         write_package([one, other], one, tmp_path, 4.0)
+
+
+def test_files_of_any_name_are_packaged(tmp_path: Path, films: Path) -> None:
+    name = os.fsdecode(b"-i $(id) 'a';[0:v] %d \\ \xff.mp4")
+    film = media.make_film(films / "plain.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "5"})
+    film.rename(tmp_path / name)
+    folder = tmp_path / "package"
+    folder.mkdir()
+    assert write_package([tmp_path / name], tmp_path / name, folder, 0.4) == []
+    assert {"master.m3u8", "manifest.mpd", "media_0.m3u8"} <= {one.name for one in folder.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""SRT as a source, through the ffmpeg program, with a real SRT peer."""
+"""Sources through the ffmpeg program: SRT with a real peer, and devices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import live_packets as live
 import pytest
 from live_rigs import free_port
 
-from stcodec.stream.input.relay import srt_relay
+from stcodec.errors import MediaError
+from stcodec.stream.input.relay import device_relay, srt_relay
 from stcodec.stream.output.address import parse_target
 from stcodec.stream.output.targets import open_outlet
 from stcodec.stream.packet import Outlet
@@ -70,3 +71,20 @@ def test_a_relay_that_gets_nothing_gives_up_or_is_stopped_and_its_program_ends()
     stopped.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_the_pictures_of_a_device_come_in_the_size_asked_for() -> None:
+    options = {"video_size": "64x48", "pixel_format": "gray", "framerate": "10"}
+    relay = device_relay("rawvideo", "/dev/zero", options, 20, lambda: False)
+    try:
+        with av.open(relay, "r", format="nut") as container:
+            frame = next(container.decode(video=0))
+        assert (frame.width, frame.height, frame.format.name) == (64, 48, "gray")
+    finally:
+        relay.close()
+
+
+@pytest.mark.parametrize("name", ["f", "format", "filename"])
+def test_options_that_would_make_another_device_of_it_are_refused(name: str) -> None:
+    with pytest.raises(MediaError, match=f"x11grab::0: {name} is no option of a device"):
+        device_relay("x11grab", ":0", {name: "lavfi"}, 20, lambda: False)

@@ -121,7 +121,7 @@ def samples_of(text: str) -> Samples:
 
 
 def test_prometheus_reads_every_figure() -> None:
-    text = prometheus_text(SNAPSHOT)
+    text = prometheus_text(SNAPSHOT).decode()
     found = samples_of(text)
     hd, rtmp = (("index", "0"), ("rendition", "720p")), (("index", "1"), ("kind", "rtmp"), ("target", RTMP.name))
     assert found["stcodec_stream_latency_seconds", ()] == 0.084
@@ -142,7 +142,7 @@ def test_hostile_names_and_odd_numbers_stay_values() -> None:
         dataclasses.replace(
             SNAPSHOT, latency_seconds=math.nan, map_age_seconds=None, fps_in=math.inf, targets=(twice, twice), renditions=()
         )
-    )
+    ).decode()
     found = samples_of(text)
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert len(found) == len(lines)  # no two samples of the same name and labels

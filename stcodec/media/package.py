@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import av
+import ffmpeg
 
 from stcodec.errors import OUT_OF_SPACE, MediaError, NoSpaceError, VerifyError
 from stcodec.media.ffmpeg import find_ffmpeg
@@ -40,18 +41,18 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
     if any(one != keys[0] for one in keys):
         raise VerifyError("the key frames of the renditions do not agree: no player could change between them")
     sound, messages = _sound(source)
-    command = [find_ffmpeg(), "-v", "error", "-nostdin"]
-    for path in (*renditions, source):
-        command += ["-i", local_url(path.resolve())]
-    for number in range(len(renditions)):
-        command += ["-map", f"{number}:v:0"]
-    sets = "id=0,streams=v"
+    inputs = [ffmpeg.input(os.fsencode(local_url(path.resolve()))) for path in (*renditions, source)]
+    tracks, sets = [one["v:0"] for one in inputs[:-1]], "id=0,streams=v"
+    coding = {"c:v": "copy", "c:a": "copy"}
     if sound is not None:
-        command += ["-map", f"{len(renditions)}:a:{sound[0]}"]
+        track, is_kept = sound
+        tracks.append(inputs[-1][f"a:{track}"])
         sets += " id=1,streams=a"
-    command += ["-c:v", "copy", "-c:a", *(("copy",) if sound is None or sound[1] else ("aac", "-b:a", "160k"))]
-    command += ["-f", "dash", "-seg_duration", f"{segment_seconds:g}", "-use_timeline", "1", "-use_template", "1"]
-    command += ["-hls_playlist", "1", "-hls_master_name", HLS_NAME, "-adaptation_sets", sets, DASH_NAME]
+        coding |= {} if is_kept else {"c:a": "aac", "b:a": "160k"}
+    dash = {"f": "dash", "seg_duration": f"{segment_seconds:g}", "use_timeline": 1, "use_template": 1}
+    hls = {"hls_playlist": 1, "hls_master_name": HLS_NAME, "adaptation_sets": sets}
+    output = ffmpeg.output(*tracks, DASH_NAME, **coding, **dash, **hls)
+    command = ffmpeg.compile(output, [find_ffmpeg(), "-v", "error", "-nostdin"])
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()

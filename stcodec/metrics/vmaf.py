@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
+import ffmpeg
 import numpy as np
 
 from stcodec.errors import MediaError
@@ -17,7 +18,15 @@ from stcodec.media.output import work_folder
 from stcodec.media.paths import file_error
 from stcodec.metrics.pipes import PipeWriter, write_all
 from stcodec.metrics.planes import Planes, bytes_a_sample, plane_shapes
-from stcodec.metrics.vmaf_graph import DEFAULT_METRICS, METRICS, check_metrics, filter_graph, read_scores
+from stcodec.metrics.vmaf_graph import (
+    DEFAULT_METRICS,
+    METRICS,
+    check_metrics,
+    pictures_read,
+    read_scores,
+    scoring_filters,
+    scoring_output,
+)
 
 __all__ = ["DEFAULT_METRICS", "METRICS", "Frame", "FrameScorer"]
 
@@ -61,11 +70,12 @@ class FrameScorer:
         """Pairs pushed so far."""
         samples = sum(rows * columns for rows, columns in plane_shapes(width, height, pix_fmt))
         self._frame_bytes = samples * bytes_a_sample(pix_fmt)
-        self._graph = filter_graph(self.metrics, threads)
-        layout = ["-f", "rawvideo", "-pix_fmt", pix_fmt, "-video_size", f"{width}x{height}", "-framerate", str(rate)]
+        self._filters = scoring_filters(self.metrics, threads)
+        self._pictures = pictures_read(self._filters)
+        layout = {"f": "rawvideo", "pix_fmt": pix_fmt, "video_size": (width, height), "framerate": rate}
         with ExitStack() as stack:
             self._folder = stack.enter_context(work_folder())
-            self._pipes = [stack.enter_context(PipeWriter()) for _ in self._graph.pictures]
+            self._pipes = [stack.enter_context(PipeWriter()) for _ in self._pictures]
             self._process = self._start(program or find_ffmpeg(), layout)
             stack.callback(self._stop)
             for pipe in self._pipes:
@@ -88,7 +98,7 @@ class FrameScorer:
         given = {"reference": reference, "distorted": distorted, "composite": composite}
         buffers = {name: self._buffers(frame) for name, frame in given.items() if frame is not None}
         try:
-            write_all([(pipe, buffers[name]) for pipe, name in zip(self._pipes, self._graph.pictures, strict=True)])
+            write_all([(pipe, buffers[name]) for pipe, name in zip(self._pipes, self._pictures, strict=True)])
         except (BrokenPipeError, TimeoutError) as error:
             raise self._failed(str(error)) from None
         self.frames += 1
@@ -119,14 +129,14 @@ class FrameScorer:
         """End the process, finished or not, and remove its files."""
         self._stack.close()
 
-    def _start(self, program: str, layout: list[str]) -> subprocess.Popen[bytes]:
+    def _start(self, program: str, layout: Mapping[str, object]) -> subprocess.Popen[bytes]:
         # Without probing: ffmpeg must not wait for more of one input than is pushed of the others.
-        command = [program, "-hide_banner", "-nostdin", "-loglevel", "error"]
-        for pipe in self._pipes:
-            command += ["-probesize", "32", "-analyzeduration", "0", *layout, "-i", f"pipe:{pipe.reading_end}"]
-        command += ["-filter_complex", self._graph.text]
-        for output in self._graph.outputs:
-            command += ["-map", f"[{output}]", "-fps_mode", "passthrough", "-f", "null", "-"]
+        inputs = {
+            picture: ffmpeg.input(f"pipe:{pipe.reading_end}", probesize=32, analyzeduration=0, **layout)
+            for picture, pipe in zip(self._pictures, self._pipes, strict=True)
+        }
+        output = scoring_output(self._filters, inputs)
+        command = ffmpeg.compile(output, [program, "-hide_banner", "-nostdin", "-loglevel", "error"])
         try:
             with (self._folder / _MESSAGES).open("wb") as messages:
                 return subprocess.Popen(

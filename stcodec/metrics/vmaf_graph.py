@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import ffmpeg
 
 from stcodec.errors import OptionsError
 
@@ -20,7 +23,8 @@ METRICS = ("vmaf", "vmaf_neg", "attended_vmaf", "cambi", "xpsnr")
 DEFAULT_METRICS = ("vmaf", "attended_vmaf", "xpsnr")
 """What two cores score at 10 frames of 720p a second or more, with PSNR and SSIM of all regions beside them."""
 
-_MODELS = {"vmaf": "version=vmaf_v0.6.1\\:name=vmaf", "vmaf_neg": "version=vmaf_v0.6.1neg\\:name=vmaf_neg"}
+_MODELS = {"vmaf": "version=vmaf_v0.6.1:name=vmaf", "vmaf_neg": "version=vmaf_v0.6.1neg:name=vmaf_neg"}
+_LOGGED = {"log_fmt": "json"}
 _FULL_LOG, _ATTENDED_LOG, _XPSNR_LOG = "full.json", "attended.json", "xpsnr.txt"
 _LOGS = {"vmaf": _FULL_LOG, "vmaf_neg": _FULL_LOG, "cambi": _FULL_LOG, "attended_vmaf": _ATTENDED_LOG}
 _XPSNR_LUMA = re.compile(r"XPSNR y:\s*(\S+)")
@@ -32,15 +36,13 @@ _CAMBI_SIDE_PX = 216
 
 
 @dataclass(frozen=True)
-class FilterGraph:
-    """What ffmpeg is to do with the pictures."""
+class ScoringFilter:
+    """A filter that compares a picture with the reference and writes a log."""
 
-    text: str
-    """In ffmpeg's notation; the logs go to the working folder."""
-    pictures: tuple[str, ...]
-    """Which picture each input is: reference, distorted, composite. Only those that are read: others would fill up."""
-    outputs: tuple[str, ...]
-    """Names of the outputs, one for each filter that scores."""
+    picture: str
+    """distorted or composite."""
+    name: str
+    settings: Mapping[str, object]
 
 
 def check_metrics(metrics: Collection[str], width: int, height: int) -> None:
@@ -59,28 +61,38 @@ def check_metrics(metrics: Collection[str], width: int, height: int) -> None:
         )
 
 
-def filter_graph(metrics: Collection[str], threads: int) -> FilterGraph:
-    """The graph for some of METRICS, with so many threads for each libvmaf."""
-    jobs: list[tuple[str, str]] = []
+def scoring_filters(metrics: Collection[str], threads: int) -> list[ScoringFilter]:
+    """The filters for some of METRICS, with so many threads for each libvmaf; logs go to ffmpeg's working folder."""
+    filters = []
     models = [_MODELS[one] for one in _MODELS if one in metrics]
     if models or "cambi" in metrics:
         # libvmaf wants a model, also for cambi alone.
-        parts = [f"model='{'|'.join(models or [_MODELS['vmaf']])}'"]
-        parts += ["feature='name=cambi'"] if "cambi" in metrics else []
-        jobs.append(("distorted", _libvmaf(parts, _FULL_LOG, threads)))
+        features = {"feature": "name=cambi"} if "cambi" in metrics else {}
+        settings = {"model": "|".join(models or [_MODELS["vmaf"]]), **features, "log_path": _FULL_LOG}
+        filters.append(ScoringFilter("distorted", "libvmaf", _LOGGED | settings | {"n_threads": threads}))
     if "attended_vmaf" in metrics:
-        jobs.append(("composite", _libvmaf([f"model='{_MODELS['vmaf']}'"], _ATTENDED_LOG, threads)))
+        settings = {"model": _MODELS["vmaf"], "log_path": _ATTENDED_LOG}
+        filters.append(ScoringFilter("composite", "libvmaf", _LOGGED | settings | {"n_threads": threads}))
     if "xpsnr" in metrics:
-        jobs.append(("distorted", f"xpsnr=stats_file={_XPSNR_LOG}"))
-    pictures = ("reference", *dict.fromkeys(picture for picture, _ in jobs))
-    chains = []
-    for number, picture in enumerate(pictures):
-        users = [job for job, (scored, _) in enumerate(jobs) if picture in ("reference", scored)]
-        chains.append(f"[{number}:v]split={len(users)}" + "".join(f"[{picture}{job}]" for job in users))
-    outputs = tuple(f"scored{job}" for job in range(len(jobs)))
-    for job, (picture, text) in enumerate(jobs):
-        chains.append(f"[{picture}{job}][reference{job}]{text}[{outputs[job]}]")
-    return FilterGraph(";".join(chains), pictures, outputs)
+        filters.append(ScoringFilter("distorted", "xpsnr", {"stats_file": _XPSNR_LOG}))
+    return filters
+
+
+def pictures_read(filters: Sequence[ScoringFilter]) -> tuple[str, ...]:
+    """The pictures that the filters compare, the reference first; a pipe of any other would fill up."""
+    return ("reference", *dict.fromkeys(one.picture for one in filters))
+
+
+def scoring_output(filters: Sequence[ScoringFilter], inputs: Mapping[str, Any]) -> Any:
+    """ffmpeg-python's node that runs the filters on the inputs, by picture."""
+    users = {name: [one for one in filters if name in ("reference", one.picture)] for name in pictures_read(filters)}
+    copies = {name: inputs[name].video.filter_multi_output("split") for name in users}
+    outputs = []
+    for one in filters:
+        pair = [copies[name][users[name].index(one)] for name in (one.picture, "reference")]
+        scored = ffmpeg.filter(pair, one.name, **one.settings)
+        outputs.append(scored.output("-", f="null", fps_mode="passthrough"))
+    return ffmpeg.merge_outputs(*outputs)
 
 
 def read_scores(folder: Path, metrics: Sequence[str]) -> dict[str, list[float]]:
@@ -98,10 +110,6 @@ def read_scores(folder: Path, metrics: Sequence[str]) -> dict[str, list[float]]:
             key = "vmaf" if metric == "attended_vmaf" else metric
             scores[metric] = [frame[key] for frame in logs[_LOGS[metric]]]
     return scores
-
-
-def _libvmaf(parts: Sequence[str], log: str, threads: int) -> str:
-    return "libvmaf=" + ":".join([*parts, "log_fmt=json", f"log_path={log}", f"n_threads={threads}"])
 
 
 def _frames(log: Path) -> list[dict[str, float]]:

@@ -7,8 +7,9 @@ import re
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import IO
+from typing import IO, Any
+
+import ffmpeg
 
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.stream.output.address import hide_in
@@ -19,10 +20,12 @@ _GENERAL = "Input/output error"
 class Child:
     """A running program whose stderr is read. It is ended by its process id."""
 
-    def __init__(self, arguments: Sequence[str], url: str, *, writes: bool) -> None:
-        """url: the address that it opens; writes: whether it is fed through stdin, else it is read from stdout."""
+    def __init__(self, output: Any, url: str, *, writes: bool) -> None:
+        """output: ffmpeg-python's node; url: the address that it opens; writes: it is fed through stdin, else read from
+        stdout. Raises MediaError if there is no program.
+        """
         stdin, stdout = (subprocess.PIPE, subprocess.DEVNULL) if writes else (subprocess.DEVNULL, subprocess.PIPE)
-        command = [find_ffmpeg(), "-v", "error", "-nostats", *arguments]
+        command = ffmpeg.compile(output, [find_ffmpeg(), "-v", "error", "-nostats", "-nostdin"])
         # In a session of its own: Ctrl-C is for us, and we end it when it has sent the rest.
         self.process = subprocess.Popen(
             command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0, start_new_session=True

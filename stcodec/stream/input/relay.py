@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 import os
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
+import ffmpeg
+
+from stcodec.errors import MediaError
+from stcodec.media.paths import display_name
 from stcodec.stream.child import Child
 
 _LOOK_SECONDS = 0.1
+_COPY_VIDEO = {"c": "copy", "flush_packets": "1"}
+_COPY = {"map": "0", **_COPY_VIDEO}
 
 
 class PipeReader:
@@ -49,9 +56,9 @@ class PipeReader:
 class Relay(PipeReader):
     """The output of the ffmpeg program, which ends with this."""
 
-    def __init__(self, arguments: Sequence[str], url: str, stall_seconds: float, stopping: Callable[[], bool]) -> None:
-        """Raises MediaError if there is no program."""
-        self._child = Child(["-nostdin", *arguments, "pipe:1"], url, writes=False)
+    def __init__(self, output: Any, url: str, stall_seconds: float, stopping: Callable[[], bool]) -> None:
+        """output: ffmpeg-python's node, into "pipe:1". Raises MediaError if there is no program."""
+        self._child = Child(output, url, writes=False)
         super().__init__(self._child.pipe.fileno(), stopping, stall_seconds)
 
     def ended(self) -> None:
@@ -70,14 +77,17 @@ class Relay(PipeReader):
 
 def srt_relay(url: str, stall_seconds: float, stopping: Callable[[], bool]) -> Relay:
     """The bytes of MPEG-TS as they come. As data, the program looks into nothing: no probing, no delay, no other times."""
-    read = ["-nofind_stream_info", "-f", "data", "-i", url, "-map", "0", "-c", "copy"]
-    return Relay([*read, "-flush_packets", "1", "-f", "data"], url, stall_seconds, stopping)
+    source = ffmpeg.input(os.fsencode(url), f="data", nofind_stream_info=None)
+    return Relay(source.output("pipe:1", f="data", **_COPY), url, stall_seconds, stopping)
 
 
 def device_relay(
-    form: str, place: str, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
+    kind: str, place: str, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
 ) -> Relay:
-    """Pictures of a device as it gives them, in NUT."""
-    given = [word for key, value in options.items() for word in (f"-{key}", value)]
-    read = ["-f", form, *given, "-i", place, "-map", "0:v:0", "-c", "copy"]
-    return Relay([*read, "-flush_packets", "1", "-f", "nut"], place, stall_seconds, stopping)
+    """Pictures of a device as it gives them, in NUT. Raises MediaError for an option that is no device's."""
+    if refused := options.keys() & {"f", "format", "filename"}:
+        raise MediaError(f"{kind}:{display_name(place)}: {min(refused)} is no option of a device")
+    # ffmpeg-python takes video_size as two numbers only; -s is the same, in ffmpeg's words.
+    given = {"s" if key == "video_size" else key: value for key, value in options.items()}
+    source = ffmpeg.input(os.fsencode(place), f=kind, **given)
+    return Relay(source["v:0"].output("pipe:1", f="nut", **_COPY_VIDEO), place, stall_seconds, stopping)

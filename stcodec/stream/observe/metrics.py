@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.registry import Collector
 
 from stcodec.stream.observe.snapshot import (
     MapCondition,
@@ -22,15 +24,9 @@ _GRACE_SECONDS = 10.0
 
 Labels = Mapping[str, str]
 Of = TypeVar("Of")
-Row = tuple[Literal["gauge", "counter"], str, str, Callable[[Of], float | None]]
+Kind = Literal["gauge", "counter"]
+Row = tuple[Kind, str, str, Callable[[Of], float | None]]
 """Kind, name, help, and how the value is found; None = not known, so not said."""
-
-
-class _Metric(NamedTuple):
-    kind: Literal["gauge", "counter"]
-    name: str
-    help: str
-    samples: Sequence[tuple[Labels, float | None]]
 
 
 _STREAM: tuple[Row[StreamSnapshot], ...] = (
@@ -83,9 +79,11 @@ _TARGET: tuple[Row[TargetState], ...] = (
 )
 
 
-def prometheus_text(snapshot: StreamSnapshot) -> str:
+def prometheus_text(snapshot: StreamSnapshot) -> bytes:
     """The page that Prometheus reads."""
-    return "".join(f"{line}\n" for metric in _metrics(snapshot) for line in _lines(metric))
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(snapshot))
+    return generate_latest(registry)
 
 
 def ill(snapshot: StreamSnapshot) -> list[str]:
@@ -107,55 +105,53 @@ def _reason(what: str, message: str) -> str:
     return f"{what}: {message}" if message else what
 
 
-def _metrics(now: StreamSnapshot) -> Iterator[_Metric]:
-    """The names alone needn't be different: two targets can be the same but for what is hidden of them."""
-    renditions = [({"rendition": one.name, "index": str(index)}, one) for index, one in enumerate(now.renditions)]
-    targets = [({"target": one.name, "kind": one.kind, "index": str(index)}, one) for index, one in enumerate(now.targets)]
-    yield from _table(_STREAM, [({}, now)])
-    yield _conditions("source_condition", "source", [({}, now.source_condition)], get_args(SourceCondition))
-    yield _conditions("map_condition", "newest frame's map", [({}, now.map_condition)], get_args(MapCondition))
-    yield _Metric(
-        "gauge", "rendition_info", "Size and preset, as labels.", [(by | _looks(one), 1.0) for by, one in renditions]
-    )
-    yield from _table(_RENDITION, renditions)
-    of_targets = [(by, one.condition) for by, one in targets]
-    yield _conditions("target_condition", "target", of_targets, get_args(TargetCondition))
-    yield from _table(_TARGET, targets)
+class _Snapshot(Collector):
+    """The metrics of one snapshot.
+
+    Names alone needn't differ: two targets can be the same but for what is hidden of them, so each has its index too.
+    """
+
+    def __init__(self, snapshot: StreamSnapshot) -> None:
+        self._now = snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._now
+        renditions = [({"rendition": one.name, "index": str(index)}, one) for index, one in enumerate(now.renditions)]
+        targets = [
+            ({"target": one.name, "kind": one.kind, "index": str(index)}, one) for index, one in enumerate(now.targets)
+        ]
+        yield from _table(_STREAM, [({}, now)])
+        yield _conditions("source_condition", "source", [({}, now.source_condition)], get_args(SourceCondition))
+        yield _conditions("map_condition", "newest frame's map", [({}, now.map_condition)], get_args(MapCondition))
+        yield _metric(
+            "gauge", "rendition_info", "Size and preset, as labels.", [(by | _looks(one), 1.0) for by, one in renditions]
+        )
+        yield from _table(_RENDITION, renditions)
+        of_targets = [(by, one.condition) for by, one in targets]
+        yield _conditions("target_condition", "target", of_targets, get_args(TargetCondition))
+        yield from _table(_TARGET, targets)
 
 
-def _table(rows: Iterable[Row[Of]], of: Sequence[tuple[Labels, Of]]) -> Iterator[_Metric]:
+def _table(rows: Iterable[Row[Of]], of: Sequence[tuple[Labels, Of]]) -> Iterator[Metric]:
     for kind, name, text, value in rows:
-        yield _Metric(kind, name, text, [(labels, value(one)) for labels, one in of])
+        samples = [(labels, known) for labels, one in of if (known := value(one)) is not None]
+        if samples:
+            yield _metric(kind, name, text, samples)
 
 
-def _conditions(name: str, what: str, of: Sequence[tuple[Labels, str]], names: Sequence[str]) -> _Metric:
+def _conditions(name: str, what: str, of: Sequence[tuple[Labels, str]], names: Sequence[str]) -> Metric:
     samples = [({**labels, "condition": one}, float(one == now)) for labels, now in of for one in names]
-    return _Metric("gauge", name, f"1 for the condition of the {what}, 0 for the others.", samples)
+    return _metric("gauge", name, f"1 for the condition of the {what}, 0 for the others.", samples)
 
 
 def _looks(one: RenditionState) -> dict[str, str]:
     return {"width_px": str(one.width_px), "height_px": str(one.height_px), "preset": one.preset}
 
 
-def _lines(metric: _Metric) -> Iterator[str]:
-    known = [(labels, value) for labels, value in metric.samples if value is not None]
-    if not known:
-        return
-    name = _PREFIX + metric.name
-    yield f"# HELP {name} {_escaped(metric.help)}"
-    yield f"# TYPE {name} {metric.kind}"
-    for labels, value in known:
-        inside = ",".join(f'{label}="{_escaped(text, quotes=True)}"' for label, text in labels.items())
-        yield f"{name}{{{inside}}} {_number(value)}" if inside else f"{name} {_number(value)}"
-
-
-def _escaped(text: str, *, quotes: bool = False) -> str:
-    """A HELP text or, with quotes, a label's value; lone surrogates (undecodable bytes of a name) can't be said in UTF-8."""
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\\", "\\\\").replace("\n", "\\n")
-    return text.replace('"', '\\"') if quotes else text
-
-
-def _number(value: float) -> str:
-    if math.isfinite(value):
-        return str(int(value)) if value == int(value) else repr(float(value))
-    return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+def _metric(kind: Kind, name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Metric:
+    metric = Metric(_PREFIX + name.removesuffix("_total"), text, kind)
+    for labels, value in samples:
+        # Lone surrogates (undecodable bytes of a name) can't be said in UTF-8.
+        sayable = {label: text.encode("utf-8", "backslashreplace").decode() for label, text in labels.items()}
+        metric.add_sample(_PREFIX + name, sayable, value)
+    return metric

@@ -100,7 +100,7 @@ def _routes(observed: Observed, feed: Feed, dashboard: bool) -> _Routes:
 
     routes: _Routes = {
         "/healthz": healthz,
-        "/metrics": lambda _: _Answer(prometheus_text(observed.snapshot()).encode(), CONTENT_TYPE),
+        "/metrics": lambda _: _Answer(prometheus_text(observed.snapshot()), CONTENT_TYPE),
     }
     if dashboard:
         routes["/"] = lambda _: _Answer(render().encode(), "text/html; charset=utf-8")

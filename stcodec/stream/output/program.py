@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Sequence
+from typing import Any
+
+import ffmpeg
 
 from stcodec.stream.child import Child
 from stcodec.stream.output.address import TargetAddress
@@ -17,20 +19,23 @@ from stcodec.stream.output.muxed import ByteSender, FragmentedBody
 from stcodec.stream.output.sender import Tracks
 from stcodec.stream.output.sinks import STALL_SECONDS, PipeSink
 
-_READ = (
-    *("-nostdin", "-progress", "pipe:2", "-stats_period", "0.25"),
-    *("-probesize", "32", "-analyzeduration", "0", "-nofind_stream_info", "-fflags", "nobuffer"),
-    *("-f", "mp4", "-i", "pipe:0", "-map", "0", "-c", "copy", "-copyts", "-map_metadata", "-1"),
-    *("-max_interleave_delta", "200000", "-flush_packets", "1"),
-)
-_WRITE = {
-    "rtmp": ("-flvflags", "no_duration_filesize", "-f", "flv"),
-    "rtsp": ("-rtsp_transport", "tcp", "-f", "rtsp"),
-    "srt": (
-        *("-mpegts_flags", "+initial_discontinuity", "-pes_payload_size", "0", "-omit_video_pes_length", "0"),
-        *("-muxdelay", "0.1", "-muxpreload", "0", "-f", "mpegts"),
-    ),
+_READ = {
+    **{"f": "mp4", "fflags": "nobuffer"},
+    **{"probesize": 32, "analyzeduration": 0, "nofind_stream_info": None},
 }
+_COPY = {
+    **{"map": 0, "c": "copy", "copyts": None, "map_metadata": -1},
+    **{"max_interleave_delta": 200000, "flush_packets": 1},
+}
+_FORMATS: dict[str, dict[str, object]] = {
+    "rtmp": {"f": "flv", "flvflags": "no_duration_filesize"},
+    "rtsp": {"f": "rtsp", "rtsp_transport": "tcp"},
+    "srt": {
+        **{"f": "mpegts", "mpegts_flags": "+initial_discontinuity", "pes_payload_size": 0, "omit_video_pes_length": 0},
+        **{"muxdelay": 0.1, "muxpreload": 0},
+    },
+}
+_PROGRESS = ("-progress", "pipe:2", "-stats_period", "0.25")
 _END_SECONDS = 5.0
 _SRT_LINGER_SECONDS = 0.3
 """A receiver of SRT forgets what it still holds back (120 ms by default) when the sender hangs up."""
@@ -39,9 +44,12 @@ _SRT_LINGER_SECONDS = 0.3
 class ProgramSink(PipeSink):
     """The program's stdin. Raises OSError with what it said when it has ended."""
 
-    def __init__(self, arguments: Sequence[str], url: str, answers_within: float | None) -> None:
-        """answers_within: seconds in which the other side must take a frame; None = it comes when it comes."""
-        self.child = Child(arguments, url, writes=True)
+    def __init__(self, output: Any, url: str, answers_within: float | None) -> None:
+        """output: ffmpeg-python's node, from "pipe:0".
+
+        answers_within: seconds in which the other side must take a frame; None = it comes when it comes.
+        """
+        self.child = Child(output, url, writes=True)
         super().__init__(self.child.pipe.fileno(), answers_within)
         self._answers_within = answers_within
         self._began = time.monotonic()
@@ -112,5 +120,6 @@ class ProgramSender(ByteSender):
     def _start(self) -> ProgramSink:
         target = self._target
         within = None if target.options.get("mode") == "listener" else STALL_SECONDS
-        self._program = ProgramSink([*_READ, *_WRITE[target.kind], target.url], target.url, within)
+        output = ffmpeg.input("pipe:0", **_READ).output(target.url, **_COPY, **_FORMATS[target.kind])
+        self._program = ProgramSink(output.global_args(*_PROGRESS), target.url, within)
         return self._program
