@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stcodec.options import RunOptions as RunOptions
     from stcodec.pipeline.encode import encode as encode
     from stcodec.pipeline.maps import maps as maps
-    from stcodec.pipeline.progress import Progress as Progress
+    from stcodec.progress import Progress as Progress
     from stcodec.report import EncodeReport as EncodeReport
     from stcodec.report import MatchReport as MatchReport
     from stcodec.stream.options import Rendition as Rendition
@@ -52,7 +52,7 @@ _HOMES = {
     "RunOptions": "options",
     "encode": "pipeline.encode",
     "maps": "pipeline.maps",
-    "Progress": "pipeline.progress",
+    "Progress": "progress",
     "EncodeReport": "report",
     "MatchReport": "report",
     "match": "matching.match",

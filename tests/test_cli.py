@@ -23,7 +23,7 @@ from PIL import Image
 import stcodec
 from stcodec.options import DEFAULT_ATTENTION
 from stcodec.pipeline.maps import MapsReport
-from stcodec.pipeline.progress import Progress
+from stcodec.progress import Progress
 from stcodec.report import Checks, EncodeReport, OffsetsApplied
 
 Capture = pytest.CaptureFixture[str]
@@ -269,8 +269,8 @@ def test_progress_bar_on_a_terminal(bunny: Path, tmp_path: Path) -> None:
     assert process.returncode == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
     bars = [part for part in re.split(r"[\r\n]+", plain) if part.startswith("encode ")]
-    assert re.search(r"\d+% \S+ \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+%\)", bars[-1])
-    assert any(re.search(r"% 0:00:\d\d ", bar) for bar in bars), "no ETA"
+    assert re.search(r"\d+% \d+:\d\d left \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+%\)", bars[-1])
+    assert any(re.search(r"% 0:\d\d left ", bar) for bar in bars), "no ETA"
     assert re.search(r"\x1b\[2K\S*out\.mp4: 132 frames", drawn), "the bar stays behind"
 
 

@@ -21,7 +21,7 @@ import stcodec.evaluate as ev
 from stcodec.evaluate.options import parse_arms
 from stcodec.evaluate.results import HUMAN, PLAIN, Curve, Evaluation, Headline, Point
 from stcodec.options import EncodeOptions, OffsetPolicy
-from stcodec.work.progress import StageProgress
+from stcodec.progress import Progress
 
 SIZE = (192, 128)
 LOOKED_AT = (40.0, 44.0)
@@ -45,9 +45,9 @@ class Watch:
     """Counts encodes by what is told of progress."""
 
     def __init__(self) -> None:
-        self.last: dict[str, StageProgress] = {}
+        self.last: dict[str, Progress] = {}
 
-    def __call__(self, progress: StageProgress) -> None:
+    def __call__(self, progress: Progress) -> None:
         self.last[progress.stage] = progress
 
     @property

@@ -19,6 +19,7 @@ FLOORS = {
     "errors": 0,
     "types": 0,
     "options": 1,
+    "progress": 1,
     "report": 1,
     "media": 1,
     "model": 1,

@@ -25,7 +25,7 @@ from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.metrics.fidelity import pool
 from stcodec.options import EncodeOptions, RunOptions
 from stcodec.pipeline.encode import prepare
-from stcodec.pipeline.progress import Meter, Progress
+from stcodec.progress import Meter, Progress
 
 ALL, FIRST, SECOND = slice(None), slice(0, CUT), slice(CUT, FRAMES)
 SETTINGS: dict[str, Any] = {"preset": "veryfast", "extra": {"threads": "1"}}
@@ -270,14 +270,14 @@ def test_command_and_its_progress(capfd: pytest.CaptureFixture[str], film: Path,
 
 
 def test_stages_are_told(monkeypatch: pytest.MonkeyPatch, film: Path, picture: Path, tmp_path: Path) -> None:
-    monkeypatch.setattr("stcodec.pipeline.progress._INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr("stcodec.progress._INTERVAL_SECONDS", 0.0)
     told: list[Progress] = []
     goal = stcodec.MatchOptions(crf=CRF)
     stcodec.match(film, tmp_path / "a.mkv", goal, attention=f"map:{picture}", progress=told.append, **SETTINGS)
     stages = list(dict.fromkeys(one.stage for one in told))
     assert stages[:3] == ["shots", "plain", "search 1"]
     assert stages[-3:] == ["encode", "verify", "compare"]
-    assert all(one.frames_total is None or one.frames_done <= one.frames_total for one in told)
+    assert all(one.total is None or one.done <= one.total for one in told)
 
 
 def test_plan_of_a_dry_run(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.pipeline.attend import attend
-from stcodec.pipeline.progress import Meter
 from stcodec.pipeline.summary import versions
+from stcodec.progress import Meter
 
 DEMO = Path(__file__).parents[1] / "data" / "demo.mp4"
 FRAMES = 186

@@ -21,7 +21,7 @@ from typing import Any
 import stcodec.evaluate as ev
 from stcodec.evaluate.options import CLIP, parse_arms, parse_crfs, parse_presets
 from stcodec.evaluate.results import Evaluation, Headline, Saving
-from stcodec.work.progress import StageProgress
+from stcodec.progress import Progress
 
 _DIGITS = 3
 
@@ -95,7 +95,7 @@ def portable(text: str) -> str:
     return re.sub(r"(?<![\w.])/(?:[^/\s=,]+/)+", "", text)
 
 
-def show(progress: StageProgress) -> None:
+def show(progress: Progress) -> None:
     """A line now and then on stderr."""
     if progress.done % 10 == 0 or progress.done == progress.total:
         left = "" if progress.seconds_left is None else f", {progress.seconds_left / 60:.0f} min left"

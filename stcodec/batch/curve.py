@@ -21,7 +21,7 @@ from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.scaling import Scaler
 from stcodec.metrics.fidelity import squared_error, weighted_mean
 from stcodec.pipeline.encode import Job, rendition
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.types import FloatArray, VideoInfo
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stcodec.batch.table import JobRow
-from stcodec.work.progress import StageProgress
+from stcodec.progress import Progress
 
 
 class Listener:
@@ -12,7 +12,7 @@ class Listener:
     def note(self, text: str) -> None:
         """A line for people: a file that is passed over, or made again."""
 
-    def progress(self, progress: StageProgress) -> None:
+    def progress(self, progress: Progress) -> None:
         """How far the run is."""
 
     def finished(self, job: JobRow) -> None:

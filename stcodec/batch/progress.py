@@ -7,7 +7,7 @@ import time
 from stcodec.batch.listener import Listener
 from stcodec.batch.table import JobRow, Table
 from stcodec.media.paths import display_name
-from stcodec.work.progress import StageProgress
+from stcodec.progress import Progress
 
 
 class BatchProgress:
@@ -38,7 +38,7 @@ class BatchProgress:
         left = self.bytes_left
         elapsed = time.monotonic() - self._started
         seconds = elapsed / self._bytes * left if self._bytes else None
-        self._listener.progress(StageProgress("files", self._steps, self._ahead, 0, seconds, what))
+        self._listener.progress(Progress("files", self._steps, self._ahead, seconds, what))
 
     def _waiting(self) -> tuple[int, int]:
         asked = "SELECT COUNT(*), COALESCE(SUM(source_bytes), 0) FROM jobs WHERE plan = ? AND state = 'waiting'"

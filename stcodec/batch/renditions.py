@@ -17,7 +17,7 @@ from stcodec.media.output import atomic_output
 from stcodec.media.package import write_package
 from stcodec.media.paths import check_input
 from stcodec.pipeline.encode import Job, encode_job, rendition
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.work.cache import code_version, content_hash, key_of
 from stcodec.work.sources import source_identity
 

@@ -19,7 +19,7 @@ from stcodec.media.paths import check_input
 from stcodec.options import RunOptions
 from stcodec.pipeline.encode import Job, encode_job, prepare
 from stcodec.pipeline.parts import Part, can_be_cut, find_parts
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.report import EncodeReport, MatchReport
 from stcodec.work.cache import Cache, code_version, content_hash, key_of
 

@@ -20,15 +20,14 @@ from stcodec.cli.options import (
     goal_of,
     say_device,
 )
-from stcodec.cli.show import size
-from stcodec.cli.stage_bar import StageBar, duration, json_stages
+from stcodec.cli.progress_bar import ProgressBar, duration, json_progress, size
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from stcodec.batch import BatchOptions, BatchRun, BatchSummary, Listener
-    from stcodec.work.progress import StageProgress
+    from stcodec.progress import Progress
 
 EXIT_SOME_FAILED, EXIT_INTERRUPTED = 3, 130
 _MOST_LINES = 20
@@ -131,7 +130,7 @@ def _output(arguments: argparse.Namespace) -> tuple[Path | None, str | None]:
 
 def _watched(arguments: argparse.Namespace, do: Callable[[Listener], BatchSummary]) -> int:
     try:
-        with StageBar(enabled=not (arguments.quiet or arguments.json)) as bar:
+        with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
             summary = do(_listener(arguments, bar))
     except KeyboardInterrupt:
         print("stcodec: interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
@@ -189,7 +188,7 @@ def _options(arguments: argparse.Namespace, results: str | None) -> BatchOptions
     )
 
 
-def _listener(arguments: argparse.Namespace, bar: StageBar) -> Listener:
+def _listener(arguments: argparse.Namespace, bar: ProgressBar) -> Listener:
     from stcodec import batch
 
     class Watcher(batch.Listener):
@@ -197,8 +196,8 @@ def _listener(arguments: argparse.Namespace, bar: StageBar) -> Listener:
             if not arguments.quiet:
                 print(text, file=sys.stderr)
 
-        def progress(self, progress: StageProgress) -> None:
-            json_stages(progress) if arguments.json else bar.show(progress)
+        def progress(self, progress: Progress) -> None:
+            json_progress(progress) if arguments.json else bar.show(progress)
 
         def finished(self, job: batch.JobRow) -> None:
             if arguments.json:

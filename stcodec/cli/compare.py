@@ -41,7 +41,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status: 3 if some of the files could not be scored."""
     import stcodec.evaluate as evaluation
-    from stcodec.cli.stage_bar import StageBar, json_stages
+    from stcodec.cli.progress_bar import ProgressBar, json_progress
 
     options = evaluation.CompareOptions(
         gaze=None if arguments.gaze is None else Path(arguments.gaze),
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         metrics=names(arguments.metrics),
         jobs=arguments.jobs,
     )
-    with StageBar(enabled=not (arguments.quiet or arguments.json)) as bar:
+    with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
         results = evaluation.compare(
             arguments.reference,
             arguments.files,
@@ -57,6 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
             report=arguments.report,
             overwrite=arguments.overwrite,
             command=command_line(),
-            progress=json_stages if arguments.json else bar.show,
+            progress=json_progress if arguments.json else bar.show,
         )
     return show_results(results, arguments)

@@ -17,14 +17,15 @@ from stcodec.cli.options import (
     goal_of,
     say_device,
 )
-from stcodec.cli.show import ProgressBar, json_progress, summary
+from stcodec.cli.progress_bar import ProgressBar, json_progress
+from stcodec.cli.show import summary
 from stcodec.options import EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from stcodec.matching.options import MatchOptions
-    from stcodec.pipeline.progress import ProgressSink
+    from stcodec.progress import ProgressSink
     from stcodec.report import EncodeReport
 
 
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     goal = goal_of(arguments)
     if arguments.dry_run:
         return _dry_run(arguments, options, running, goal)
-    with ProgressBar(arguments.source, enabled=not (arguments.quiet or arguments.json)) as bar:
+    with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
         report = _encode(arguments, options, running, goal, json_progress if arguments.json else bar.show)
     if arguments.json:
         print(json.dumps({"event": "report", **json.loads(report.to_json())}), flush=True)

@@ -96,7 +96,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status: 3 if something failed and the rest went on."""
     import stcodec.evaluate as evaluation
-    from stcodec.cli.stage_bar import StageBar, json_stages
+    from stcodec.cli.progress_bar import ProgressBar, json_progress
 
     say_device(arguments.device)
     options = _options(arguments)
@@ -107,8 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
         command=command_line(),
     )
     try:
-        with StageBar(enabled=not (arguments.quiet or arguments.json)) as bar:
-            sink = json_stages if arguments.json else bar.show
+        with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
+            sink = json_progress if arguments.json else bar.show
             results = evaluation.run(arguments.clips, arguments.report, options=options, running=running, progress=sink)
     except KeyboardInterrupt:
         print("stcodec: interrupted; what was made is kept, and the same command goes on from there", file=sys.stderr)

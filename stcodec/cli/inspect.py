@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stcodec.cli.options import ATTENTION_HELP, add_device_flag, add_output_flags, on_device, say_device
-from stcodec.cli.show import ProgressBar, json_progress
+from stcodec.cli.progress_bar import ProgressBar, json_progress
 from stcodec.options import DEFAULT_ATTENTION
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         keep_partial=arguments.keep_partial,
     )
-    with ProgressBar(arguments.source, enabled=not (arguments.quiet or arguments.json)) as bar:
+    with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
         report = inspect(arguments.source, options, progress=json_progress if arguments.json else bar.show)
     if arguments.json:
         print(json.dumps({"event": "report", **report.to_dict()}), flush=True)

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from stcodec.cli.options import ATTENTION_HELP, add_device_flag, add_output_flags, on_device, say_device
-from stcodec.cli.show import ProgressBar, json_progress
+from stcodec.cli.progress_bar import ProgressBar, json_progress
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from stcodec.pipeline.maps import maps
 
     say_device(arguments.device)
-    with ProgressBar(arguments.source, enabled=not (arguments.quiet or arguments.json)) as bar:
+    with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
         report = maps(
             arguments.source,
             arguments.output,

@@ -2,76 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import sys
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from stcodec.cli.progress_bar import size
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
-    from stcodec.pipeline.progress import Progress
     from stcodec.report import EncodeReport, MatchReport, OffsetsApplied
-
-
-def json_progress(progress: Progress) -> None:
-    """A line of JSON on stdout."""
-    print(json.dumps({"event": "progress", **dataclasses.asdict(progress)}), flush=True)
-
-
-class ProgressBar:
-    """A bar on stderr: fps, ETA, size so far, and the size it is heading for against the source. Silent off a terminal."""
-
-    def __init__(self, source: str, *, enabled: bool) -> None:
-        self._source = Path(source)
-        self._enabled = enabled and sys.stderr.isatty()
-
-    def __enter__(self) -> Self:
-        if self._enabled:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            # All of it fits 80 columns; it goes away when the summary comes.
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=10),
-                TextColumn("{task.percentage:3.0f}%"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[detail]}"),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._stage = "starting"
-            self._task = self._bar.add_task(self._stage, total=None, detail="")
-            self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._enabled:
-            self._bar.stop()
-
-    def show(self, progress: Progress) -> None:
-        """Draw the newest state."""
-        if not self._enabled:
-            return
-        if progress.stage != self._stage:  # the time left is not to be told from the speed of another stage
-            self._stage = progress.stage
-            self._bar.reset(self._task, description=progress.stage)
-        self._bar.update(
-            self._task, total=progress.frames_total, completed=progress.frames_done, detail=self._detail(progress)
-        )
-
-    def _detail(self, progress: Progress) -> str:
-        parts = [f"{progress.frames_per_second:.1f} fps"] if progress.frames_done else []
-        if progress.video_bytes:
-            parts.append(size(progress.video_bytes))
-            share = progress.seconds_done / progress.seconds_total if progress.seconds_total else 0.0
-            if share > 0.05:
-                heading = progress.video_bytes / min(1.0, share)
-                parts.append(f"heading for {size(heading)} ({heading / self._source.stat().st_size - 1:+.0%})")
-        return ", ".join(parts)
 
 
 def summary(report: EncodeReport) -> str:
@@ -137,12 +74,3 @@ def _found(applied: OffsetsApplied) -> str:
     if applied.share_applied is not None:
         text += f", {applied.share_applied:.0%} of {applied.blocks} blocks within 1 QP"
     return f"{text} ({applied.why})"
-
-
-def size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"

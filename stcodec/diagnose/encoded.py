@@ -21,7 +21,7 @@ from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader
 from stcodec.media.paths import display_name
 from stcodec.metrics.saliency import cc
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.types import BlockGrid, ClipSpec, FloatArray, TimeArray, VideoInfo
 
 if TYPE_CHECKING:

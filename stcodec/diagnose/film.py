@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stcodec.diagnose.drawing import contoured, draw_inset, draw_tokens, draw_ways, overlaid
-from stcodec.diagnose.measure import Attended
 from stcodec.diagnose.offsets import OFFSET_LIMIT, offsets_of
 from stcodec.diagnose.peaks import PeakTrails, Trail
 from stcodec.media.decode import VideoReader
@@ -16,7 +15,8 @@ from stcodec.media.film_writer import FilmWriter
 from stcodec.media.output import atomic_output
 from stcodec.media.paths import display_name
 from stcodec.media.thumbnails import Thumbnailer
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
+from stcodec.qp import MapTimeline
 from stcodec.types import FloatArray
 from stcodec.web.colours import Picture
 
@@ -28,33 +28,27 @@ _LONGEST_PX = 1280
 _GAP_PX = 8
 
 
-class MapAtTime:
-    """A video's maps at the times of its frames: linear between two instants of a shot, held at its end."""
+class _SubjectInTime:
+    """A subject's maps at the times of the video's frames, which are asked for in order."""
 
-    def __init__(self, attended: Attended) -> None:
-        self._maps = attended.maps
-        self._seconds = attended.series.seconds
-        self._starts = attended.series.starts
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        attended = subject.attended
+        self._seconds, self._starts = attended.series.seconds, attended.series.starts
+        self._timeline = MapTimeline()
+        self._tracks = iter(attended.tracks())
+        self._ways = PeakTrails()
         self.index = 0
         """The latest instant, by number."""
-        self._before = self._after = self._maps[0]
 
-    def __call__(self, seconds: float) -> tuple[FloatArray, bool]:
-        """The map at a time, not before the last that was asked for; and whether a shot began since that."""
-        began = False
-        while self.index + 1 < len(self._seconds) and self._seconds[self.index + 1] <= seconds + 1e-6:
-            self.index += 1
-            began |= bool(self._starts[self.index])
-            self._before = self._maps[self.index]
-            self._after = self._maps[min(self.index + 1, len(self._seconds) - 1)]
-        following = self.index + 1
-        if following == len(self._seconds) or self._starts[following]:
-            return self._before, began
-        if self.index == 0:
-            self._after = self._maps[following]
-        step = self._seconds[following] - self._seconds[self.index]
-        share = np.float32(max(0.0, seconds - self._seconds[self.index]) / step)
-        return self._before + share * (self._after - self._before), began
+    def __call__(self, seconds: float) -> tuple[FloatArray, list[Trail]]:
+        """The map at a time, and the ways of its peaks."""
+        while (saliency := self._timeline.at(seconds)) is None:
+            track = next(self._tracks, None)
+            self._timeline.end() if track is None else self._timeline.push(track)
+        before, self.index = self.index, max(0, int(np.searchsorted(self._seconds, seconds + 1e-6, "right")) - 1)
+        began = bool(np.any(self._starts[before + 1 : self.index + 1]))
+        return saliency, self._ways.see(seconds, began, saliency)
 
 
 def write_film(inspection: Inspection, target: Path, meter: Meter) -> list[str]:
@@ -82,15 +76,14 @@ class _Painter:
     def __init__(self, inspection: Inspection) -> None:
         self._inspection = inspection
         self._style = inspection.options.style
-        self._subjects = [(subject, MapAtTime(subject.attended), PeakTrails()) for subject in inspection.subjects]
+        self._subjects = [_SubjectInTime(subject) for subject in inspection.subjects]
         self.panels = 2 if self._style == "side-by-side" or len(self._subjects) > 1 else 1
 
     def __call__(self, picture: Picture, seconds: float) -> Picture:
         drawn = []
-        for subject, maps, ways in self._subjects:
-            saliency, began = maps(seconds)
-            trails = ways.see(seconds, began, saliency)
-            drawn.append(self._panel(picture, subject, maps.index, saliency, trails))
+        for one in self._subjects:
+            saliency, trails = one(seconds)
+            drawn.append(self._panel(picture, one.subject, one.index, saliency, trails))
         if len(drawn) < self.panels:
             drawn.insert(0, picture)
         if len(drawn) == 1:

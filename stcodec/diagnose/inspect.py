@@ -27,7 +27,7 @@ from stcodec.diagnose.versus import DIFFERENCE, find_differences
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import check_output, work_folder
 from stcodec.media.paths import check_input, display_name
-from stcodec.pipeline.progress import Meter, ProgressSink
+from stcodec.progress import Meter, ProgressSink
 from stcodec.types import VideoInfo
 
 

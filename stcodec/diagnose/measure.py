@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.shots import mark_shots
 from stcodec.media.thumbnails import Thumbnailer
 from stcodec.pipeline.attend import attend
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
 
 LEAST_RATE = ClipSpec(maps_per_second=5.0)
@@ -36,6 +37,13 @@ class Attended:
     maps: GridFile
     """Each instant's map as the source gave it, on the grid of the measures."""
     frames: int = 0
+
+    def tracks(self) -> Iterator[SaliencyTrack]:
+        """The maps again, one by one."""
+        size = self.video.display_width_px, self.video.display_height_px
+        for index, seconds in enumerate(self.series.seconds):
+            times, starts = np.array([seconds], np.float64), self.series.starts[index : index + 1]
+            yield SaliencyTrack(self.maps[index][None], times, starts, *size, self.source)
 
 
 def measure(

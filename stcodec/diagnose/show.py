@@ -30,7 +30,7 @@ from stcodec.diagnose.stills import MOST_STILLS, chosen_instants, make_stills
 from stcodec.diagnose.variants import make_variants, moments
 from stcodec.diagnose.versus import DIFFERENCE
 from stcodec.media.paths import display_name
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.web.page import finite
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from stcodec.media.decode import VideoReader
 from stcodec.media.still import SUFFIX, write_still
 from stcodec.media.thumbnails import Thumbnailer
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.types import TimeArray
 
 MOST_STILLS = 240

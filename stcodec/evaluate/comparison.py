@@ -24,8 +24,8 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.output import work_folder
 from stcodec.media.packets import video_bytes
 from stcodec.media.paths import check_input, display_name
+from stcodec.progress import Meter, ProgressSink
 from stcodec.types import TimeArray, VideoInfo
-from stcodec.work.progress import StageMeter, StageSink
 from stcodec.work.workers import Workers, cores, threads_each
 
 _SLACK_SECONDS = 1e-6
@@ -102,7 +102,7 @@ def compare(
     report: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     command: str = "",
-    progress: StageSink | None = None,
+    progress: ProgressSink | None = None,
 ) -> Evaluation:
     """Score files against a reference of the same size, all of whose frames they hold, found by their times.
 
@@ -123,7 +123,8 @@ def compare(
         names = tuple(metric.name for metric in metrics)
         tasks = [FileTask(source, tuple(times), path, names, weights, threads_each(jobs)) for path in paths]
         found: dict[int, FileScores] = {}
-        meter = StageMeter(progress, "points", len(tasks))
+        meter = Meter(progress)
+        meter.enter("points", len(tasks))
         for outcome in workers.run(tasks):
             name = display_name(paths[outcome.place])
             if outcome.error is None:

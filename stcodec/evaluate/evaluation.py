@@ -18,8 +18,8 @@ from stcodec.evaluate.results import Curve, Evaluation
 from stcodec.evaluate.stages import Stages
 from stcodec.evaluate.summary import headlines, leading_arm, savings
 from stcodec.media.paths import display_name
+from stcodec.progress import ProgressSink
 from stcodec.work.cache import open_cache
-from stcodec.work.progress import StageSink
 from stcodec.work.workers import Workers, cores, threads_each
 
 
@@ -47,7 +47,7 @@ def run(
     *,
     options: EvaluateOptions | None = None,
     running: EvaluateRun | None = None,
-    progress: StageSink | None = None,
+    progress: ProgressSink | None = None,
 ) -> Evaluation:
     """Evaluate clips; write results.json, results.csv, report.html and its pictures into the folder `report`.
 

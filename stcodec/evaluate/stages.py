@@ -18,8 +18,8 @@ from stcodec.evaluate.points import EncodeTask, PointTask, Scored
 from stcodec.evaluate.reference import Reference, ReferenceTask
 from stcodec.evaluate.results import PLAIN, Curve, Failure, Viewer
 from stcodec.media.paths import display_name
+from stcodec.progress import Meter, ProgressSink
 from stcodec.work.cache import Cache
-from stcodec.work.progress import StageMeter, StageSink
 from stcodec.work.workers import Task, Workers
 
 
@@ -47,7 +47,7 @@ class Stages:
     """The stages of one evaluation; each takes what the one before made."""
 
     def __init__(
-        self, plan: EvaluationPlan, cache: Cache, workers: Workers, threads: int, progress: StageSink | None
+        self, plan: EvaluationPlan, cache: Cache, workers: Workers, threads: int, progress: ProgressSink | None
     ) -> None:
         self._plan = plan
         self._cache = cache
@@ -163,7 +163,8 @@ class Stages:
         """The results of some jobs, None for each that failed, which is noted."""
         made: list[Any] = [None] * len(jobs)
         failed: dict[int, Failure] = {}
-        meter = StageMeter(self._progress, stage, len(jobs))
+        meter = Meter(self._progress)
+        meter.enter(stage, len(jobs))
         for outcome in self._workers.run([job.task for job in jobs]):
             job, made[outcome.place] = jobs[outcome.place], outcome.result
             if outcome.error is not None:

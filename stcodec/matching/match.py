@@ -21,8 +21,8 @@ from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.media.output import atomic_output, work_folder
 from stcodec.options import EncodeOptions, RunOptions, with_fields
 from stcodec.pipeline.encode import Job, encode_job, prepare
-from stcodec.pipeline.progress import Meter, ProgressSink
 from stcodec.pipeline.summary import report_file, write_report
+from stcodec.progress import Meter, ProgressSink
 from stcodec.report import EncodeReport, MatchReport, ShotMatch
 
 _NEAR_BASE_QP = 4.0

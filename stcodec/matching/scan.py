@@ -11,7 +11,7 @@ from stcodec.matching.shots import Shot, find_shots
 from stcodec.media.shots import mark_shots
 from stcodec.pipeline.attend import attend
 from stcodec.pipeline.encode import Job
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.types import SaliencyTrack
 
 MAPS_FILE = "maps.mkv"

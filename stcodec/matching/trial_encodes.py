@@ -23,7 +23,7 @@ from stcodec.matching.shots import Part, Run, runs
 from stcodec.media.planes import PlaneReader
 from stcodec.media.seek import frames_from
 from stcodec.pipeline.encode import Job
-from stcodec.pipeline.progress import Meter
+from stcodec.progress import Meter
 from stcodec.types import FloatArray, TimeArray
 
 _FALLBACK_RATE = Fraction(25)

@@ -22,7 +22,7 @@ from stcodec.media.luma import LumaReader
 from stcodec.media.map_writer import FRAME_TAG, MAPS_TAG, MapWriter
 from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.pictures import find_pictures, read_picture
-from stcodec.media.probe import main_video
+from stcodec.media.probe import duration_seconds, main_video
 from stcodec.media.timestamps import BestEffortPts
 from stcodec.types import FloatArray
 
@@ -133,7 +133,7 @@ class MapReader:
             if first is None:
                 raise MediaError(f"{self.name}: no map can be decoded")
             self.maps_per_second = _rate(times)
-            self.duration_seconds = _duration(container, stream)
+            self.duration_seconds = duration_seconds(container, stream)
             if self.is_ours:
                 chapters = container.chapters()
                 self.shot_starts_seconds = tuple(float(one["start"] * (one["time_base"] or 0)) for one in chapters)
@@ -209,12 +209,6 @@ def _rate(times: list[float]) -> float:
     usual = np.sort(gaps)[len(gaps) // 2]
     # Averaged over the jitter of times that were rounded to 1 ms.
     return 1 / float(gaps[np.abs(gaps - usual) <= 0.0015].mean())
-
-
-def _duration(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
 
 
 def _parse_size(text: str) -> tuple[int, int] | None:

@@ -34,7 +34,7 @@ def main_video(container: InputContainer) -> VideoStream | None:
 def video_info(container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
     """Everything known before the encode; the first frame tells what only the decoder knows (rotation, real format)."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    duration = _duration(container, stream)
+    duration = duration_seconds(container, stream)
     frames = stream.frames or (round(duration * rate) if duration and rate else None)
     aspect = stream.sample_aspect_ratio
     return VideoInfo(
@@ -61,7 +61,8 @@ def _stream_info(stream: Stream) -> StreamInfo:
     return StreamInfo(stream.index, stream.type, stream_codec(stream), stream.language, cover)
 
 
-def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+def duration_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    """Duration of a stream, or of its container; None if neither says."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None

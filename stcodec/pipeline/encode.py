@@ -32,8 +32,8 @@ from stcodec.options import EncodeOptions, RunOptions, with_fields
 from stcodec.pipeline.check import check_file
 from stcodec.pipeline.feed import FedFrame, Feed
 from stcodec.pipeline.maps import smoothed
-from stcodec.pipeline.progress import Meter, ProgressSink
 from stcodec.pipeline.summary import Tally, build_report, report_file, write_report
+from stcodec.progress import Meter, ProgressSink
 from stcodec.qp import QpLaw
 from stcodec.report import EncodeReport
 

@@ -18,7 +18,7 @@ from stcodec.media.output import atomic_output, check_output
 from stcodec.media.paths import check_input, display_name
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 from stcodec.pipeline.attend import attend
-from stcodec.pipeline.progress import Meter, ProgressSink
+from stcodec.progress import Meter, ProgressSink
 from stcodec.types import SaliencyTrack
 
 
