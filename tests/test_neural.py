@@ -17,11 +17,10 @@ from moving_scenes import VIDEO, Camera, Disc, attend_in_pieces, clip, film, pan
 
 from stcodec.attention.center import center_density
 from stcodec.attention.global_motion import GlobalMotion
-from stcodec.attention.neural import NeuralSource
-from stcodec.attention.neural_detail import NeuralDetail
-from stcodec.attention.neural_engine import finds_gpu, open_engine
+from stcodec.attention.neural import NeuralSource, open_engine
+from stcodec.attention.neural_engine import NeuralDetail
 from stcodec.attention.neural_input import CameraPath, MotionInput, input_shape, open_gate
-from stcodec.attention.neural_options import NeuralOptions, parse_options
+from stcodec.attention.neural_options import NeuralOptions, no_gpu_reason, parse_options
 from stcodec.errors import AttentionError, OptionsError
 from stcodec.model.config import MEAN_SECONDS, STRIDE
 from stcodec.model.weights_file import WEIGHTS_PATH
@@ -210,10 +209,10 @@ def test_gate_opens_within_one_instant_of_a_sudden_object(camera: Camera) -> Non
 
 def test_gate_takes_the_most_active() -> None:
     score = np.array([[0, 0.3, 0.1], [0.9, 0, 0]], np.float32)
-    gate = open_gate(score, 0.5)
-    assert gate.index.tolist() == [3, 1, 2]
-    assert np.allclose(gate.openness, [0.9, 0.75, 0.5])
-    assert len(open_gate(score, 0.01).index) == 1
+    index, openness = open_gate(score, 0.5)
+    assert index.tolist() == [3, 1, 2]
+    assert np.allclose(openness, [0.9, 0.75, 0.5])
+    assert len(open_gate(score, 0.01)[0]) == 1
 
 
 def test_details_say_how_the_map_came_about() -> None:
@@ -291,32 +290,47 @@ def test_options_that_are_none(text: str, message: str) -> None:
         parse_options(text)
 
 
-@pytest.mark.skipif(finds_gpu(), reason="a GPU is there")
+@pytest.mark.skipif(no_gpu_reason() is None, reason="a GPU is there")
 @pytest.mark.parametrize("device", ["cuda", "cuda:7"])
 def test_a_gpu_that_is_not_there_is_an_error(device: str) -> None:
     with pytest.raises(AttentionError, match=f"device {device}: torch sees no GPU: use --device cpu"):
         NeuralSource(NeuralOptions(device=device))
 
 
+_WITHOUT_EXTRAS = "import sys; sys.modules |= dict.fromkeys(('torch', 'safetensors', 'skimage', 'ray'))"
+"""Python that makes imports of these packages fail, as where they are not installed."""
+
+
 def test_encode_without_torch(tmp_path: Path) -> None:
     source = make_film(tmp_path / "in.mp4", frames=25, size=(192, 108), cuts=(12,))
     code = (
-        "import sys; from stcodec.cli import main\n"
-        f"status = main(['encode', {str(source)!r}, {str(tmp_path / 'out.mp4')!r}, '-q', '--attention', 'neural',"
-        " '--device', 'cpu'])\n"
-        "print(status, 'torch' in sys.modules)"
+        f"{_WITHOUT_EXTRAS}; from stcodec.cli import main; from stcodec.model.weights_file import WEIGHTS_PATH, read_info\n"
+        f"print(main(['encode', {str(source)!r}, {str(tmp_path / 'out.mp4')!r}, '-q', '--attention', 'neural']))\n"
+        "print('command' in read_info(WEIGHTS_PATH).provenance)\n"
+        "print([name for name in ('torch', 'safetensors', 'skimage') if sys.modules.get(name)])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "False"], done.stderr
+    assert done.stdout.split() == ["0", "True", "[]"], done.stderr
     assert (tmp_path / "out.mp4").stat().st_size > 1000
 
 
-@pytest.mark.skipif(finds_gpu(), reason="a GPU is there")
+@pytest.mark.parametrize("missing", ["torch", "safetensors"])
+def test_a_gpu_needs_the_extra(tmp_path: Path, missing: str) -> None:
+    source = make_film(tmp_path / "in.mp4", frames=6, size=(192, 108))
+    command = ["maps", str(source), str(tmp_path / "out.mkv"), "-q", "--attention", "neural:device=cuda"]
+    code = f"import sys; sys.modules[{missing!r}] = None; from stcodec.cli import main; sys.exit(main({command!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = f'device cuda: needs {missing}, which is not installed: pip install "stcodec[gpu]", or use --device cpu'
+    assert done.returncode == 1 and said in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "out.mkv").exists()
+
+
+@pytest.mark.skipif(no_gpu_reason() is None, reason="a GPU is there")
 def test_auto_says_once_that_there_is_no_gpu(tmp_path: Path) -> None:
     source = make_film(tmp_path / "in.mp4", frames=6, size=(192, 108))
     command = [sys.executable, "-m", "stcodec", "maps", str(source), str(tmp_path / "out.mkv"), "-q", "--attention"]
     done = subprocess.run([*command, "neural", "--device", "auto"], capture_output=True, text=True, check=True)
-    assert done.stderr == "stcodec: no GPU that torch can use: attention runs on the CPU\n"
+    assert done.stderr == f"stcodec: {no_gpu_reason()}: attention runs on the CPU\n"
     silent = subprocess.run([*command, "neural", "-y"], capture_output=True, text=True, check=True)
     assert silent.stderr == ""
     asked = subprocess.run([*command, "neural", "-y", "--device", "cuda"], capture_output=True, text=True, check=False)

@@ -16,11 +16,10 @@ from media import make_film
 from moving_scenes import VIDEO, Disc, attend_in_pieces, clip, densities, film, pan, times
 from numpy.typing import NDArray
 
-from stcodec.attention.neural import NeuralSource
-from stcodec.attention.neural_detail import NeuralDetail
-from stcodec.attention.neural_engine import FrameOutput, Gated, Look, TokenSet, finds_gpu, open_engine
+from stcodec.attention.neural import NeuralSource, open_engine
+from stcodec.attention.neural_engine import FrameOutput, GatedFrame, Look, NeuralDetail, TokenSet
 from stcodec.attention.neural_input import input_shape, picture
-from stcodec.attention.neural_options import NeuralOptions
+from stcodec.attention.neural_options import NeuralOptions, no_gpu_reason
 from stcodec.attention.neural_torch import TorchEngine
 from stcodec.errors import AttentionError
 from stcodec.media.decode import VideoReader
@@ -85,8 +84,8 @@ def test_temporal_branches_agree_to_float32(reference: TorchEngine) -> None:
 
     def gated(
         made: Callable[[FloatArray], object], features: FloatArray, motion: FloatArray, index: NDArray[np.int64]
-    ) -> Gated:
-        return Gated(FrameOutput(made(features), made(motion[0])), motion, index, np.abs(motion[0, 0, :20]))
+    ) -> GatedFrame:
+        return GatedFrame(FrameOutput(made(features), made(motion[0])), motion, index, np.abs(motion[0, 0, :20]))
 
     given = [(values(64, 12, 20), values(4, 24, 40), random.choice(240, 20, replace=False)) for _ in range(3)]
     places, ages = values(3, 20, 2), np.zeros((3, 20, 1)) + np.arange(3)[:, None, None] / 5
@@ -206,7 +205,7 @@ def test_a_graph_is_captured_once_a_shape_and_kept(monkeypatch: pytest.MonkeyPat
     assert captured == [((3,),), ((5,),)]
 
 
-@pytest.mark.skipif(not finds_gpu(), reason="no GPU")
+@pytest.mark.skipif(no_gpu_reason() is not None, reason="no GPU")
 @pytest.mark.parametrize("causal", [True, False], ids=["causal", "lookahead"])
 def test_gpu_agrees_with_the_cpu(causal: bool) -> None:
     sources = [NeuralSource(NeuralOptions(causal=causal, device=device)) for device in ("cuda", "torch")]

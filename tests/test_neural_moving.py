@@ -22,9 +22,8 @@ from moving_scenes import (
 )
 from numpy.typing import NDArray
 
-from stcodec.attention.neural import NeuralSource
-from stcodec.attention.neural_detail import NeuralDetail
-from stcodec.attention.neural_engine import Gated, open_engine
+from stcodec.attention.neural import NeuralSource, open_engine
+from stcodec.attention.neural_engine import GatedFrame, NeuralDetail
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.model.config import MAPS_PER_SECOND
 from stcodec.model.weights_file import WEIGHTS_PATH
@@ -120,7 +119,7 @@ def test_no_frame_is_reckoned_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         counts["frames"].append(len(pictures))
         return frames(pictures)
 
-    def counted_tokens(gated: Sequence[Gated]) -> object:
+    def counted_tokens(gated: Sequence[GatedFrame]) -> object:
         counts["tokens"].append(len(gated))
         return tokens(gated)
 

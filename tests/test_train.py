@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
@@ -18,7 +19,7 @@ from skimage.io import imsave
 
 from stcodec.attention.center import center_density
 from stcodec.attention.neural import NeuralSource
-from stcodec.attention.neural_detail import NeuralDetail
+from stcodec.attention.neural_engine import NeuralDetail
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.errors import MediaError
 from stcodec.media.clips import read_clip
@@ -349,7 +350,7 @@ def test_a_run_is_what_the_source_computes_step_by_step(
     ("more", "words"),
     [
         ((), "stem.pth: holds no weights of EfficientNet-Lite0"),
-        (("--device", "cuda"), "sees no GPU"),
+        (("--device", "cuda:99"), "device cuda:99: torch sees"),
         (("--out", "no/w.safetensors"), "make it first"),
     ],
 )
@@ -357,13 +358,18 @@ def test_refusals(
     tmp_path: Path, more: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     Path("stem.pth").write_bytes(b"")
     given = ["--images", "none", "--masks", "none", "--video", "none", "--stem", "stem.pth", "--out", "w.safetensors", *more]
-    monkeypatch.setattr(sys, "argv", ["stcodec.train", *given])
-    assert main() == 1
+    assert main(given) == 1
     assert words in capsys.readouterr().err
     assert {one.name for one in tmp_path.iterdir()} == {"stem.pth"}
+
+
+def test_training_says_what_to_install() -> None:
+    code = "import sys, runpy; sys.modules['torch'] = None; runpy.run_module('stcodec.train', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = 'stcodec.train: needs torch, which is not installed: pip install "stcodec[train]"\n'
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_folders_without_tables_are_refused(image_folder: Path, mask_folder: Path, tmp_path: Path) -> None:

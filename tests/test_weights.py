@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from stcodec.attention.neural import NeuralSource
-from stcodec.attention.neural_engine import open_engine
+from stcodec.attention.neural import NeuralSource, open_engine
 from stcodec.attention.neural_onnx import GRAPHS_NAME
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.errors import AttentionError

@@ -31,12 +31,12 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stcodec.attention.neural import NeuralSource
-from stcodec.attention.neural_engine import Engine, FrameOutput, Gated, Look, TokenSet, open_engine
+from stcodec.attention.neural import NeuralSource, open_engine
+from stcodec.attention.neural_engine import Engine, FrameOutput, GatedFrame, Look, TokenSet
 from stcodec.attention.neural_input import MotionInput, input_shape, open_gate, picture
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.attention.neural_torch import TorchEngine, gpu_count
-from stcodec.attention.onnx_runtime import onnx_runtime
+from stcodec.attention.onnx import onnx_runtime
 from stcodec.media.clips import read_clip
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.model.inference import LARGEST_BATCH
@@ -92,16 +92,15 @@ class Material:
         motion = MotionInput(video, self.shape)
         self.motions = [motion.see(self.clip, index) for index in range(len(self.clip))]
 
-    def looks(self, engine: Engine, frames: Sequence[FrameOutput], share: float) -> tuple[list[Gated], list[Look]]:
+    def looks(self, engine: Engine, frames: Sequence[FrameOutput], share: float) -> tuple[list[GatedFrame], list[Look]]:
         """Frames with their tokens, each with a full window, which begins anew behind the last."""
-        gates = [open_gate(one.score, share) for one in self.motions]
         gated = [
-            Gated(frame, motion.channels, gate.index, gate.openness)
-            for frame, motion, gate in zip(frames, self.motions, gates, strict=True)
+            GatedFrame(frame, motion.channels, *open_gate(motion.score, share))
+            for frame, motion in zip(frames, self.motions, strict=True)
         ]
         sets = [
-            TokenSet(tokens, np.column_stack([motion.position[gate.index], np.full(len(gate.index), index / 5)]))
-            for index, (tokens, motion, gate) in enumerate(zip(engine.tokens(gated), self.motions, gates, strict=True))
+            TokenSet(tokens, np.column_stack([motion.position[one.index], np.full(len(one.index), index / 5)]))
+            for index, (tokens, motion, one) in enumerate(zip(engine.tokens(gated), self.motions, gated, strict=True))
         ]
         sets = [TokenSet(one.tokens, one.position.astype(np.float32)) for one in sets]
         near = [[sets[(index + step) % len(sets)] for step in range(_WINDOW_FRAMES)] for index in range(len(sets))]

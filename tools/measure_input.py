@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from training_study import FOLDS
 
 from stcodec.attention import neural, neural_input
-from stcodec.attention.neural_engine import FrameOutput, Fused, Gated, Look
+from stcodec.attention.neural_engine import BranchLogits, FrameOutput, GatedFrame, Look
 from stcodec.attention.neural_onnx import OnnxEngine
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.attention.neural_torch import TorchEngine
@@ -108,11 +108,11 @@ class SecondLook:
         del self.larger[:count]
         return [FrameOutput(one.middle, one.logits + SHARE * _beside(large.logits, one.logits)) for one, large in seen]
 
-    def tokens(self, gated: Sequence[Gated]) -> list[Any]:
+    def tokens(self, gated: Sequence[GatedFrame]) -> list[Any]:
         """As the engine's."""
         return list(self._engine.tokens(gated))
 
-    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
+    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[BranchLogits]:
         """As the engine's."""
         return self._engine.fuse(looks, shares)
 

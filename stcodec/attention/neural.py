@@ -1,10 +1,10 @@
-"""`neural`: where viewers look, as a network says that has learnt it from recorded gaze."""
+"""`neural`: attention by a network that has learnt from recorded gaze."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,19 @@ import cv2
 import numpy as np
 
 from stcodec.attention.base import AttentionSession, AttentionSource, track
-from stcodec.attention.center import center_density
 from stcodec.attention.grids import peak_one
-from stcodec.attention.neural_detail import NeuralDetail, branch_maps
-from stcodec.attention.neural_engine import Engine, Fused, Gated, Look, TokenSet, open_engine
-from stcodec.attention.neural_input import FrameMotion, MotionInput, input_shape, open_gate, picture
-from stcodec.attention.neural_options import NeuralOptions, parse_options
+from stcodec.attention.neural_engine import (
+    BranchLogits,
+    Engine,
+    GatedFrame,
+    Look,
+    Network,
+    NeuralDetail,
+    TokenSet,
+    branch_maps,
+)
+from stcodec.attention.neural_input import FrameMotion, MotionInput, input_shape, picture
+from stcodec.attention.neural_options import INSTALL_GPU, NeuralOptions, checked_device, no_gpu_reason, parse_options
 from stcodec.attention.shot_window import Placed, ShotWindow
 from stcodec.errors import AttentionError
 from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, MEAN_SECONDS, SLACK_SECONDS, STRIDE, THUMBNAIL_SIDE_PX
@@ -68,13 +75,35 @@ def neural_source(text: str | None = None) -> NeuralSource:
     return NeuralSource(None if text is None else parse_options(text))
 
 
+@lru_cache(maxsize=4)
+def open_engine(device: str, weights: Path) -> Engine:
+    """The network on a device: "auto", "cpu", "cuda", "cuda:N", or "torch" (torch on the CPU).
+
+    Raises OptionsError for another name, and AttentionError if the device is not there or the weights can't be used.
+    """
+    if checked_device(device) == "auto":
+        device = "cuda" if no_gpu_reason() is None else "cpu"
+    if device == "cpu":
+        from stcodec.attention.neural_onnx import OnnxEngine
+
+        return OnnxEngine(weights)
+    try:
+        from stcodec.attention.neural_torch import TorchEngine
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        raise AttentionError(
+            f"device {device}: needs {package}, which is not installed: {INSTALL_GPU}, or use --device cpu"
+        ) from None
+    return TorchEngine(weights, "cpu" if device == "torch" else device)
+
+
 @dataclass(frozen=True)
-class Instant:
-    """What is kept of an instant while it may still be looked at."""
+class SeenFrame:
+    """Features of an instant, kept while it may still be looked at."""
 
     pts_seconds: float
     motion: FrameMotion
-    gated: Gated
+    gated: GatedFrame
     own: TokenSet
 
     @cached_property
@@ -84,38 +113,7 @@ class Instant:
         return TokenSet(self.own.tokens[:count], self.own.position[:count])
 
 
-class Network:
-    """The network and how its branches are put together; no state."""
-
-    def __init__(self, engine: Engine, balance: float, token_share: float) -> None:
-        self._engine = engine
-        self._balance = balance
-        self._token_share = token_share
-
-    def gated(self, pictures: list[FloatArray], motions: list[FrameMotion]) -> list[tuple[Gated, Any]]:
-        """The spatial branch and the gate on frames: each with the tokens that it lets through."""
-        found = []
-        for frame, motion in zip(self._engine.frames(pictures), motions, strict=True):
-            gate = open_gate(motion.score, self._token_share)
-            found.append(Gated(frame, motion.channels, gate.index, gate.openness))
-        return list(zip(found, self._engine.tokens(found), strict=True))
-
-    def fused(self, looks: list[Look], shares: bool) -> list[Fused]:
-        """The temporal branch on frames and the tokens that they see."""
-        return self._engine.fuse(looks, shares)
-
-    def log_density(self, spatial: FloatArray, temporal: FloatArray) -> FloatArray:
-        """Logits [h, w] of both branches -> log of the calibrated fixation density, which sums to 1."""
-        calibration = self._engine.info.calibration
-        both = min(1.0, 2 * (1 - self._balance)) * spatial + min(1.0, 2 * self._balance) * temporal
-        density = _log_softmax(_log_softmax(both) / np.float32(calibration.temperature))
-        if calibration.center_share == 0:
-            return density
-        center = center_density(*density.shape)
-        return np.log((1 - calibration.center_share) * np.exp(density) + calibration.center_share * center)
-
-
-_Ready = tuple[Placed[Instant], list[Placed[Instant]]]
+_Ready = tuple[Placed[SeenFrame], list[Placed[SeenFrame]]]
 _ReadyDensity = tuple[Placed[FloatArray], list[Placed[FloatArray]]]
 
 
@@ -135,7 +133,7 @@ class _NeuralSession(AttentionSession):
         self._on_detail = on_detail
         self._shape = input_shape(video.display_width_px, video.display_height_px)
         self._motion = MotionInput(video, self._shape)
-        self._window: ShotWindow[Instant] = ShotWindow(window_seconds, 0.0 if causal else window_seconds, SLACK_SECONDS)
+        self._window: ShotWindow[SeenFrame] = ShotWindow(window_seconds, 0.0 if causal else window_seconds, SLACK_SECONDS)
         """What the temporal branch looks at."""
         reach_seconds = 0.0 if causal else MEAN_SECONDS
         self._densities: ShotWindow[FloatArray] = ShotWindow(reach_seconds, reach_seconds, SLACK_SECONDS)
@@ -158,20 +156,20 @@ class _NeuralSession(AttentionSession):
         rest += self._densities.finish()
         return self._track(rest) if rest else None
 
-    def _seen(self, clip: Clip) -> list[Instant]:
+    def _seen(self, clip: Clip) -> list[SeenFrame]:
         """The clip's instants, which go through the network together."""
         pictures = [] if clip.thumbnails is None else [picture(one, self._shape) for one in clip.thumbnails]
         motions = [self._motion.see(clip, index) for index in range(len(clip))]
         gated = self._network.gated(pictures, motions)
         return [self._instant(clip, index, motion, *gated[index]) for index, motion in enumerate(motions)]
 
-    def _instant(self, clip: Clip, index: int, motion: FrameMotion, gated: Gated, tokens: Any) -> Instant:
+    def _instant(self, clip: Clip, index: int, motion: FrameMotion, gated: GatedFrame, tokens: Any) -> SeenFrame:
         seconds, starts = float(clip.pts_seconds[index]), bool(clip.shot_starts[index])
         if starts or self._shot_seconds is None:
             self._shot_seconds = seconds
         when = np.full((len(gated.index), 1), seconds - self._shot_seconds, np.float32)
         own = TokenSet(tokens, np.concatenate([motion.position[gated.index], when], axis=1))
-        return Instant(seconds, motion, gated, own)
+        return SeenFrame(seconds, motion, gated, own)
 
     def _averaged(self, ready: list[_Ready]) -> list[_ReadyDensity]:
         """The densities whose neighbours in time are known, out of instants that the temporal branch can be shown."""
@@ -206,7 +204,7 @@ class _NeuralSession(AttentionSession):
         )
 
 
-def _detail(now: Instant, near: list[Instant], look: Look, fused: Fused) -> NeuralDetail:
+def _detail(now: SeenFrame, near: list[SeenFrame], look: Look, fused: BranchLogits) -> NeuralDetail:
     assert fused.share is not None
     times = [np.full(len(tokens.position), one.pts_seconds) for one, tokens in zip(near, look.window, strict=True)]
     spatial, temporal, share = branch_maps(fused.spatial, fused.temporal)
@@ -222,9 +220,3 @@ def _detail(now: Instant, near: list[Instant], look: Look, fused: Fused) -> Neur
         temporal_gain=temporal,
         temporal_share=share,
     )
-
-
-def _log_softmax(logits: FloatArray) -> FloatArray:
-    shifted = logits - logits.max()
-    found: FloatArray = shifted - np.log(np.exp(shifted).sum())
-    return found

@@ -1,28 +1,22 @@
-"""What runs the network: the CPU by ONNX Runtime, or torch; both behind one interface of numpy arrays."""
+"""The attention network behind one interface of numpy arrays, whichever run-time computes it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.errors import AttentionError, OptionsError
+from stcodec.attention.center import center_density
+from stcodec.attention.neural_input import FrameMotion, open_gate
 from stcodec.model.weights_file import WeightsInfo
-from stcodec.types import FloatArray
-
-DEVICES = "auto, cpu, cuda, cuda:N or torch"
-_DEVICE = re.compile(r"auto|cpu|torch|cuda(:\d{1,3})?")
-_GPU_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")
+from stcodec.types import FloatArray, TimeArray
 
 
 class FrameOutput(NamedTuple):
-    """What the spatial branch says of one picture; both are kept where the engine works, as its own kind of array."""
+    """Output of the spatial branch for one picture, kept where the engine works, as its own kind of array."""
 
     middle: Any
     """[C, H/16, W/16] features."""
@@ -40,8 +34,8 @@ class TokenSet(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Gated:
-    """A frame, and which of its tokens enter the temporal branch, most active first."""
+class GatedFrame:
+    """A frame and the tokens that the gate lets into the temporal branch, most active first."""
 
     frame: FrameOutput
     motion: FloatArray
@@ -55,14 +49,14 @@ class Gated:
 class Look(NamedTuple):
     """A frame's tokens and those that they look at."""
 
-    gated: Gated
+    gated: GatedFrame
     own: TokenSet
     window: Sequence[TokenSet]
     """Of each frame in the window; the same object wherever it is the same frame's, so that it is taken once."""
 
 
-class Fused(NamedTuple):
-    """What both branches say of one frame."""
+class BranchLogits(NamedTuple):
+    """Logits of both branches for one frame."""
 
     spatial: FloatArray
     """[H/8, W/8] logits."""
@@ -80,48 +74,77 @@ class Engine(Protocol):
     def frames(self, pictures: Sequence[FloatArray]) -> list[FrameOutput]:
         """The spatial branch on pictures [3, H, W] in [-1, 1]."""
 
-    def tokens(self, gated: Sequence[Gated]) -> list[Any]:
+    def tokens(self, gated: Sequence[GatedFrame]) -> list[Any]:
         """The gated tokens [k, C] of each frame."""
 
-    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
+    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[BranchLogits]:
         """The temporal branch: tokens look at their window. shares: whether it is asked how much at which."""
 
 
-def checked_device(text: str) -> str:
-    """The name of a device. Raises OptionsError if it is none."""
-    if not _DEVICE.fullmatch(text):
-        raise OptionsError(f"device {text!r}: allowed are {DEVICES}")
-    return text
+class Network:
+    """The network with its gate and the sum of its branches; stateless."""
+
+    def __init__(self, engine: Engine, balance: float, token_share: float) -> None:
+        self._engine = engine
+        self._balance = balance
+        self._token_share = token_share
+
+    def gated(self, pictures: list[FloatArray], motions: list[FrameMotion]) -> list[tuple[GatedFrame, Any]]:
+        """The spatial branch and the gate on frames: each with the tokens that it lets through."""
+        found = []
+        for frame, motion in zip(self._engine.frames(pictures), motions, strict=True):
+            found.append(GatedFrame(frame, motion.channels, *open_gate(motion.score, self._token_share)))
+        return list(zip(found, self._engine.tokens(found), strict=True))
+
+    def fused(self, looks: list[Look], shares: bool) -> list[BranchLogits]:
+        """The temporal branch on frames and the tokens that they see."""
+        return self._engine.fuse(looks, shares)
+
+    def log_density(self, spatial: FloatArray, temporal: FloatArray) -> FloatArray:
+        """Logits [h, w] of both branches -> log of the calibrated fixation density, which sums to 1."""
+        calibration = self._engine.info.calibration
+        both = min(1.0, 2 * (1 - self._balance)) * spatial + min(1.0, 2 * self._balance) * temporal
+        density = _log_softmax(_log_softmax(both) / np.float32(calibration.temperature))
+        if calibration.center_share == 0:
+            return density
+        center = center_density(*density.shape)
+        return np.log((1 - calibration.center_share) * np.exp(density) + calibration.center_share * center)
 
 
-def finds_gpu() -> bool:
-    """Whether torch can use a GPU; without a GPU's device files torch is not even imported, which takes seconds."""
-    if not any(Path(node).exists() for node in _GPU_NODES):
-        return False
-    from stcodec.attention.neural_torch import gpu_count
+@dataclass(frozen=True)
+class NeuralDetail:
+    """Inner workings of one map. k tokens passed the gate; they looked at m tokens of the window."""
 
-    return gpu_count() > 0
-
-
-@lru_cache(maxsize=4)
-def open_engine(device: str, weights: Path) -> Engine:
-    """The network on a device: "auto", "cpu", "cuda", "cuda:N", or "torch" (torch on the CPU).
-
-    Raises OptionsError for another name, and AttentionError if the device is not there or the weights can't be used.
-    """
-    checked_device(device)
-    if device == "auto":
-        device = "cuda" if finds_gpu() else "cpu"
-    if device == "cpu":
-        from stcodec.attention.neural_onnx import OnnxEngine
-
-        return OnnxEngine(weights)
-    from stcodec.attention.neural_torch import TorchEngine
-
-    return TorchEngine(weights, "cpu" if device == "torch" else device)
+    pts_seconds: float
+    gate_score: FloatArray
+    """[H/16, W/16] in [0, 1]: motion and change beside the camera's."""
+    token_index: NDArray[np.int64]
+    """[k] the gated tokens' positions in that grid, flattened."""
+    openness: FloatArray
+    """[k] in [0, 1): how far the gate is open for each."""
+    attention_share: FloatArray
+    """[heads, k, m] how much each token looks at each of the window; sums to 1 over m."""
+    window_pts_seconds: TimeArray
+    """[m] when the window's tokens were shown."""
+    window_position: FloatArray
+    """[m, 2] where they lie, x and y in frame widths from the centre of the shot's first frame."""
+    spatial_density: FloatArray
+    """[H/8, W/8] the density by the spatial branch alone, sums to 1."""
+    temporal_gain: FloatArray
+    """[H/8, W/8] what the temporal branch adds to its logarithm, less the mean over the frame."""
+    temporal_share: float
+    """The temporal branch's share of the map, 0 to 1: of the sum of both branches' standard deviations of the logits."""
 
 
-def absent(device: str, count: int) -> AttentionError:
-    """The error for a GPU that is not there."""
-    there = f"torch sees {count} GPU{'s' if count != 1 else ''}" if count else "torch sees no GPU"
-    return AttentionError(f"device {device}: {there}: use --device cpu, or auto")
+def branch_maps(spatial: FloatArray, temporal: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """(spatial_density, temporal_gain, temporal_share) of the logits [h, w] of both branches."""
+    weight = np.exp(spatial - spatial.max())
+    spread = float(spatial.std()), float(temporal.std())
+    share = spread[1] / sum(spread) if sum(spread) > 0 else 0.0
+    return weight / weight.sum(), temporal - temporal.mean(), share
+
+
+def _log_softmax(logits: FloatArray) -> FloatArray:
+    shifted = logits - logits.max()
+    found: FloatArray = shifted - np.log(np.exp(shifted).sum())
+    return found

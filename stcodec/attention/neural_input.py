@@ -1,9 +1,8 @@
-"""What the attention network is shown: pictures of its size, motion beside the camera's, and where tokens lie."""
+"""Input of the attention network: pictures of its size, motion beside the camera's, and where tokens lie."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -44,7 +43,7 @@ def picture(thumbnail: NDArray[np.uint8], shape: tuple[int, int]) -> FloatArray:
 
 
 class FrameMotion(NamedTuple):
-    """What moves at one instant, once the camera's motion is taken away."""
+    """Motion at one instant, once the camera's is taken away."""
 
     channels: FloatArray
     """[4, H/8, W/8]; see `stcodec.model.config.MOTION_CHANNELS`."""
@@ -54,23 +53,16 @@ class FrameMotion(NamedTuple):
     """[H/16 * W/16, 2] x and y of the tokens in frame widths, in the coordinates of the shot's first instant."""
 
 
-@dataclass(frozen=True)
-class Gate:
-    """The tokens that the gate lets into the temporal branch, most active first."""
+def open_gate(score: FloatArray, share: float) -> tuple[NDArray[np.int64], FloatArray]:
+    """The top share of the tokens by their score [h, w], most active first; see `stcodec.model.temporal.gate`.
 
-    index: NDArray[np.int64]
-    """[k] position in the flattened grid."""
-    openness: FloatArray
-    """[k] in [0, 1): the share of its update that a token takes."""
-
-
-def open_gate(score: FloatArray, share: float) -> Gate:
-    """The top share of the tokens by their score [h, w]; see `stcodec.model.temporal.gate`."""
+    [k] positions in the flattened grid, and [k] openness in [0, 1): the share of its update that a token takes.
+    """
     flat = score.ravel()
     kept = max(1, round(share * flat.size))
     index = np.argsort(-flat, kind="stable")[:kept]
     best = flat[index]
-    return Gate(index.astype(np.int64), best / (best + np.float32(HALF_OPEN)))
+    return index.astype(np.int64), best / (best + np.float32(HALF_OPEN))
 
 
 class CameraPath:

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.attention.neural_engine import FrameOutput, Fused, Gated, Look
-from stcodec.attention.onnx_runtime import onnx_runtime
-from stcodec.errors import AttentionError
+from stcodec.attention.neural_engine import BranchLogits, FrameOutput, GatedFrame, Look
+from stcodec.attention.onnx import onnx_runtime, open_session
 from stcodec.model.weights_file import damaged, missing, read_info
 from stcodec.types import FloatArray
 
@@ -32,7 +31,7 @@ class OnnxEngine:
         Raises AttentionError if a file is missing, damaged, of another version, or made of other weights.
         """
         self.info = read_info(weights)
-        _check_run_time()
+        onnx_runtime()
         known = _known_graphs(weights.with_name(GRAPHS_NAME), self.info.sha256)
         self._frame, self._tokens, self._fuse = (_Graph(weights.with_name(name), known[name]) for name in _GRAPHS)
 
@@ -43,18 +42,18 @@ class OnnxEngine:
             found.append(FrameOutput(middle[0], logits[0, 0]))
         return found
 
-    def tokens(self, gated: Sequence[Gated]) -> list[FloatArray]:
+    def tokens(self, gated: Sequence[GatedFrame]) -> list[FloatArray]:
         return [self._tokens_of(one) for one in gated]
 
-    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
+    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[BranchLogits]:
         return [self._fused(look, shares) for look in looks]
 
-    def _tokens_of(self, gated: Gated) -> FloatArray:
+    def _tokens_of(self, gated: GatedFrame) -> FloatArray:
         inputs = {"middle": gated.frame.middle, "motion": gated.motion, "index": gated.index}
         tokens: FloatArray = self._tokens.run(["tokens"], _batched(inputs))[0][0]
         return tokens
 
-    def _fused(self, look: Look, shares: bool) -> Fused:
+    def _fused(self, look: Look, shares: bool) -> BranchLogits:
         gated = look.gated
         inputs = {
             "tokens": look.own.tokens,
@@ -67,7 +66,7 @@ class OnnxEngine:
             "motion": gated.motion,
         }
         logits, *share = self._fuse.run(["logits", "share"] if shares else ["logits"], _batched(inputs))
-        return Fused(gated.frame.logits, logits[0, 0], share[0][0] if shares else None)
+        return BranchLogits(gated.frame.logits, logits[0, 0], share[0][0] if shares else None)
 
 
 def _batched(inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -92,24 +91,10 @@ class _Graph:
 
     @cached_property
     def _session(self) -> Any:
-        onnxruntime = onnx_runtime()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
         try:
-            return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
+            return open_session(self._content)
         except Exception as error:  # onnxruntime's own classes share no base
             raise damaged(self._name, f"ONNX Runtime can't load it ({str(error).splitlines()[0][:200]})") from None
-
-
-def _check_run_time() -> None:
-    try:
-        onnx_runtime()
-    except ImportError:
-        raise AttentionError(
-            "neural: needs onnxruntime, which is not installed: pip install onnxruntime, or use --attention motion"
-        ) from None
 
 
 def _known_graphs(path: Path, weights_sha256: str) -> dict[str, str]:

@@ -1,13 +1,18 @@
-"""Options of the neural source, as Python users give them and as they are written: `neural:causal,window=0.8`."""
+"""Options of the neural source, in Python and as text (`neural:causal,window=0.8`), and the devices to choose from."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from stcodec.attention.neural_engine import DEVICES, checked_device
 from stcodec.errors import OptionsError
 
+DEVICES = "auto, cpu, cuda, cuda:N or torch"
+INSTALL_GPU = 'pip install "stcodec[gpu]"'
+_DEVICE = re.compile(r"auto|cpu|torch|cuda(:\d{1,3})?")
+_GPU_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")
 _LONGEST_WINDOW_SECONDS = 10.0
 _LEAST_TOKENS = 0.01
 _KEYS = {"window": "window_seconds", "tokens": "token_share", "balance": "balance", "device": "device"}
@@ -72,3 +77,24 @@ def _number(key: str, value: str) -> float:
 def _check(key: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # NaN fails too
         raise OptionsError(f"neural: {key} is {value:g}: allowed is {low:g} to {high:g}")
+
+
+def checked_device(text: str) -> str:
+    """The name of a device. Raises OptionsError if it is none."""
+    if not _DEVICE.fullmatch(text):
+        raise OptionsError(f"device {text!r}: allowed are {DEVICES}")
+    return text
+
+
+def no_gpu_reason() -> str | None:
+    """Why the network can't run on a GPU here, in words; None if it can.
+
+    Without a GPU's device files torch is not even imported, which takes seconds.
+    """
+    if not any(Path(node).exists() for node in _GPU_NODES):
+        return "no GPU"
+    try:
+        from stcodec.attention.neural_torch import gpu_count
+    except ModuleNotFoundError as error:
+        return f"a GPU, but {(error.name or '').split('.')[0]} is not installed ({INSTALL_GPU})"
+    return None if gpu_count() else "no GPU that torch can use"

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stcodec.attention.neural_engine import FrameOutput, Fused, Gated, Look, absent
+from stcodec.attention.neural_engine import BranchLogits, FrameOutput, GatedFrame, Look
 from stcodec.errors import AttentionError
 from stcodec.model.inference import LARGEST_BATCH, WINDOW_STEP, Runner, batch_size
 from stcodec.model.weights import load_weights
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def gpu_count() -> int:
-    """How many GPUs torch can use."""
+    """Number of GPUs that torch can use."""
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
@@ -36,7 +36,7 @@ class TorchEngine:
         """
         self._device = torch.device(device)
         if self._device.type == "cuda" and (self._device.index or 0) >= gpu_count():
-            raise absent(device, gpu_count())
+            raise _absent(device, gpu_count())
         net, self.info = load_weights(weights)
         with self._failing_clearly():
             self._runner = Runner(net, self._device, _reckons_in_half(self._device) if half is None else half)
@@ -51,7 +51,7 @@ class TorchEngine:
                 found += [FrameOutput(middle[index], logits[index]) for index in range(len(batch))]
         return found
 
-    def tokens(self, gated: Sequence[Gated]) -> list[Tensor]:
+    def tokens(self, gated: Sequence[GatedFrame]) -> list[Tensor]:
         found: list[Tensor] = []
         with self._failing_clearly():
             for batch in _batches(gated):
@@ -62,8 +62,8 @@ class TorchEngine:
                 found += tokens[: len(batch)]
         return found
 
-    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[Fused]:
-        found: list[Fused] = []
+    def fuse(self, looks: Sequence[Look], shares: bool = False) -> list[BranchLogits]:
+        found: list[BranchLogits] = []
         with self._failing_clearly():
             for batch in _batches(looks):
                 found += self._fused(batch, shares)
@@ -78,7 +78,7 @@ class TorchEngine:
             said = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise AttentionError(f"device {self._device}: torch failed there ({said}): use --device cpu") from error
 
-    def _fused(self, looks: Sequence[Look], shares: bool) -> list[Fused]:
+    def _fused(self, looks: Sequence[Look], shares: bool) -> list[BranchLogits]:
         size = batch_size(len(looks))
         run = self._runner.fuse_with_shares if shares else self._runner.fuse
         temporal, *share = run(
@@ -93,7 +93,7 @@ class TorchEngine:
         both = torch.stack([spatial, temporal[: len(looks)]]).cpu().numpy()  # the only wait for the device
         counts = [sum(len(one.position) for one in look.window) for look in looks]
         kept = [one[..., :count].cpu().numpy() for one, count in zip(share[0], counts, strict=False)] if shares else []
-        return [Fused(both[0, index], both[1, index], kept[index] if shares else None) for index in range(len(looks))]
+        return [BranchLogits(both[0, index], both[1, index], kept[index] if shares else None) for index in range(len(looks))]
 
     def _windows(self, looks: Sequence[Look], size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens and positions of the windows, filled up, and [size, 1, m] which of them are real.
@@ -120,6 +120,12 @@ class TorchEngine:
         """On its way to the device; nothing waits for it."""
         tensor = torch.from_numpy(np.ascontiguousarray(values))
         return tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor
+
+
+def _absent(device: str, count: int) -> AttentionError:
+    """The error for a GPU that is not there."""
+    there = f"torch sees {count} GPU{'s' if count != 1 else ''}" if count else "torch sees no GPU"
+    return AttentionError(f"device {device}: {there}: use --device cpu, or auto")
 
 
 def _reckons_in_half(device: torch.device) -> bool:

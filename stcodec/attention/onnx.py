@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from stcodec.attention.base import AttentionSession, AttentionSource, track
 from stcodec.attention.grids import peak_one
-from stcodec.attention.onnx_runtime import onnx_runtime
 from stcodec.errors import AttentionError
 from stcodec.media.paths import display_name
 from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
@@ -31,7 +30,7 @@ class OnnxSource(AttentionSource):
     """A saliency network in an ONNX file; the module's docstring is its contract."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises AttentionError if onnxruntime is missing, or the file is no model that keeps the contract."""
+        """Raises AttentionError if the file is no model that keeps the contract."""
         self.name = f"onnx:{display_name(path)}"
         self._network = _Network(Path(path), self.name)
         self.spec = ClipSpec(_MAPS_PER_SECOND, thumbnail_side_px=max(self._network.height, self._network.width))
@@ -102,20 +101,42 @@ class _Network:
         return peak_one(saliency)
 
 
-def _load(path: Path, name: str) -> Any:
+def onnx_runtime() -> Any:
+    """The module onnxruntime, with its telemetry off: stcodec sends nothing anywhere, and leaves no file behind.
+
+    From 1.32 on it reports its use and keeps a session file in the temporary folder, from the moment of its import,
+    unless this variable says no. Raises AttentionError if it can't be imported.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        onnxruntime = onnx_runtime()
-    except ImportError:
-        raise AttentionError(f'{name}: needs onnxruntime, which is not installed: pip install "stcodec[onnx]"') from None
+        import onnxruntime
+    except ImportError as error:
+        raise AttentionError(
+            f"onnxruntime can't be imported ({error}): pip install onnxruntime, or use --attention motion"
+        ) from None
+    return onnxruntime
+
+
+def open_session(model: bytes | str) -> Any:
+    """A model, or the file of one, in ONNX Runtime. Raises what it raises: classes of its own, which share no base.
+
+    One thread: the encoder needs the cores, and threads that wait for work by spinning would take them from it.
+    """
+    runtime = onnx_runtime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _load(path: Path, name: str) -> Any:
     if not path.is_file():
         raise AttentionError(f"{name}: no such file")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    onnx_runtime()
     try:
         # It takes the bytes of a model where it can't take the name: one that is not UTF-8.
-        model = path.read_bytes() if display_name(path) != str(path) else str(path)
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return open_session(path.read_bytes() if display_name(path) != str(path) else str(path))
     except Exception as error:  # onnxruntime's own classes share no base
         raise AttentionError(f"{name}: not a model that onnxruntime can load ({_first_line(error)})") from None
 

@@ -188,10 +188,10 @@ def say_device(device: str | None) -> None:
     """Say once on stderr if --device auto was asked for and there is no GPU. Raises OptionsError for no device."""
     if device is None:
         return
-    from stcodec.attention.neural_engine import checked_device, finds_gpu
+    from stcodec.attention.neural_options import checked_device, no_gpu_reason
 
-    if checked_device(device) == "auto" and not finds_gpu():
-        print("stcodec: no GPU that torch can use: attention runs on the CPU", file=sys.stderr)
+    if checked_device(device) == "auto" and (reason := no_gpu_reason()) is not None:
+        print(f"stcodec: {reason}: attention runs on the CPU", file=sys.stderr)
 
 
 def add_output_flags(command: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcodec.attention.grids import resize
-from stcodec.attention.neural_detail import NeuralDetail
+from stcodec.attention.neural_engine import NeuralDetail
 from stcodec.media.paths import file_error
 from stcodec.types import FloatArray, TimeArray
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from stcodec.attention import AttentionSource, open_source
 from stcodec.attention.neural import DetailSink, NeuralSource
-from stcodec.attention.neural_engine import finds_gpu
-from stcodec.attention.neural_options import NeuralOptions, parse_options
+from stcodec.attention.neural_options import NeuralOptions, no_gpu_reason, parse_options
 from stcodec.attention.smoothed import SmoothedSource
 from stcodec.errors import OptionsError
 from stcodec.media.paths import check_input
@@ -49,7 +48,7 @@ def _checkpoint_options(text: str) -> NeuralOptions:
     """A checkpoint comes without the graphs that the CPU runs: torch runs it."""
     if Path(text).with_name("frame.onnx").exists():
         return NeuralOptions()
-    return NeuralOptions(device="cuda" if finds_gpu() else "torch")
+    return NeuralOptions(device="cuda" if no_gpu_reason() is None else "torch")
 
 
 def _open(text: str, on_detail: DetailSink | None) -> AttentionSource:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from stcodec.attention import foreign_sources, open_source, source_names
 from stcodec.attention.foreign import load_entry
-from stcodec.attention.onnx_runtime import onnx_runtime
+from stcodec.attention.onnx import onnx_runtime
 from stcodec.encoders.table import ENCODERS, NO_WAY, NOT_DRIVEN
 from stcodec.encoders.trial import is_available, offsets_change_bits, program_changes_bits
 from stcodec.errors import StcodecError

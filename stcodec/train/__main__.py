@@ -8,27 +8,33 @@ import json
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-
-import torch
 
 import stcodec
 from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.output import atomic_output, check_output
 from stcodec.model.config import Calibration
-from stcodec.model.network import AttentionNet
-from stcodec.model.weights import load_stem, save_weights
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.train.config import TrainConfig
-from stcodec.train.recipe import Trainer, read_material
+
+try:
+    import torch
+
+    from stcodec.model.network import AttentionNet
+    from stcodec.model.weights import load_stem, save_weights
+    from stcodec.train.recipe import Trainer, read_material
+except ModuleNotFoundError as error:
+    sys.exit(f'stcodec.train: needs {error.name}, which is not installed: pip install "stcodec[train]"')
 
 
-def main() -> int:
-    """Parse, train, save; the exit status."""
-    given = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse (the command line's arguments if None), train, save; the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    given = _parser().parse_args(arguments)
     try:
-        _train(given)
+        _train(given, shlex.join(["python", "-m", "stcodec.train", *arguments]))
     except StcodecError as error:
         print(f"stcodec.train: {error}", file=sys.stderr)
         return 1
@@ -59,10 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train(given: argparse.Namespace) -> None:
+def _train(given: argparse.Namespace, command: str) -> None:
     target = check_output(given.out, overwrite=given.y, source=given.stem)
-    if given.device.startswith("cuda") and not torch.cuda.is_available():
-        raise OptionsError(f"device {given.device}: torch sees no GPU here; use cpu")
+    if given.device.startswith("cuda") and (torch.device(given.device).index or 0) >= torch.cuda.device_count():
+        raise OptionsError(f"device {given.device}: torch sees {torch.cuda.device_count()} GPUs here; use cpu")
     base = TrainConfig()
     config = replace(
         base,
@@ -87,7 +93,7 @@ def _train(given: argparse.Namespace) -> None:
     trainer.learn_motion()
     net = trainer.tune(list(material.clips))
     provenance = {
-        "command": shlex.join(["python", "-m", "stcodec.train", *sys.argv[1:]]),
+        "command": command,
         "config": json.dumps(asdict(config)),
         "curve": json.dumps(curve),
         "stem_sha256": hashlib.sha256(given.stem.read_bytes()).hexdigest(),
