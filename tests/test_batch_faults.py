@@ -15,7 +15,7 @@ import pytest
 from batches import FRAMES, QUICK, files, jobs, make_folder, start, states, wait_for_files
 from command import ENVIRONMENT, program, run
 
-from stcodec.batch import finisher, session
+from stcodec.batch import publish, session
 
 Capture = pytest.CaptureFixture[str]
 
@@ -99,7 +99,7 @@ def test_a_clock_that_jumps_changes_nothing(capfd: Capture, tmp_path: Path, monk
         def now(cls, tz: tzinfo | None = None) -> Jumping:
             return cls(2030 - 60 * (next(steps) % 2), 1, 1, tzinfo=tz)
 
-    for module in (finisher, session):
+    for module in (publish, session):
         monkeypatch.setattr(module, "datetime", Jumping)
     os.utime(tmp_path / "in" / "a.mp4", (2**33, 2**33))
     assert run(capfd, "batch", tmp_path / "in", tmp_path / "out", *QUICK, "-q").status == 0

@@ -24,8 +24,8 @@ from command import run
 from hypothesis import given
 from hypothesis import strategies as some
 
-from stcodec.batch.ladder import Rung
-from stcodec.batch.rungs import GOOD_ENOUGH_DB, MOST_RUNGS, SPACING, TOO_BAD_DB, Trial, chosen_rungs, hull
+from stcodec.batch.ladder import Rendition
+from stcodec.batch.ladder_choice import GOOD_ENOUGH_DB, MOST_RENDITIONS, SPACING, TOO_BAD_DB, Trial, choose_renditions, hull
 from stcodec.errors import VerifyError
 from stcodec.media.package import key_times, write_package
 
@@ -147,15 +147,17 @@ def test_a_ladder_that_suits_the_video(capfd: Capture, tmp_path: Path, ride: Pat
     for tried in by_size:
         assert tried == sorted(tried, key=lambda one: one[1])
     assert by_size[0][-1][1] > by_size[1][-1][1] > by_size[2][-1][1] > 20
-    rungs = chosen_rungs(trials, ride.stat().st_size * 8 / 1000 / (media.RIDE_FRAMES / 25))
-    assert f"ladder: {', '.join(rung.name for rung in rungs)}" in jobs(output)["a"]["notes"]
+    renditions = choose_renditions(trials, ride.stat().st_size * 8 / 1000 / (media.RIDE_FRAMES / 25))
+    assert f"ladder: {', '.join(one.name for one in renditions)}" in jobs(output)["a"]["notes"]
     master = (output / "a" / "master.m3u8").read_text()
-    assert re.findall(r"RESOLUTION=\d+x(\d+)", master) == [str(rung.lines) for rung in rungs] and len(rungs) > 1
+    assert re.findall(r"RESOLUTION=\d+x(\d+)", master) == [str(one.lines) for one in renditions] and len(renditions) > 1
     before = curve.stat().st_mtime_ns
     shutil.rmtree(output / "a")
     assert run(capfd, *arguments, "-q").status == 0
     again = (output / "a" / "master.m3u8").read_text()
-    assert curve.stat().st_mtime_ns == before and re.findall(r"RESOLUTION=\d+x(\d+)", again) == [str(r.lines) for r in rungs]
+    assert curve.stat().st_mtime_ns == before and re.findall(r"RESOLUTION=\d+x(\d+)", again) == [
+        str(r.lines) for r in renditions
+    ]
 
 
 def test_a_ladder_of_a_video_of_a_few_frames(capfd: Capture, tmp_path: Path) -> None:
@@ -175,17 +177,17 @@ TRIALS = some.lists(
 
 
 @given(TRIALS, some.floats(50, 30_000))
-def test_rungs_fall_evenly(trials: list[Trial], most_kbps: float) -> None:
+def test_renditions_fall_evenly(trials: list[Trial], most_kbps: float) -> None:
     outline = hull(trials)
     assert outline[-1].quality_db == max(one.quality_db for one in trials)
-    rungs = chosen_rungs(trials, most_kbps)
-    assert 1 <= len(rungs) <= MOST_RUNGS
-    assert rungs[0].kbps <= max(64, 1.06 * min(most_kbps, outline[-1].kbps))
-    assert all(one.lines >= other.lines for one, other in pairwise(rungs))
-    assert all(one.kbps / other.kbps == pytest.approx(SPACING, rel=0.12) for one, other in pairwise(rungs))
+    renditions = choose_renditions(trials, most_kbps)
+    assert 1 <= len(renditions) <= MOST_RENDITIONS
+    assert renditions[0].kbps <= max(64, 1.06 * min(most_kbps, outline[-1].kbps))
+    assert all(one.lines >= other.lines for one, other in pairwise(renditions))
+    assert all(one.kbps / other.kbps == pytest.approx(SPACING, rel=0.12) for one, other in pairwise(renditions))
 
 
-def test_the_size_of_each_rung_is_the_best_at_its_bitrate() -> None:
+def test_the_size_of_each_rendition_is_the_best_at_its_bitrate() -> None:
     lines_of = {1080: (500, 30, 4.0), 720: (250, 31, 2.5), 360: (60, 28, 2.0)}  # from a bitrate on, so many dB an octave
     trials = [
         Trial(lines, kbps * 4**step, quality + 2 * slope * step)
@@ -197,13 +199,13 @@ def test_the_size_of_each_rung_is_the_best_at_its_bitrate() -> None:
         start, quality, slope = lines_of[lines]
         return quality + slope * math.log2(kbps / start)
 
-    rungs = chosen_rungs(trials, 50_000)
-    assert [rung.lines for rung in rungs] == [1080, 1080, 720, 360, 360, 360]
-    for rung in rungs[:5]:
-        assert rung.lines == max(lines_of, key=lambda lines: quality_db(lines, rung.kbps))
-    assert abs(quality_db(1080, rungs[0].kbps) - GOOD_ENOUGH_DB) < 2 and rungs[0].kbps < 8000
-    assert chosen_rungs(trials, 1000)[0] == Rung(360, 1000)
-    assert len(chosen_rungs([Trial(360, 60, TOO_BAD_DB), Trial(360, 200, TOO_BAD_DB + 2)], 60)) == 1
+    renditions = choose_renditions(trials, 50_000)
+    assert [rendition.lines for rendition in renditions] == [1080, 1080, 720, 360, 360, 360]
+    for rendition in renditions[:5]:
+        assert rendition.lines == max(lines_of, key=lambda lines: quality_db(lines, rendition.kbps))
+    assert abs(quality_db(1080, renditions[0].kbps) - GOOD_ENOUGH_DB) < 2 and renditions[0].kbps < 8000
+    assert choose_renditions(trials, 1000)[0] == Rendition(360, 1000)
+    assert len(choose_renditions([Trial(360, 60, TOO_BAD_DB), Trial(360, 200, TOO_BAD_DB + 2)], 60)) == 1
 
 
 def test_key_frames_that_disagree_are_refused(tmp_path: Path, films: Path) -> None:

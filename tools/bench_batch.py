@@ -39,18 +39,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from bench_encode import CRF, DEMO, PRESET, circumstances, say, store
 
-from stcodec.batch import BatchOptions, BatchRun, Listener, scheduler
+from stcodec.batch import BatchOptions, BatchRun, Listener
+from stcodec.batch.job import Life, Step
 from stcodec.batch.plan import Planner
+from stcodec.batch.scheduler import Scheduler
 from stcodec.batch.session import session
+from stcodec.batch.steps import EncodeRecord, FinishedFile, JobSpec
 from stcodec.batch.table import STATE_FOLDER, JobRow
-from stcodec.batch.task import Made, MakeTask, Told
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.work import workers
 from stcodec.work.cache import content_hash
@@ -133,27 +135,23 @@ def _recorded(output: Path) -> list[dict[str, float]]:
 # --- the scheduler alone --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class CopyTask(MakeTask):
-    """Nothing is encoded."""
-
-    def run(self) -> Made:
-        self.made.parent.mkdir(exist_ok=True)
-        shutil.copy(self.source, self.made)
-        status, source = self.made.stat(), self.source.stat()
-        return Made(
-            size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, content=content_hash(self.made),
-            source_bytes=source.st_size, source_mtime_ns=source.st_mtime_ns, told=Told(1, 0.04, 0.0, (), {}),
-            quality_db=None, maps_were_kept=False,
-        )  # fmt: skip
+def copy(job: JobSpec) -> FinishedFile:
+    """In place of all steps of a job: nothing is encoded."""
+    job.unfinished.parent.mkdir(exist_ok=True)
+    shutil.copy(job.source, job.unfinished)
+    status, source = job.unfinished.stat(), job.source.stat()
+    return FinishedFile(
+        size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, content=content_hash(job.unfinished),
+        source_bytes=source.st_size, source_mtime_ns=source.st_mtime_ns, record=EncodeRecord(1, 0.04, 0.0, (), {}),
+        quality_db=None, maps_were_kept=False,
+    )  # fmt: skip
 
 
-class CopyScheduler(scheduler.Scheduler):
-    """The scheduler with tasks that encode nothing."""
-
-    def _first_task(self, job: JobRow) -> MakeTask:
-        task = super()._first_task(job)
-        return CopyTask(task.source, task.made, task.target, task.options, task.cache)
+def copy_life(job: JobSpec, **_: Any) -> Life:
+    """The life of a job that is only copied."""
+    made: FinishedFile
+    (made,) = yield [Step(partial(copy, job))]
+    return made
 
 
 class Memory(Listener):
@@ -192,7 +190,7 @@ def schedule(folder: Path, jobs: int) -> dict[str, Any]:
         planner = Planner(folder / "in", options, mine, running, memory.note)
         planner.walk()
         planned = time.perf_counter() - started
-        CopyScheduler(mine, options, running, memory, planner.walk).work()
+        Scheduler(mine, options, running, memory, planner.walk, copy_life).work()
         done = mine.table.ask("SELECT COUNT(*) FROM jobs WHERE state = 'done'")[0][0]
     seconds = time.perf_counter() - started
     assert done == jobs, f"{done} of {jobs} are done"

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 AUTO: Final = "auto"
 SEGMENT_SECONDS = 4.0
-_RUNG = re.compile(r"(\d+)p@(\d+(?:\.\d+)?)([kKmM])")
+_RENDITION = re.compile(r"(\d+)p@(\d+(?:\.\d+)?)([kKmM])")
 _PEAK, _BUFFER_SECONDS = 1.2, 2.0
 """Of the bitrate: what a segment may reach, and the buffer that a player needs for it."""
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One rendition."""
+class Rendition:
+    """One size and bitrate of a video that players choose from."""
 
     lines: int
     """Of the shorter side of the picture."""
@@ -33,25 +33,25 @@ class Rung:
         return f"{self.lines}p@{self.kbps:g}k"
 
 
-Ladder = tuple[Rung, ...] | Literal["auto"]
+Ladder = tuple[Rendition, ...] | Literal["auto"]
 """The renditions of all videos, or that they are chosen for each."""
 
 
 def parse_ladder(text: str) -> Ladder:
-    """The rungs of "1080p@5M,720p@3M", or "auto". Raises OptionsError."""
+    """The renditions of "1080p@5M,720p@3M", or "auto". Raises OptionsError."""
     if text.strip() == AUTO:
         return AUTO
-    rungs = []
+    renditions = []
     for part in text.split(","):
-        match = _RUNG.fullmatch(part.strip())
+        match = _RENDITION.fullmatch(part.strip())
         if match is None:
             raise OptionsError(
                 f"--ladder {part.strip()!r}: write auto, or LINESp@RATE for each rendition, for instance "
                 "1080p@5M,720p@3M,480p@1200k"
             )
-        rungs.append(Rung(int(match[1]), float(match[2]) * (1000 if match[3] in "mM" else 1)))
-    rungs.sort(key=lambda rung: (rung.lines, rung.kbps), reverse=True)
-    return tuple(rungs)
+        renditions.append(Rendition(int(match[1]), float(match[2]) * (1000 if match[3] in "mM" else 1)))
+    renditions.sort(key=lambda rendition: (rendition.lines, rendition.kbps), reverse=True)
+    return tuple(renditions)
 
 
 def check_ladder(ladder: Ladder, options: EncodeOptions) -> None:
@@ -60,7 +60,7 @@ def check_ladder(ladder: Ladder, options: EncodeOptions) -> None:
         if options.attention == "none":
             raise OptionsError("--ladder auto goes by the quality where viewers look: leave --attention none out")
     else:
-        _check_rungs(ladder)
+        _check_renditions(ladder)
     if find_encoder(options.encoder).with_key_frames_every(1, {}) is None:
         allowed = names_where(lambda one: one.with_key_frames_every(1, {}) is not None)
         raise OptionsError(f"--ladder takes {allowed}, whose key frames can be placed; {options.encoder} was given")
@@ -68,21 +68,21 @@ def check_ladder(ladder: Ladder, options: EncodeOptions) -> None:
         raise OptionsError("--ladder sets bitrates and key frames: leave --crf, --bitrate and --keyint out")
 
 
-def _check_rungs(rungs: tuple[Rung, ...]) -> None:
-    if len(set(rungs)) < len(rungs):
+def _check_renditions(renditions: tuple[Rendition, ...]) -> None:
+    if len(set(renditions)) < len(renditions):
         raise OptionsError("--ladder: a rendition is given twice")
-    for rung in rungs:
-        if rung.lines % 2 or not 64 <= rung.lines <= 8192:
-            raise OptionsError(f"--ladder {rung.name}: allowed are even numbers of lines from 64 to 8192")
-        if not 10 <= rung.kbps <= 1_000_000:
-            raise OptionsError(f"--ladder {rung.name}: allowed are rates from 10k to 1000M")
+    for rendition in renditions:
+        if rendition.lines % 2 or not 64 <= rendition.lines <= 8192:
+            raise OptionsError(f"--ladder {rendition.name}: allowed are even numbers of lines from 64 to 8192")
+        if not 10 <= rendition.kbps <= 1_000_000:
+            raise OptionsError(f"--ladder {rendition.name}: allowed are rates from 10k to 1000M")
 
 
-def rungs_for(rungs: tuple[Rung, ...], video: VideoInfo) -> tuple[Rung, ...]:
-    """The rungs that don't enlarge a video; of a smaller one than all, the lowest with the video's own lines."""
+def fitting_renditions(renditions: tuple[Rendition, ...], video: VideoInfo) -> tuple[Rendition, ...]:
+    """The renditions that don't enlarge a video; of a smaller one than all, the lowest with the video's own lines."""
     lines = own_lines(video)
-    fitting = tuple(rung for rung in rungs if rung.lines <= lines)
-    return fitting or (replace(rungs[-1], lines=lines),)
+    fitting = tuple(rendition for rendition in renditions if rendition.lines <= lines)
+    return fitting or (replace(renditions[-1], lines=lines),)
 
 
 def own_lines(video: VideoInfo) -> int:
@@ -91,11 +91,11 @@ def own_lines(video: VideoInfo) -> int:
     return lines - lines % 2
 
 
-def rung_options(options: EncodeOptions, rung: Rung, video: VideoInfo) -> EncodeOptions:
+def rendition_options(options: EncodeOptions, rendition: Rendition, video: VideoInfo) -> EncodeOptions:
     """The options of a rendition: its bitrate, and a key frame every few seconds, at the same frames in all of them."""
     placed = placed_options(options, video)
-    buffer = {"maxrate": f"{round(rung.kbps * _PEAK)}k", "bufsize": f"{round(rung.kbps * _BUFFER_SECONDS)}k"}
-    return replace(placed, bitrate_kbps=rung.kbps, extra={**placed.extra, **buffer})
+    buffer = {"maxrate": f"{round(rendition.kbps * _PEAK)}k", "bufsize": f"{round(rendition.kbps * _BUFFER_SECONDS)}k"}
+    return replace(placed, bitrate_kbps=rendition.kbps, extra={**placed.extra, **buffer})
 
 
 def placed_options(options: EncodeOptions, video: VideoInfo) -> EncodeOptions:

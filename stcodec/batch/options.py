@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stcodec.batch.ladder import AUTO, Ladder, Rung, check_ladder
+from stcodec.batch.ladder import AUTO, Ladder, Rendition, check_ladder
 from stcodec.batch.names import check_template
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import OptionsError
@@ -77,7 +77,7 @@ def options_from(mapping: Mapping[str, Any]) -> BatchOptions:
     """The options that `BatchOptions.as_mapping` wrote down."""
     encode = dict(mapping["encode"])
     given = {**mapping, "encode": EncodeOptions(**{**encode, "policy": OffsetPolicy(**encode["policy"])})}
-    given["ladder"] = AUTO if mapping["ladder"] == AUTO else tuple(Rung(**rung) for rung in mapping["ladder"])
+    given["ladder"] = AUTO if mapping["ladder"] == AUTO else tuple(Rendition(**one) for one in mapping["ladder"])
     given["goal"] = None if mapping["goal"] is None else MatchOptions(**mapping["goal"])
     return BatchOptions(**{**given, "include": tuple(mapping["include"]), "exclude": tuple(mapping["exclude"])})
 

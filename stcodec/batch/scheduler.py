@@ -1,28 +1,30 @@
-"""Who makes what, and when: files that wait go to the workers, finished files get their names."""
+"""Scheduling: jobs that wait are claimed, and the steps of those in hand go to the workers."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from stcodec.batch.finisher import Finisher, now
 from stcodec.batch.hooks import DUE, Hooks
+from stcodec.batch.job import Life, Step, StepFailed, life
 from stcodec.batch.kept_maps import looks_at_pictures
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
-from stcodec.batch.pieces import PartMade, Pieces, PieceTask
 from stcodec.batch.progress import BatchProgress
+from stcodec.batch.publish import Publisher, now
 from stcodec.batch.ray_pool import RayWorkers
-from stcodec.batch.renditions import LadderTask, RungMade
 from stcodec.batch.session import Session
+from stcodec.batch.steps import JobSpec
 from stcodec.batch.storage import Origin
 from stcodec.batch.table import JobRow
-from stcodec.batch.task import Looked, LookTask, Made, MakeTask, Split
-from stcodec.errors import OUT_OF_SPACE, BatchError, MediaError
+from stcodec.errors import OUT_OF_SPACE, BatchError, StcodecError
 from stcodec.media.paths import display_name
 from stcodec.work.workers import CORES_A_JOB, Outcome, Workers, cores
 
@@ -32,13 +34,34 @@ def jobs_of(running: BatchRun) -> int:
     return running.jobs or max(1, cores() // CORES_A_JOB)
 
 
+@dataclass
+class _ActiveJob:
+    """A job in hand, and the steps that it waits for."""
+
+    row: JobRow
+    unfinished: Path
+    """Where its file is made."""
+    life: Life
+    steps: Sequence[Step[Any]] = ()
+    results: dict[int, Any] = field(default_factory=dict)
+    """By the number of the step."""
+    deaths: int = 0
+    """How many processes died of it."""
+
+
 class Scheduler:
-    """Gives the files that wait to the workers, and finished files their names."""
+    """Gives the steps of jobs to the workers, and finished files to the publisher."""
 
     def __init__(
-        self, mine: Session, options: BatchOptions, running: BatchRun, listener: Listener, look_again: Callable[[], None]
+        self,
+        mine: Session,
+        options: BatchOptions,
+        running: BatchRun,
+        listener: Listener,
+        look_again: Callable[[], None],
+        begin: Callable[..., Life] = life,
     ) -> None:
-        """look_again: brings the table up to date with the sources, when new files are watched for."""
+        """look_again: brings the table up to date with the sources, when new files are watched for; begin: see `life`."""
         self._look_again = look_again
         self._next_look = time.monotonic() + (running.watch_seconds or 0.0)
         self._session = mine
@@ -46,40 +69,37 @@ class Scheduler:
         self._options = options
         self._running = running
         self._listener = listener
-        self._flying: dict[int, tuple[JobRow, MakeTask | PieceTask]] = {}
-        """By the place of the task."""
-        self._places: dict[int, int] = {}
-        """Folder for unfinished files by the number of the job."""
-        self._ready: deque[tuple[JobRow, MakeTask | PieceTask]] = deque()
-        """What is to be done next for videos that are in hand."""
-        self._pieces: dict[int, Pieces] = {}
-        """Videos that are encoded in pieces, by the number of the job."""
-        self._given = 0
-        self._jobs = 1
-        """Tasks that are done side by side."""
+        self._life = begin
+        self._active: dict[int, _ActiveJob] = {}
+        """By the number of the job."""
+        self._ready: deque[tuple[_ActiveJob, Sequence[Step[Any]], int]] = deque()
+        """Steps that may be done: the job, the steps that it waits for, and which of them."""
+        self._given: dict[int, tuple[_ActiveJob, Sequence[Step[Any]], int]] = {}
+        """Those that a worker has, by their place among all that were given out."""
+        self._places = count()
+        self._workers = 1
+        """Steps that are done side by side."""
         self._looks_apart = running.ray is not None and looks_at_pictures(options.encode.attention)
-        self._deaths: Counter[int] = Counter()
-        """How many processes died of a file."""
         self._progress = BatchProgress(mine.table, mine.plan, listener)
-        self._finisher = Finisher(mine, options, running, listener.note, self._take_placed)
+        self._publisher = Publisher(mine, options, running, listener.note, self._settle)
         self._hooks = Hooks(running.on_done, mine.source_name, mine.results, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
         """Until nothing waits any more; when new files are watched for, until KeyboardInterrupt."""
         try:
-            for job in list(self._table.rows("plan = ? AND state = 'done' AND hook = ?", self._session.plan, DUE)):
-                self._hooks.begin(job)  # a run that was broken off did not come to it
+            for row in list(self._table.rows("plan = ? AND state = 'done' AND hook = ?", self._session.plan, DUE)):
+                self._hooks.begin(row)  # a run that was broken off did not come to it
             with self._pool() as workers:
-                self._jobs = workers.jobs
+                self._workers = workers.jobs
                 self._progress.tell("")
-                for outcome in workers.run(self._tasks(), self._finisher.flush):
+                for outcome in workers.run(self._steps(), self._publisher.flush):
                     self._take(outcome)
                     self._hooks.look()
-                self._finisher.flush()
+                self._publisher.flush()
             self._hooks.finish()
         except (KeyboardInterrupt, BatchError):
             with suppress(BatchError):
-                self._finisher.flush()
+                self._publisher.flush()
             raise
         finally:
             self._hooks.stop()
@@ -90,19 +110,19 @@ class Scheduler:
             return RayWorkers(self._running.ray, self._running.jobs, work)
         return Workers(jobs_of(self._running), work, apart=True)
 
-    def _tasks(self) -> Iterator[MakeTask | PieceTask | None]:
+    def _steps(self) -> Iterator[Step[Any] | None]:
+        """The steps for the workers; None where there is none now, but may be soon."""
         while True:
             self._session.check_there()
             self._watch()
             if not self._ready:
-                job = self._table.claim(self._session.plan, self._session.run)
-                if job is not None:
-                    self._ready.append((job, self._first_task(job)))
+                row = self._table.claim(self._session.plan, self._session.run)
+                if row is not None:
+                    self._begin(row)
             if self._ready:
-                self._flying[self._given] = self._ready.popleft()
-                self._given += 1
-                yield self._flying[self._given - 1][1]
-            elif self._flying or self._running.watch_seconds is not None:  # one of them may have to be tried again
+                self._given[next(self._places)] = _, steps, number = self._ready.popleft()
+                yield steps[number]
+            elif self._given or self._running.watch_seconds is not None:
                 yield None
             else:
                 return
@@ -113,125 +133,97 @@ class Scheduler:
             self._hooks.look()
             self._next_look = time.monotonic() + self._running.watch_seconds
 
+    def _begin(self, row: JobRow) -> None:
+        session = self._session
+        used = {job.unfinished.parent for job in self._active.values()}
+        folder = next(one for number in count() if (one := session.work / f"{number}") not in used)
+        origin = None
+        if session.remote is not None:
+            below = row.source.relative_to(session.sources)
+            origin = Origin(session.remote, below, row.source_bytes, row.source_mtime_ns)
+        unfinished, target = folder / row.output.name, session.output / row.output
+        spec = JobSpec(row.source, unfinished, target, self._options, session.cache, origin)
+        seconds = self._running.part_seconds if self._is_long(row) else None
+        job = _ActiveJob(row, unfinished, self._life(spec, looks_apart=self._looks_apart, part_seconds=seconds))
+        self._active[row.id] = job
+        self._go_on(job, partial(next, job.life))
+
+    def _is_long(self, row: JobRow) -> bool:
+        """Whether a video would keep its worker busy for longer than the others have anything to do."""
+        can_share = self._workers > 1 and self._running.part_seconds > 0
+        return can_share and row.source_bytes * self._workers >= self._progress.bytes_left
+
+    def _go_on(self, job: _ActiveJob, resume: Callable[[], Sequence[Step[Any]]]) -> bool:
+        """Give out the next steps of a job; False if there are none, because it has its file or failed."""
+        try:
+            job.steps, job.results = resume(), {}
+        except StopIteration as end:
+            self._publisher.add(job.row, end.value, job.unfinished)
+        except StepFailed as error:
+            self._settle(job.row, error)
+        else:
+            self._ready += [(job, job.steps, number) for number in range(len(job.steps))]
+            return True
+        return False
+
     def _take(self, outcome: Outcome) -> None:
         self._session.check_there()  # else everything that fails now would count as failed
-        job, task = self._flying.pop(outcome.place)
-        self._check_room(outcome.error, outcome.errno)
-        if isinstance(outcome.result, Made):
-            self._pieces.pop(job.id, None)
-            self._finisher.add(job, outcome.result, self._made(job))
-        elif isinstance(outcome.result, Looked):
-            self._ready.append((job, self._task(job, may_cut=self._is_long(job), looked=outcome.result)))
-        elif isinstance(outcome.result, Split | PartMade | RungMade):
-            self._go_on(job, outcome.result, task)
-        elif isinstance(task, MakeTask):
-            self._settle(job, outcome.error, has_died=outcome.has_died)
-        else:
-            self._without_piece(job, task, outcome.error or "", has_died=outcome.has_died)
+        job, steps, number = self._given.pop(outcome.place)
+        if steps is not job.steps:  # another of them failed before
+            return
+        if outcome.error is None:
+            job.results[number] = outcome.result
+            if len(job.results) == len(steps):
+                self._go_on(job, partial(job.life.send, [job.results[place] for place in range(len(steps))]))
+            return
+        error = StepFailed(outcome.error, errno=outcome.errno)
+        self._check_room(error)
+        job.deaths += outcome.has_died
+        if outcome.has_died and job.deaths < self._running.attempts:
+            self._note_again(job, error)
+            self._table.update(job.row.id, attempts=job.row.attempts + job.deaths)
+            self._ready.append((job, steps, number))
+            return
+        self._ready = deque(one for one in self._ready if one[0] is not job)
+        if self._go_on(job, partial(job.life.throw, error)):
+            self._note_again(job, error)
 
-    def _settle(self, job: JobRow, error: str | None, *, has_died: bool = False) -> None:
+    def _note_again(self, job: _ActiveJob, error: StcodecError) -> None:
+        self._listener.note(f"again: {job.row.source_name}: {_without_name(error, job.row)}")
+
+    def _settle(self, row: JobRow, error: StcodecError | None) -> None:
         """A job has its file, or none."""
-        self._places.pop(job.id)
+        if error is not None:
+            self._check_room(error)
+            self._table.update(
+                row.id,
+                state="failed",
+                error=_without_name(error, row),
+                key=self._options.key,
+                options=self._session.options,
+                finished=now(),
+                output_bytes=row.output_bytes,
+                output_mtime_ns=row.output_mtime_ns,
+                output_hash=row.output_hash,
+            )
+        del self._active[row.id]
         if self._session.remote is not None:
-            job.source.unlink(missing_ok=True)
-        if error is not None:
-            self._fail(job, error, may_repeat=has_died)
-        told = self._table.row("id = ?", job.id)
-        assert told is not None
-        if told.state == "done":
-            self._hooks.begin(job)
-        if told.state != "waiting":
-            self._progress.step(told)
+            row.source.unlink(missing_ok=True)
+        settled = self._table.row("id = ?", row.id)
+        assert settled is not None
+        if settled.state == "done":
+            self._hooks.begin(row)
+        self._progress.step(settled)
 
-    def _first_task(self, job: JobRow) -> MakeTask:
-        """On many machines those that have GPUs look at the videos, and others encode them."""
-        if self._looks_apart:
-            target = self._session.output / job.output
-            origin = self._origin(job)
-            return LookTask(job.source, self._made(job), target, self._options, self._session.cache, origin=origin)
-        return self._task(job, may_cut=self._is_long(job))
-
-    def _task(self, job: JobRow, *, may_cut: bool, looked: Looked | None = None) -> MakeTask:
-        seconds = self._running.part_seconds if may_cut else None
-        target = self._session.output / job.output
-        kind = LadderTask if self._options.ladder else MakeTask
-        cache, origin = self._session.cache, self._origin(job)
-        return kind(job.source, self._made(job), target, self._options, cache, seconds, looked, origin)
-
-    def _origin(self, job: JobRow) -> Origin | None:
-        remote = self._session.remote
-        if remote is None:
-            return None
-        return Origin(remote, job.source.relative_to(self._session.sources), job.source_bytes, job.source_mtime_ns)
-
-    def _is_long(self, job: JobRow) -> bool:
-        """Whether a video would keep its worker busy for longer than the others have anything to do."""
-        can_share = self._jobs > 1 and self._running.part_seconds > 0
-        return can_share and job.source_bytes * self._jobs >= self._progress.bytes_left
-
-    def _go_on(self, job: JobRow, result: Split | PartMade | RungMade, task: MakeTask | PieceTask) -> None:
-        if isinstance(result, Split):
-            assert isinstance(task, MakeTask)
-            pieces = self._pieces[job.id] = Pieces(task, result)
-            self._ready += [(job, piece) for piece in pieces.tasks()]
-        elif job.id in self._pieces:
-            last = self._pieces[job.id].take(result)
-            self._ready += [(job, last)] if last is not None else []
-
-    def _without_piece(self, job: JobRow, task: PieceTask, error: str, *, has_died: bool) -> None:
-        """A piece failed: once more if its process died; else the video is encoded in one piece if it can be."""
-        if job.id not in self._pieces:
-            return
-        self._deaths[job.id] += has_died
-        again = has_died and self._deaths[job.id] < self._running.attempts
-        may_be_whole = self._pieces[job.id].may_be_whole
-        if again or may_be_whole:
-            self._listener.note(f"again: {job.source_name}: {error}")
-        if again:
-            self._ready.append((job, task))
-            return
-        del self._pieces[job.id]
-        self._ready = deque(one for one in self._ready if one[0].id != job.id)
-        if may_be_whole:
-            self._ready.append((job, self._task(job, may_cut=False)))
-        else:
-            self._settle(job, error)
-
-    def _take_placed(self, job: JobRow, error: MediaError | None) -> None:
-        if error is not None:
-            self._check_room(str(error), error.errno)
-        self._settle(job, None if error is None else str(error))
-
-    def _check_room(self, error: str | None, number: int | None) -> None:
+    def _check_room(self, error: StcodecError) -> None:
         """Raise BatchError if the disk is full: everything that follows would fail, too."""
-        if number in OUT_OF_SPACE:
+        if error.errno in OUT_OF_SPACE:
             raise BatchError(
                 f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
                 "on; what was finished is kept"
             )
 
-    def _fail(self, job: JobRow, error: str, *, may_repeat: bool) -> None:
-        error = error.removeprefix(f"{display_name(job.source)}: ")
-        if may_repeat:
-            self._deaths[job.id] += 1
-        again = may_repeat and self._deaths[job.id] < self._running.attempts
-        if again:
-            self._listener.note(f"again: {job.source_name}: {error}")
-        self._table.update(
-            job.id,
-            state="waiting" if again else "failed",
-            error=error,
-            key=self._options.key,
-            options=self._session.options,
-            finished=now(),
-            output_bytes=job.output_bytes,
-            output_mtime_ns=job.output_mtime_ns,
-            output_hash=job.output_hash,
-        )
 
-    def _made(self, job: JobRow) -> Path:
-        """Where a job's file is made: in one of a few folders, which are used again and again."""
-        if job.id not in self._places:
-            used = set(self._places.values())
-            self._places[job.id] = next(place for place in count() if place not in used)
-        return self._session.work / str(self._places[job.id]) / job.output.name
+def _without_name(error: StcodecError, row: JobRow) -> str:
+    """A message that will stand behind the source's name."""
+    return str(error).removeprefix(f"{display_name(row.source)}: ")

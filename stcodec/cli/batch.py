@@ -60,7 +60,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="with --replace: else the original stays (%(default)s)",
     )
     files.add_argument(
-        "--ladder", metavar="RUNGS", help="1080p@5M,720p@3M,480p@1200k, or auto: a folder with HLS and DASH of each video"
+        "--ladder", metavar="LIST", help="1080p@5M,720p@3M,480p@1200k, or auto: a folder with HLS and DASH of each video"
     )
     add_video_flags(command)
     add_attention_flags(command)

@@ -1,8 +1,8 @@
-"""The ladder that suits a video, from how good it is at some sizes and bitrates: `--ladder auto`.
+"""Choice of the renditions that suit a video, by its quality in some sizes and bitrates: `--ladder auto`.
 
 Quality over the logarithm of the bitrate has an upper convex hull: what lies below it is better reached with another size.
-The hull says from which bitrate on the video is good enough; that is the top rung. The others follow at fixed ratios, each
-in the size that is the best at its bitrate, down to where the video becomes too bad.
+The hull says from which bitrate on the video is good enough; that is the top rendition. The others follow at fixed ratios,
+each in the size that is the best at its bitrate, down to where the video becomes too bad.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stcodec.batch.ladder import Rung
+from stcodec.batch.ladder import Rendition
 
 GOOD_ENOUGH_DB = 44.0
-"""Attended PSNR of the top rung: better is not seen."""
+"""Attended PSNR of the top rendition: better is not seen."""
 TOO_BAD_DB = 26.0
-"""Of the lowest rung at least, unless it is the only one."""
+"""Of the lowest rendition at least, unless it is the only one."""
 SPACING = 1.8
 """Of bitrates: near enough that a change is no jump, far enough that a player gains from it (1.5 to 2 are usual)."""
-MOST_RUNGS = 6
+MOST_RENDITIONS = 6
 LEAST_KBPS = 64.0
 _REACH = 2.0
 """A size is judged up to so many times beyond the bitrates it was tried at: farther, a straight line says little."""
@@ -28,7 +28,7 @@ _REACH = 2.0
 
 @dataclass(frozen=True)
 class Trial:
-    """One size and quality that was tried."""
+    """Bitrate and quality of one trial encode."""
 
     lines: int
     kbps: float
@@ -48,22 +48,22 @@ def hull(trials: Sequence[Trial]) -> list[Trial]:
     return found
 
 
-def chosen_rungs(trials: Sequence[Trial], most_kbps: float) -> tuple[Rung, ...]:
-    """The rungs, largest first; most_kbps: of the source, beyond which there is nothing to gain."""
+def choose_renditions(trials: Sequence[Trial], most_kbps: float) -> tuple[Rendition, ...]:
+    """The renditions, largest first; most_kbps: of the source, beyond which there is nothing to gain."""
     outline = hull(trials)
     curves: dict[int, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.kbps):
         curves.setdefault(trial.lines, []).append(trial)
     kbps = min(_bitrate_of(outline, GOOD_ENOUGH_DB), max(most_kbps, LEAST_KBPS))
-    rungs: list[Rung] = []
-    while len(rungs) < MOST_RUNGS and (not rungs or kbps >= LEAST_KBPS):
-        allowed = [one for one in curves if not rungs or one <= rungs[-1].lines]
+    renditions: list[Rendition] = []
+    while len(renditions) < MOST_RENDITIONS and (not renditions or kbps >= LEAST_KBPS):
+        allowed = [one for one in curves if not renditions or one <= renditions[-1].lines]
         quality, lines = max((_quality_at(curves[one], kbps), one) for one in allowed)
-        if rungs and quality < TOO_BAD_DB:
+        if renditions and quality < TOO_BAD_DB:
             break
-        rungs.append(Rung(lines, rounded(kbps)))
+        renditions.append(Rendition(lines, rounded(kbps)))
         kbps /= SPACING
-    return tuple(rungs)
+    return tuple(renditions)
 
 
 def rounded(kbps: float) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stcodec.batch.ladder import SEGMENT_SECONDS, own_lines, placed_options
-from stcodec.batch.rungs import Trial
+from stcodec.batch.ladder_choice import Trial
 from stcodec.encoders.round_trip import Pair, RoundTrip
 from stcodec.encoders.session import quantise_levels
 from stcodec.matching.reading import Reading, TriedFrame
@@ -38,7 +38,7 @@ _LEAST_ERROR = 1e-6
 """Of the squared range: 60 dB, beyond which nobody sees a difference."""
 
 
-def measure_curve(job: Job, folder: Path) -> list[Trial]:
+def measure_trials(job: Job, folder: Path) -> list[Trial]:
     """Encode samples of a job's video in several sizes and qualities. Raises what `stcodec.encode` raises.
 
     folder: for the maps, which the source makes in one look at the whole video. Pictures are compared in the video's own

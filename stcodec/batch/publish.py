@@ -1,4 +1,4 @@
-"""Finished files get their names: several at a time, for each time the disk has to be waited for."""
+"""Publication of finished files under their names: several at a time, for each time the disk has to be waited for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stcodec.batch.hooks import DUE
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.outputs import put_in_place
 from stcodec.batch.session import Session
+from stcodec.batch.steps import FinishedFile
 from stcodec.batch.table import JobRow
-from stcodec.batch.task import Made
 from stcodec.errors import MediaError
 from stcodec.media.paths import display_name
 
@@ -21,17 +21,16 @@ _MOST = 32
 
 
 @dataclass(frozen=True)
-class _Finished:
-    job: JobRow
-    made: Made
+class _Publication:
+    row: JobRow
+    made: FinishedFile
     path: Path
     """Where it was made."""
-    target: Path
-    is_ours: bool
+    replaces_ours: bool
     """Whether what is there under its name is an older result of the job."""
 
 
-class Finisher:
+class Publisher:
     """Files that were made and wait for their names."""
 
     def __init__(
@@ -49,13 +48,12 @@ class Finisher:
         self._running = running
         self._note = note
         self._settled = settled
-        self._waiting: list[_Finished] = []
+        self._waiting: list[_Publication] = []
 
-    def add(self, job: JobRow, made: Made, path: Path) -> None:
-        """A file was made; it gets its name at the next `flush`."""
-        target = self._session.output / job.output
-        is_ours = job.output_hash is not None and self._session.results.is_unchanged(job)
-        self._waiting.append(_Finished(job, made, path, target, is_ours))
+    def add(self, row: JobRow, made: FinishedFile, path: Path) -> None:
+        """A file was made at a path; it gets its name at the next `flush`."""
+        replaces_ours = row.output_hash is not None and self._session.results.is_unchanged(row)
+        self._waiting.append(_Publication(row, made, path, replaces_ours))
         if len(self._waiting) >= _MOST:
             self.flush()
 
@@ -68,85 +66,89 @@ class Finisher:
             return
         self._session.check_there()
         group, self._waiting = self._waiting, []
-        errors = {one.job.id: self._against_it(one) for one in group}
-        placed = [one for one in group if errors[one.job.id] is None and not self._is_kept(one)]
+        errors = {one.row.id: self._has_changed(one) for one in group}
+        placed = [one for one in group if errors[one.row.id] is None and not self._stays(one)]
         with self._table.changing(durable=True):
             for one in placed:
-                self._table.update(one.job.id, **self._facts(one))
+                self._table.update(one.row.id, **self._facts(one))
         for one in placed:
-            errors[one.job.id] = self._place(one)
-        placed = [one for one in placed if errors[one.job.id] is None]
-        for below in {one.job.output.parent: one.job.output for one in placed}.values():
+            errors[one.row.id] = self._place(one)
+        placed = [one for one in placed if errors[one.row.id] is None]
+        for below in {one.row.output.parent: one.row.output for one in placed}.values():
             with suppress(OSError):  # it is there; only a power cut could still undo it
                 self._session.results.sync(below)
+        hook = DUE if self._running.on_done else None
         with self._table.changing():
             for one in placed:
-                hook = DUE if self._running.on_done else None
-                self._table.update(one.job.id, state="done", old_hash=None, hook=hook, **self._placed(one))
+                self._table.update(one.row.id, state="done", old_hash=None, hook=hook, **self._placed(one))
         for one in group:
-            self._settled(one.job, errors[one.job.id])
+            self._settled(one.row, errors[one.row.id])
 
-    def _against_it(self, one: _Finished) -> MediaError | None:
+    def _has_changed(self, one: _Publication) -> MediaError | None:
         """Why an original may not be replaced."""
-        if self._options.replace and _stamp(one.job.source) != (one.made.source_bytes, one.made.source_mtime_ns):
-            return MediaError("was changed while it was encoded, and stays as it is", path=one.job.source)
-        return None
+        if not self._options.replace:
+            return None
+        with suppress(OSError):
+            status = one.row.source.stat()
+            if (status.st_size, status.st_mtime_ns) == (one.made.source_bytes, one.made.source_mtime_ns):
+                return None
+        return MediaError("was changed while it was encoded, and stays as it is", path=one.row.source)
 
-    def _is_kept(self, one: _Finished) -> bool:
+    def _stays(self, one: _Publication) -> bool:
         """Whether an original stays, because too little would be saved; then that is noted."""
         made, least = one.made, self._options.min_saving_percent
         if not self._options.replace or 100 * (1 - made.size_bytes / made.source_bytes) >= least:
             return False
         sizes = f"the result has {made.size_bytes} bytes instead of {made.source_bytes}"
-        self._note(f"kept: {display_name(one.job.source)}: {sizes}, less than {least:g} % saved")
+        self._note(f"kept: {display_name(one.row.source)}: {sizes}, less than {least:g} % saved")
         self._table.update(
-            one.job.id,
+            one.row.id,
             state="kept",
             key=self._options.key,
             options=self._session.options,
-            wall_seconds=made.told.wall_seconds,
+            wall_seconds=made.record.wall_seconds,
             finished=now(),
         )
         return True
 
-    def _place(self, one: _Finished) -> MediaError | None:
-        overwrite = self._running.overwrite or one.is_ours
+    def _place(self, one: _Publication) -> MediaError | None:
+        overwrite = self._running.overwrite or one.replaces_ours
         try:
             if self._options.replace:
-                put_in_place(one.path, one.target, one.job.source, overwrite=overwrite)
+                put_in_place(one.path, self._session.output / one.row.output, one.row.source, overwrite=overwrite)
             else:
-                self._session.results.put(one.path, one.job.output, overwrite=overwrite)
+                self._session.results.put(one.path, one.row.output, overwrite=overwrite)
         except MediaError as error:
             return error
         return None
 
-    def _placed(self, one: _Finished) -> dict[str, object]:
+    def _placed(self, one: _Publication) -> dict[str, object]:
         """What a result is known by where it is now; else it would have to be read to know it again."""
         try:
-            size, changed = self._session.results.stamp(one.job.output)
+            size, changed = self._session.results.stamp(one.row.output)
         except (OSError, MediaError):
             return {}
         return {"output_bytes": size, "output_mtime_ns": changed}
 
-    def _facts(self, one: _Finished) -> dict[str, object]:
-        made, told = one.made, one.made.told
+    def _facts(self, one: _Publication) -> dict[str, object]:
+        made, record = one.made, one.made.record
         return {
             "state": "placing",
             "key": self._options.key,
             "options": self._session.options,
-            "versions": self._table.text(told.versions),
+            "versions": self._table.text(record.versions),
             "source_bytes": made.source_bytes,
             "source_mtime_ns": made.source_mtime_ns,
             "output_bytes": made.size_bytes,
             "output_mtime_ns": made.mtime_ns,
             "output_hash": made.content,
-            "old_hash": one.job.output_hash if one.is_ours else None,
-            "frames": told.frames,
-            "video_seconds": told.video_seconds,
-            "wall_seconds": told.wall_seconds,
+            "old_hash": one.row.output_hash if one.replaces_ours else None,
+            "frames": record.frames,
+            "video_seconds": record.video_seconds,
+            "wall_seconds": record.wall_seconds,
             "quality_db": made.quality_db,
             "maps_were_kept": made.maps_were_kept,
-            "notes": "\n".join(told.messages),
+            "notes": "\n".join(record.messages),
             "finished": now(),
         }
 
@@ -156,11 +158,3 @@ def now() -> str:
     with suppress(OverflowError, OSError):  # whatever the clock says
         return datetime.now(UTC).isoformat(timespec="seconds")
     return ""
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
