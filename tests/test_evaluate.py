@@ -266,8 +266,15 @@ def test_other_weights_give_other_scores_of_the_same_encode(walk: Path, tmp_path
     by_centre = evaluate(walk, tmp_path / "b", replace(base, weights="center"), cache=cache)
     assert (by_centre.encodes, by_centre.cached) == (0, 1)
     one, other = (done.results.curves[0].points[0] for done in (by_gaze, by_centre))
-    assert one.series["psnr-attended"] != other.series["psnr-attended"]
+    for metric in ("psnr-attended", "psnr-foveated"):
+        assert one.series[metric] != other.series[metric]
     assert one.series["psnr-whole"] == other.series["psnr-whole"]
+    from_afar = evaluate(walk, tmp_path / "c", replace(base, viewing_distance=9.0), cache=cache)
+    assert (from_afar.encodes, from_afar.cached) == (0, 1)
+    far = from_afar.results.curves[0].points[0]
+    assert far.series["psnr-foveated"] != one.series["psnr-foveated"]
+    assert far.series["psnr-attended"] == one.series["psnr-attended"]
+    assert from_afar.results.settings["viewing-distance"] == "9"
 
 
 def test_damaged_entries_of_the_cache_are_made_anew(walk: Path, tmp_path: Path) -> None:

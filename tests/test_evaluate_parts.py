@@ -36,6 +36,7 @@ from stcodec.media.lossless import scaled_size, write_lossless
 from stcodec.media.maps import read_maps
 from stcodec.media.planes import PlaneReader
 from stcodec.media.still import write_still
+from stcodec.metrics.foveated import VIEWING_DISTANCE
 from stcodec.work.cache import Cache, code_version, content_hash, key_of, open_cache
 
 # --- scores ---------------------------------------------------------------------------------------------------------
@@ -64,7 +65,8 @@ def test_nothing_to_pool() -> None:
 
 
 def test_choice_of_metrics() -> None:
-    assert [one.name for one in choose_metrics(["vmaf", "psnr"], has_weights=True)][:2] == ["psnr-attended", "psnr-whole"]
+    first = [one.name for one in choose_metrics(["vmaf", "psnr"], has_weights=True)][:3]
+    assert first == ["psnr-attended", "psnr-foveated", "psnr-whole"]
     assert [one.name for one in choose_metrics(["all"], has_weights=False)] == [
         "psnr-whole", "ssim-whole", "vmaf-whole", "vmaf-neg", "xpsnr-whole", "cambi-whole",
     ]  # fmt: skip
@@ -72,7 +74,8 @@ def test_choice_of_metrics() -> None:
     with pytest.raises(OptionsError, match="psnr-attended needs to know where people look"):
         choose_metrics(["psnr-attended"], has_weights=False)
     for line in (["evaluate", "a.mp4", "--report", "x"], ["compare", "a.mp4", "b.mp4"]):
-        assert parser().parse_args(line).metrics == ",".join(DEFAULT_METRICS)
+        given = parser().parse_args(line)
+        assert given.metrics == ",".join(DEFAULT_METRICS) and given.viewing_distance == VIEWING_DISTANCE
 
 
 # --- BD-rates -------------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_ssim_is_scikit_image_s_at_every_pixel(height: int, width: int, bits: in
     assert ours.shape == full.shape
     assert np.allclose(ours, full, atol=2e-6)
     density = np.ones((3, 4), np.float32)
-    assert ssim_means(reference, distorted, density, 2.0**bits - 1).whole == pytest.approx(mean, abs=2e-6)
+    assert ssim_means(reference, distorted, density, peak=2.0**bits - 1).whole == pytest.approx(mean, abs=2e-6)
 
 
 @pytest.mark.parametrize("bits", [8, 10])

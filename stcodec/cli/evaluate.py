@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stcodec.cli.options import (
     add_device_flag,
     add_policy_flags,
+    add_viewing_distance,
     command_line,
     key_values,
     names,
@@ -79,6 +80,7 @@ def _add_scores(command: argparse.ArgumentParser) -> None:
     group.add_argument("--weights", metavar="SOURCE", help="an independent source instead of gaze: map:FILE, mask:FILE, ...")
     group.add_argument("--split-seed", type=int, default=0, metavar="N", help="of the split of observers (%(default)s)")
     group.add_argument("--metrics", default=_METRICS, metavar="NAMES", help="also vmaf-neg, cambi, all (%(default)s)")
+    add_viewing_distance(group)
     group.add_argument(
         "--instants", type=int, default=12, metavar="N", help="instants a clip with pictures in the report (%(default)s)"
     )
@@ -139,6 +141,7 @@ def _options(arguments: argparse.Namespace) -> EvaluateOptions:
         gaze=None if arguments.gaze is None else Path(arguments.gaze),
         weights=None if arguments.weights is None else on_device(arguments.weights, arguments.device),
         metrics=names(arguments.metrics),
+        viewing_distance=arguments.viewing_distance,
         frames=arguments.frames,
         scale=arguments.scale,
         halve=arguments.half,

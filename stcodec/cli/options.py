@@ -71,6 +71,17 @@ def add_attention_flags(command: argparse.ArgumentParser) -> None:
     add_policy_flags(group)
 
 
+def add_viewing_distance(command: argparse._ActionsContainer) -> None:
+    """The flag that says from where a screen is looked at."""
+    command.add_argument(
+        "--viewing-distance",
+        type=float,
+        default=3.0,
+        metavar="HEIGHTS",
+        help="of the eyes from the screen, for foveated metrics, in heights of the picture (%(default)g)",
+    )
+
+
 def add_verify_flag(command: argparse.ArgumentParser) -> None:
     """The flag that says how a finished file is checked."""
     command.add_argument(

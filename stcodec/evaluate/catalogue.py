@@ -12,15 +12,18 @@ from stcodec.evaluate.results import WORST, Metric
 from stcodec.metrics.fidelity import pool, psnr_db
 
 _OWN = "non-standard: VMAF of the reference with only its most attended quarter as distorted"
+_FOVEATED = "by the acuity of eyes that look there: Geisler and Perry 1998; Lee, Pattichis and Bovik 2002"
 _REGION = "background: the half of the frame that is looked at least"
 
 CATALOGUE: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("psnr-attended", "attended PSNR", "dB", "attended", note="gaze-weighted: EWPSNR, Li, Qin and Itti 2011"),
+        Metric("psnr-foveated", "foveated PSNR", "dB", "foveated", note=_FOVEATED),
         Metric("psnr-whole", "PSNR", "dB", "whole"),
         Metric("psnr-background", "background PSNR", "dB", "background", note=_REGION),
         Metric("ssim-attended", "attended SSIM", "", "attended", decimals=4, note="gaze-weighted mean of the SSIM map"),
+        Metric("ssim-foveated", "foveated SSIM", "", "foveated", decimals=4, note=_FOVEATED),
         Metric("ssim-whole", "SSIM", "", "whole", decimals=4),
         Metric("ssim-background", "background SSIM", "", "background", decimals=4, note=_REGION),
         Metric("vmaf-attended", "attended VMAF", "", "attended", note=_OWN),
@@ -33,8 +36,8 @@ CATALOGUE: dict[str, Metric] = {
 """Every metric by name, in the order of tables."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "psnr": ("psnr-attended", "psnr-whole", "psnr-background"),
-    "ssim": ("ssim-attended", "ssim-whole", "ssim-background"),
+    "psnr": ("psnr-attended", "psnr-foveated", "psnr-whole", "psnr-background"),
+    "ssim": ("ssim-attended", "ssim-foveated", "ssim-whole", "ssim-background"),
     "vmaf": ("vmaf-attended", "vmaf-whole"),
     "vmaf-neg": ("vmaf-neg",),
     "xpsnr": ("xpsnr-whole",),
@@ -44,6 +47,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Short names for several."""
 DEFAULT_METRICS = ("psnr", "ssim", "vmaf", "xpsnr")
 """What scores 720p at 10 frames a second and more on two cores."""
+VIEWING_DISTANCES = (0.5, 20.0)
+"""Nearest and farthest that is allowed, heights of the picture."""
 
 
 def choose_metrics(names: Sequence[str], has_weights: bool) -> tuple[Metric, ...]:
@@ -66,6 +71,15 @@ def choose_metrics(names: Sequence[str], has_weights: bool) -> tuple[Metric, ...
     if not chosen:
         raise OptionsError(f"no metric was chosen: choose from {known}")
     return tuple(metric for name, metric in CATALOGUE.items() if name in chosen)
+
+
+def check_viewing_distance(heights: float) -> None:
+    """Raises OptionsError for distances from which nobody looks at a picture."""
+    low, high = VIEWING_DISTANCES
+    if not low <= heights <= high:
+        raise OptionsError(
+            f"viewing-distance is {heights:g}: it is counted in heights of the picture, and {low:g} to {high:g} are allowed"
+        )
 
 
 def frame_scores(metric: str, raw: Sequence[float]) -> list[float]:

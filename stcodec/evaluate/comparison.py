@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stcodec.errors import MediaError, OptionsError
-from stcodec.evaluate.catalogue import DEFAULT_METRICS, choose_metrics
+from stcodec.evaluate.catalogue import DEFAULT_METRICS, check_viewing_distance, choose_metrics
 from stcodec.evaluate.gaze import LEAD_SECONDS
 from stcodec.evaluate.guidance import Guide, write_weights
 from stcodec.evaluate.output import check_folder, make_folder, write_all
@@ -24,6 +24,7 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.output import work_folder
 from stcodec.media.packets import video_bytes
 from stcodec.media.paths import check_input, display_name
+from stcodec.metrics.foveated import VIEWING_DISTANCE
 from stcodec.progress import Meter, ProgressSink
 from stcodec.types import TimeArray, VideoInfo
 from stcodec.work.workers import Workers, cores, threads_each
@@ -40,12 +41,15 @@ class CompareOptions:
     weights: str | None = None
     """A source of attention instead; without either only whole-frame metrics are scored."""
     metrics: tuple[str, ...] = DEFAULT_METRICS
+    viewing_distance: float = VIEWING_DISTANCE
+    """Of the eyes from the screen in heights of the picture, for foveated metrics."""
     jobs: int | None = None
     """Files scored side by side; None = one a core."""
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:
             raise OptionsError(f"jobs is {self.jobs}: it must be 1 or more")
+        check_viewing_distance(self.viewing_distance)
         if self.gaze is not None and self.weights is not None:
             raise OptionsError("gaze and weights exclude each other: give one")
 
@@ -80,6 +84,7 @@ class FileTask:
     metrics: tuple[str, ...]
     weights: Path | None
     threads: int
+    viewing_distance: float
 
     def run(self) -> FileScores:
         """Score it. Raises MediaError if its frames are not the reference's."""
@@ -90,7 +95,9 @@ class FileTask:
         shift = time_shift(np.array(self.times), times, display_name(self.path))
         size = video_bytes(self.path)
         kbps = size * 8 / 1000 / _duration(times, video)
-        wanted = Comparison(self.reference, self.path, self.metrics, self.weights, shift, self.threads)
+        wanted = Comparison(
+            self.reference, self.path, self.metrics, self.weights, shift, self.threads, self.viewing_distance
+        )
         return FileScores(self.path, video, len(times), kbps, size, measure(wanted))
 
 
@@ -121,7 +128,8 @@ def compare(
     with work_folder() as work, Workers(jobs, work) as workers:
         weights = _weights(options, source, len(times), work)
         names = tuple(metric.name for metric in metrics)
-        tasks = [FileTask(source, tuple(times), path, names, weights, threads_each(jobs)) for path in paths]
+        threads, distance = threads_each(jobs), options.viewing_distance
+        tasks = [FileTask(source, tuple(times), path, names, weights, threads, distance) for path in paths]
         found: dict[int, FileScores] = {}
         meter = Meter(progress)
         meter.enter("points", len(tasks))
@@ -239,7 +247,12 @@ def _description(scores: FileScores) -> str:
 
 def _settings(options: CompareOptions) -> dict[str, str]:
     """What was chosen, by flag."""
-    chosen = {"gaze": options.gaze or "", "weights": options.weights or "", "metrics": " ".join(options.metrics)}
+    chosen = {
+        "gaze": options.gaze or "",
+        "weights": options.weights or "",
+        "metrics": " ".join(options.metrics),
+        "viewing-distance": f"{options.viewing_distance:g}",
+    }
     return {name: display_name(value) for name, value in chosen.items() if value}
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcodec.errors import OptionsError
-from stcodec.evaluate.catalogue import DEFAULT_METRICS
+from stcodec.evaluate.catalogue import DEFAULT_METRICS, check_viewing_distance
 from stcodec.evaluate.results import HUMAN, PLAIN
+from stcodec.metrics.foveated import VIEWING_DISTANCE
 from stcodec.options import EncodeOptions
 
 CLIP = "{clip}"
@@ -51,6 +52,8 @@ class EvaluateOptions:
     weights: str | None = None
     """Source that the attended scores are weighted by, instead of gaze; may hold "{clip}"."""
     metrics: tuple[str, ...] = DEFAULT_METRICS
+    viewing_distance: float = VIEWING_DISTANCE
+    """Of the eyes from the screen in heights of the picture, for foveated metrics."""
     frames: int | None = None
     """Only so many frames from the start of each clip; None = all."""
     scale: float = 1.0
@@ -70,6 +73,7 @@ class EvaluateOptions:
         _unique("arm", [arm.name for arm in self.arms])
         if not self.arms or self.arms[0].source != "none":
             raise OptionsError("the first arm must be the plain one: all others are compared with it")
+        check_viewing_distance(self.viewing_distance)
         if not 0 < self.scale <= 1:
             raise OptionsError(f"scale is {self.scale:g}: allowed is more than 0, up to 1")
         for name, value, low in (("frames", self.frames, 1), ("threads", self.threads, 1), ("instants", self.instants, 0)):

@@ -138,6 +138,8 @@ class PointTask:
     weights: Maps | None
     threads: int
     """Of libvmaf."""
+    viewing_distance: float
+    """In heights of the picture."""
 
     def run(self) -> Scored:
         """Encode and score, or find what was encoded and scored. Raises what encoding raises, and MediaError."""
@@ -162,15 +164,27 @@ class PointTask:
         if encoded.frames != len(reference.seconds):
             raise MediaError(f"{reference.clip}: {encoded.frames} frames were encoded of {len(reference.seconds)}")
         weights = None if self.weights is None else self.weights.path
-        return measure(Comparison(reference.path, encoded.path, metrics, weights, shift_seconds=None, threads=self.threads))
+        return measure(
+            Comparison(
+                reference.path,
+                encoded.path,
+                metrics,
+                weights,
+                shift_seconds=None,
+                threads=self.threads,
+                viewing_distance=self.viewing_distance,
+            )
+        )
 
     @property
     def _cache(self) -> Cache:
         return self.encode.cache
 
     def _place(self, encoded: Encoded, metric: str) -> Path:
-        by_gaze = metric.endswith(("-attended", "-background"))
+        by_gaze = metric.endswith(("-attended", "-foveated", "-background"))
         weights = self.weights.content if by_gaze and self.weights is not None else None
         program = program_version() if metric in OF_FFMPEG else None
-        key = key_of(encoded=encoded.key, metric=metric, weights=weights, program=program, code=code_version(*_SCORE_CODE))
+        distance = self.viewing_distance if metric.endswith("-foveated") else None
+        code = code_version(*_SCORE_CODE)
+        key = key_of(encoded=encoded.key, metric=metric, weights=weights, distance=distance, program=program, code=code)
         return self._cache.place("scores", key, ".json")

@@ -18,7 +18,7 @@ HUMAN = "human"
 WORST = "-worst5"
 """Ending of the name of a score: the mean over the worst 5 % of frames ("psnr-attended-worst5")."""
 
-Region = Literal["attended", "whole", "background"]
+Region = Literal["attended", "foveated", "whole", "background"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Metric:
     """One measure of quality, as it stands in scores, series and tables."""
 
     name: str
-    """Key of scores and series: "psnr-attended", "ssim-whole", "vmaf-whole", "xpsnr-whole", "cambi-whole"."""
+    """Key of scores and series: "psnr-attended", "ssim-foveated", "vmaf-whole", "xpsnr-whole"."""
     label: str
     """For people: "attended PSNR"."""
     unit: str

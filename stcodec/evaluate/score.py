@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from stcodec.evaluate.pairs import check_alike, frame_pairs, frame_rate
 from stcodec.media.decode import VideoReader
 from stcodec.media.planes import PlaneReader, common_format
 from stcodec.metrics.fidelity import RegionMeans, error_means, ssim_means
+from stcodec.metrics.foveated import VIEWING_DISTANCE, foveated_weights
 from stcodec.metrics.planes import Planes, composite
 from stcodec.metrics.ssim import Luma
 from stcodec.metrics.vmaf import FrameScorer
@@ -48,6 +49,8 @@ class Comparison:
     """How much later the frames are in the distorted file; None = the first frames of both are one instant."""
     threads: int = 1
     """Of libvmaf."""
+    viewing_distance: float = VIEWING_DISTANCE
+    """Of the eyes from the screen in heights of the picture, for foveated metrics."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,20 @@ class Measured:
     """By metric, why there is nothing."""
 
 
+class _Gaze(NamedTuple):
+    """Where viewers look at one frame; both of one shape [h, w]."""
+
+    density: FloatArray
+    foveated: FloatArray | None
+    """How much an error counts for their eyes; None if no metric asks."""
+
+
 class _Consumer(Protocol):
     """Takes every pair of frames and knows its metrics at the end."""
 
     metrics: tuple[str, ...]
 
-    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None: ...
+    def push(self, reference: Planes, distorted: Planes, gaze: _Gaze) -> None: ...
 
     def finish(self) -> dict[str, list[float]]: ...
 
@@ -89,8 +100,8 @@ def _measure(wanted: Comparison) -> Measured:
         check_alike(reference.info, distorted.info, distorted.name)
         form = common_format(reference.info, distorted.info)
         working = list(_consumers(wanted, form, frame_rate(reference.info), stack))
-        for one, other, density in _pictures(wanted, reference, distorted, form):
-            working = [each for each in working if _tried(each, measured, partial(each.push, one, other, density))]
+        for one, other, gaze in _pictures(wanted, reference, distorted, form):
+            working = [each for each in working if _tried(each, measured, partial(each.push, one, other, gaze))]
         for consumer in working:
             _tried(consumer, measured, partial(_keep, consumer, measured))
     return measured
@@ -124,29 +135,36 @@ def _consumers(wanted: Comparison, form: str, rate: Fraction, stack: ExitStack) 
 
 def _pictures(
     wanted: Comparison, reference: VideoReader, distorted: VideoReader, form: str
-) -> Iterator[tuple[Planes, Planes, FloatArray]]:
-    """Reference, distorted and density of each pair of frames."""
+) -> Iterator[tuple[Planes, Planes, _Gaze]]:
+    """Reference, distorted and gaze of each pair of frames."""
     ours, theirs = PlaneReader(form), PlaneReader(form)
     densities = None if wanted.weights is None else np.load(wanted.weights, mmap_mode="r")
     nothing = np.ones((1, 1), np.float32)
+    video = reference.info
+    is_foveated = any(name.endswith("-foveated") for name in wanted.metrics)
+    viewing_px = wanted.viewing_distance * video.display_height_px
     for pair in frame_pairs(reference, distorted, wanted.shift_seconds):
         density = nothing if densities is None else np.asarray(densities[pair.index])
-        yield ours(pair.reference), theirs(pair.distorted), density
+        foveated = foveated_weights(density, (video.height_px, video.width_px), viewing_px) if is_foveated else None
+        yield ours(pair.reference), theirs(pair.distorted), _Gaze(density, foveated)
 
 
 class _ByRegion:
     """A quantity of each pixel, averaged by region."""
 
     def __init__(
-        self, metrics: tuple[str, ...], means: Callable[[Luma, Luma, FloatArray], RegionMeans], scale: float = 1.0
+        self,
+        metrics: tuple[str, ...],
+        means: Callable[[Luma, Luma, FloatArray, FloatArray | None], RegionMeans],
+        scale: float = 1.0,
     ) -> None:
         self.metrics = metrics
         self._means = means
         self._scale = scale
         self._values: dict[str, list[float]] = {name: [] for name in metrics}
 
-    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
-        means = self._means(reference[0], distorted[0], density)
+    def push(self, reference: Planes, distorted: Planes, gaze: _Gaze) -> None:
+        means = self._means(reference[0], distorted[0], gaze.density, gaze.foveated)
         for name, values in self._values.items():
             values.append(getattr(means, name.split("-")[1]) * self._scale)
 
@@ -163,13 +181,13 @@ class _OfFfmpeg:
         self._stack = stack
         self._scorer: FrameScorer | None = None
 
-    def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
+    def push(self, reference: Planes, distorted: Planes, gaze: _Gaze) -> None:
         if self._scorer is None:
             height, width = reference[0].shape
             keys = {key for _, key in self._keys()}
             scorer = FrameScorer(width, height, self._form, self._rate, keys, self._threads)
             self._scorer = self._stack.enter_context(scorer)
-        mixed = composite(reference, distorted, density) if "vmaf-attended" in self.metrics else None
+        mixed = composite(reference, distorted, gaze.density) if "vmaf-attended" in self.metrics else None
         self._scorer.push(reference, distorted, mixed)
 
     def finish(self) -> dict[str, list[float]]:

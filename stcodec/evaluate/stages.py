@@ -157,7 +157,8 @@ class Stages:
         options = self._plan.options
         wanted = self._plan.encode_options(encoder, crf)
         encode = EncodeTask(work.reference, wanted, work.maps.get(arm), options.threads, crf == self._middle, self._cache)
-        return PointTask(encode, tuple(metric.name for metric in self._plan.metrics), work.weights, self._threads)
+        names = tuple(metric.name for metric in self._plan.metrics)
+        return PointTask(encode, names, work.weights, self._threads, options.viewing_distance)
 
     def _do(self, stage: str, jobs: Sequence[Job]) -> list[Any]:
         """The results of some jobs, None for each that failed, which is noted."""

@@ -128,7 +128,7 @@ def _whole_error(reference: Luma, distorted: Luma, density: FloatArray, peak: fl
 
 
 def _attended_ssim(reference: Luma, distorted: Luma, density: FloatArray, peak: float) -> float:
-    return ssim_means(reference, distorted, density, peak).attended
+    return ssim_means(reference, distorted, density, peak=peak).attended
 
 
 def _psnr_of(errors: TimeArray) -> TimeArray:

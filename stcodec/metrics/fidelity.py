@@ -5,6 +5,7 @@ Vision Computing 29(1), 2011: the squared luma error, weighted by the fixation d
 mean of the weighted squared errors over all frames, then in dB. SSIM (`stcodec.metrics.ssim`) is weighted in the same way.
 
 Densities are of any scale, [h, w] of any size, covering the whole frame, and read bilinearly between their cells.
+Weights for the foveated means are such densities, too (`stcodec.metrics.foveated`).
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class RegionMeans:
     """Over all pixels; SSIM: over all but 3 px at the edges, as scikit-image has it."""
     background: float
     """Over the half of the frame that is looked at least, `background`."""
+    foveated: float | None
+    """Under the acuity of eyes that look so; None without weights for that."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +86,25 @@ def background(density: FloatArray) -> FloatArray:
     return (density <= np.median(density)).astype(np.float32)
 
 
-def region_means(values: FloatArray, density: FloatArray) -> RegionMeans:
-    """The means of values [H, W] by region; density and errors as for `weighted_mean`."""
-    attended, ignored = _weighted_means(values, [density, background(density)])
-    return RegionMeans(attended, float(values.mean(dtype=np.float64)), ignored)
+def region_means(values: FloatArray, density: FloatArray, foveated: FloatArray | None = None) -> RegionMeans:
+    """The means of values [H, W] by region; density and errors as for `weighted_mean`.
+
+    foveated: weights of the density's shape, see `stcodec.metrics.foveated.foveated_weights`.
+    """
+    return _by_region(values, values, density, foveated)
 
 
-def error_means(reference: Luma, distorted: Luma, density: FloatArray) -> RegionMeans:
-    """Mean squared errors of a frame: luma [H, W] each, density [h, w]; for `psnr_db`."""
-    return region_means(squared_error(reference, distorted), density)
+def error_means(reference: Luma, distorted: Luma, density: FloatArray, foveated: FloatArray | None = None) -> RegionMeans:
+    """Mean squared errors of a frame: luma [H, W] each, density and foveated [h, w]; for `psnr_db`."""
+    return region_means(squared_error(reference, distorted), density, foveated)
 
 
-def ssim_means(reference: Luma, distorted: Luma, density: FloatArray, peak: float = 255.0) -> RegionMeans:
-    """SSIM of a frame: luma [H, W] each, density [h, w]; peak: 255 for 8 bits, 1023 for 10."""
+def ssim_means(
+    reference: Luma, distorted: Luma, density: FloatArray, foveated: FloatArray | None = None, peak: float = 255.0
+) -> RegionMeans:
+    """SSIM of a frame: luma [H, W] each, density and foveated [h, w]; peak: 255 for 8 bits, 1023 for 10."""
     values = ssim_map(reference, distorted, peak)
-    attended, ignored = _weighted_means(values, [density, background(density)])
-    inner = values[EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX]
-    return RegionMeans(attended, float(inner.mean(dtype=np.float64)), ignored)
+    return _by_region(values, values[EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX], density, foveated)
 
 
 def psnr_db(mean_squared_errors: Sequence[float], peak: float = 255.0) -> float:
@@ -121,6 +126,12 @@ def upsampled(density: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """[H, W]: a density [h, w] read at the centre of each pixel of a picture."""
     down, across = _bilinear(shape[0], density.shape[0]), _bilinear(shape[1], density.shape[1])
     return np.asarray(down @ density @ across.T, np.float32)
+
+
+def _by_region(values: FloatArray, whole: FloatArray, density: FloatArray, foveated: FloatArray | None) -> RegionMeans:
+    weights = [density, background(density), *([] if foveated is None else [foveated])]
+    attended, ignored, *seen = _weighted_means(values, weights)
+    return RegionMeans(attended, float(whole.mean(dtype=np.float64)), ignored, seen[0] if seen else None)
 
 
 def _weighted_means(values: FloatArray, densities: Sequence[FloatArray]) -> list[float]:

@@ -75,14 +75,14 @@ function guidedArms() {
   return DATA.arms.map((arm) => arm.name).filter((name) => here.has(name));
 }
 
-/** A family of metrics is one measure by region: {label, attended, whole}, each a metric's name or null. */
+/** A family of metrics is one measure by region: {label, attended, foveated, whole}, each a metric's name or null. */
 function family() {
   return DATA.families[chosen.family];
 }
 
 /** The metrics shown together: what is attended never stands without its guard. */
 function shown(one = family()) {
-  return [one.attended, one.whole].filter(Boolean).map((name) => METRICS.get(name));
+  return [one.attended, one.foveated, one.whole].filter(Boolean).map((name) => METRICS.get(name));
 }
 
 /** The metric's name where attended and whole-frame ones stand side by side. */
@@ -96,7 +96,7 @@ function noteText(metric) {
 }
 
 function regionLabel(metric) {
-  return { attended: "Attended", whole: "Whole", background: "Background" }[metric.region];
+  return { attended: "Attended", foveated: "Foveated", whole: "Whole", background: "Background" }[metric.region];
 }
 
 function selfBadge(yes) {

@@ -14,6 +14,11 @@ function forestRows() {
   return rows.filter((row) => row.ones.length);
 }
 
+/** Attended filled, foveated pale, whole frame hollow. */
+function markClass(metric) {
+  return { foveated: "mark pale", whole: "mark hollow" }[metric.region] || "mark";
+}
+
 function forestMark({ metric, one }, x, y) {
   const { low_percent: low, high_percent: high } = one;
   return svg(
@@ -22,7 +27,7 @@ function forestMark({ metric, one }, x, y) {
     svg("title", {}, `${one.arm}, ${measure(metric)}: ${percent(one.bd_rate_percent)}`),
     isNumber(low) && isNumber(high) ? svg("line", { class: "interval", x1: x(low), x2: x(high), y1: y, y2: y }) : null,
     svg("circle", {
-      class: metric.region === "whole" ? "mark hollow" : "mark",
+      class: markClass(metric),
       cx: x(one.bd_rate_percent),
       cy: y,
       r: 5.5,
@@ -37,11 +42,11 @@ function forestRow({ arm, ones }, middle, x, letters) {
     { class: look(arm).className },
     svg("text", { class: "arm-label", x: 0, y: middle - (self ? 9 : 0), dy: "0.34em" }, clipText(arm, letters)),
     self ? svg("text", { class: "tick", x: 0, y: middle + 9, dy: "0.34em" }, "self-weighted") : null,
-    ones.map((entry, nth) => forestMark(entry, x, middle + (ones.length > 1 ? (nth - 0.5) * 16 : 0))),
+    ones.map((entry, nth) => forestMark(entry, x, middle + (nth - (ones.length - 1) / 2) * 15)),
   );
 }
 
-/** All arms on one axis: attended filled, whole frame hollow, with their intervals. Null if there is nothing to draw. */
+/** All arms on one axis, with their intervals. Null if there is nothing to draw. */
 function forest(width) {
   const rows = forestRows();
   if (!rows.length) return null;
@@ -120,7 +125,7 @@ function startOverview() {
           svg(
             "svg",
             { class: "swatch", viewBox: "-8 -8 16 16", width: 16, height: 16, "aria-hidden": "true" },
-            svg("circle", { class: metric.region === "whole" ? "mark hollow" : "mark", r: 5.5 }),
+            svg("circle", { class: markClass(metric), r: 5.5 }),
           ),
           measure(metric),
         ),

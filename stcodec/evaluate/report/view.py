@@ -68,10 +68,10 @@ def _families(results: Evaluation) -> list[dict[str, str | None]]:
         if metric.region == "background":
             continue
         kind = metric.name.removesuffix(f"-{metric.region}")
-        family = found.setdefault(kind, {"label": metric.label, "attended": None, "whole": None})
+        family = found.setdefault(kind, {"label": metric.label, "attended": None, "foveated": None, "whole": None})
         family[metric.region] = metric.name
         if metric.region == "whole":
             family["label"] = metric.label
     for family in found.values():
         family["whole"] = family["whole"] or guard
-    return list(found.values()) or [{"label": "", "attended": None, "whole": None}]
+    return list(found.values()) or [{"label": "", "attended": None, "foveated": None, "whole": None}]
