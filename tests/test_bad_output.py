@@ -289,9 +289,10 @@ def test_rename_fails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(Path, "replace", broken)
+    Path("out.mp4").write_bytes(OLD)
     before = command.snapshot(folder)
     with pytest.raises(MediaError, match=r"out\.mp4: can't be written \(Input/output error\); nothing was left behind"):
-        stcodec.encode("in.mp4", "out.mp4", attention="none")
+        stcodec.encode("in.mp4", "out.mp4", attention="none", overwrite=True)
     assert command.snapshot(folder) == before
 
 
@@ -310,10 +311,9 @@ def test_failing_progress_sink_stops_the_encode(folder: Path) -> None:
 
 def test_temporary_name(tmp_path: Path) -> None:
     for name in ("out.mp4", "x" * 251 + ".mp4", "a." + "b" * 250):
-        with atomic_output(tmp_path / name) as temporary:
-            assert temporary.parent == tmp_path
-            assert temporary.name.startswith(".stcodec-")
-            assert temporary.suffix == (".mp4" if name.endswith(".mp4") else "")
+        with atomic_output(tmp_path / name, overwrite=False) as temporary:
+            assert temporary.parent.parent == tmp_path and temporary.name == name
+            assert temporary.parent.name.startswith(".stcodec-")
             temporary.write_bytes(b"new")
             assert not (tmp_path / name).exists()
         assert [one.name for one in tmp_path.iterdir()] == [name]
@@ -324,6 +324,6 @@ def test_temporary_name(tmp_path: Path) -> None:
 def test_folder_that_goes_away(tmp_path: Path) -> None:
     folder = tmp_path / "sub"
     folder.mkdir()
-    with pytest.raises(StcodecError, match="can't be written"), atomic_output(folder / "out.mp4"):
+    with pytest.raises(StcodecError, match="can't be written"), atomic_output(folder / "out.mp4", overwrite=False):
         shutil.rmtree(folder)
     assert list(tmp_path.iterdir()) == []

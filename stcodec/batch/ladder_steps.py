@@ -86,7 +86,7 @@ def make_rendition(job: JobSpec, plan: LadderPlan, one: Rendition) -> float:
             job.cache.writing(path) as temporary,
         ):
             encode = rendition(whole, rendition_options(whole.options, one, whole.reader.info), one.lines)
-            with atomic_output(temporary) as written:
+            with atomic_output(temporary, overwrite=True) as written:
                 report = encode_job(encode, written, job.running, Meter(None, encode.reader.info))
             job.cache.write_json(path.with_suffix(".json"), asdict(record_of(report)))
     return _rendition_record(job, one).wall_seconds

@@ -11,12 +11,9 @@ from pathlib import Path
 from stcodec.batch.storage import Remote
 from stcodec.batch.table import JobRow
 from stcodec.errors import MediaError
-from stcodec.media.output import atomic_output, check_output
+from stcodec.media.output import atomic_output, check_output, move
 from stcodec.media.paths import display_name, file_error
 from stcodec.work.cache import content_hash
-
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
-"""What file systems say that know no hard links."""
 
 
 def is_unchanged(target: Path, job: JobRow) -> bool:
@@ -95,17 +92,11 @@ def _move_folder(made: Path, target: Path, overwrite: bool) -> None:
 
 def _move(made: Path, target: Path, overwrite: bool) -> None:
     try:
-        if overwrite:
-            made.replace(target)
-        else:
-            os.link(made, target)  # unlike a rename it never replaces
-            made.unlink()
+        move(made, target, overwrite=overwrite)
     except OSError as error:
         if error.errno == errno.EXDEV:  # a folder of the output lies on another disk
-            with atomic_output(target) as temporary:
+            with atomic_output(target, overwrite=overwrite) as temporary:
                 shutil.copy2(made, temporary)
-        elif error.errno in _NO_LINKS and not os.path.lexists(target):
-            made.rename(target)
         else:
             raise
 

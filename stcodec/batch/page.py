@@ -33,7 +33,7 @@ def write_page(summary: BatchSummary, rows: Iterable[JobRow], path: Path, *, ove
     """Write the page, whole or not at all; rows: the files that are done. Raises MediaError."""
     target = check_output(path, overwrite=overwrite)
     shown = list(islice(rows, _MOST_ROWS))
-    with atomic_output(target) as temporary:
+    with atomic_output(target, overwrite=overwrite) as temporary:
         temporary.write_text(_page(summary, shown), encoding="utf-8", errors="backslashreplace")
 
 

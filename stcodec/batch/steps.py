@@ -114,7 +114,7 @@ def make_maps(job: JobSpec) -> bool:
 def make_whole(job: JobSpec) -> FinishedFile:
     """Encode a video, or search for the encode that has the wanted quality, and check the file."""
     before = begin(job)
-    with first_look(job) as (encode, _, were_kept), atomic_output(job.unfinished) as written:
+    with first_look(job) as (encode, _, were_kept), atomic_output(job.unfinished, overwrite=True) as written:
         meter = Meter(None, encode.reader.info)
         if job.options.goal is None:
             report = encode_job(encode, written, job.running, meter)
@@ -152,7 +152,7 @@ def join(job: JobSpec, plan: PartPlan, wall_seconds: float) -> FinishedFile:
     """Join the parts; check the file as any other, and where the parts meet. wall_seconds: that the parts took."""
     before = check_input(job.source).stat()
     paths = [_part_path(job, part) for part in plan.parts]
-    with guided(job, job.unfinished, plan.maps) as encode, atomic_output(job.unfinished) as written:
+    with guided(job, job.unfinished, plan.maps) as encode, atomic_output(job.unfinished, overwrite=True) as written:
         tally = join_parts(encode, paths, written)
         tally.wall_seconds = wall_seconds
         checked = check_file(encode.plan, encode.reader, written, tally, job.running)

@@ -57,7 +57,7 @@ def write_film(inspection: Inspection, target: Path, meter: Meter) -> list[str]:
     meter.enter("film")
     with (
         VideoReader(inspection.path, keep_partial=inspection.options.keep_partial) as reader,
-        atomic_output(target) as temporary,
+        atomic_output(target, overwrite=inspection.options.overwrite) as temporary,
     ):
         painter = _Painter(inspection)
         panels = painter.panels

@@ -70,7 +70,7 @@ def write_page(inspection: Inspection, target: Path, folder: Path, meter: Meter)
         blocks["layers"] += [layer_block(layer) for layer in encoded_layers(first, encoded, chosen)]
     blocks["variant-moments"] = _variants(inspection, meter)
     name = display_name(inspection.path.name)
-    write_report(f"Attention over {name}", blocks, target)
+    write_report(f"Attention over {name}", blocks, target, overwrite=inspection.options.overwrite)
 
 
 def _variants(inspection: Inspection, meter: Meter) -> list[dict[str, Any]]:

@@ -38,6 +38,6 @@ def make_folder(folder: Path) -> None:
 def write_all(results: Evaluation, folder: Path) -> None:
     """Write results.json, results.csv and report.html, each whole or not at all. Raises MediaError."""
     for name, text in ((RESULTS_NAME, to_json(results)), (TABLE_NAME, to_csv(results))):
-        with atomic_output(folder / name) as temporary:
+        with atomic_output(folder / name, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
     write_report(results, folder)

@@ -49,7 +49,7 @@ def match(
     options, run = with_fields(options or EncodeOptions(), run or RunOptions(), fields)
     job = prepare(source, output, goal.base(options), run)
     meter = Meter(progress, job.reader.info)
-    with job.reader, report_file(run) as report_path, atomic_output(job.target) as temporary:
+    with job.reader, report_file(run) as report_path, atomic_output(job.target, overwrite=run.overwrite) as temporary:
         report = match_job(job, temporary, goal, run, meter)
         write_report(report, report_path)
     return report
@@ -103,7 +103,7 @@ class _Finder:
                 break
             self._trials.cost.encodes += 1
             self._trials.cost.frames += latest.report.frames
-            with suppress(_NoBetter), atomic_output(path) as again:
+            with suppress(_NoBetter), atomic_output(path, overwrite=True) as again:
                 latest = self._attempt(search, qp, again, run)
                 misses.append(max(best, latest, key=lambda file: file.miss).compared.whole.difference)
                 if latest.miss >= best.miss:

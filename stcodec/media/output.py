@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import secrets
-import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stcodec.cleanup import afterwards
 from stcodec.errors import MediaError
 from stcodec.media.paths import display_name, file_error, local_url
+from stcodec.media.temporary import temporary_folder
 
-_LONGEST_ENDING = 16
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
+"""What file systems say that know no hard links."""
 
 
 def check_output(
@@ -34,7 +35,9 @@ def check_output(
         _check_place(target, overwrite, source)
         for other in also_read:
             if target.exists() and Path(other).exists() and target.samefile(other):
-                raise MediaError(f"{display_name(target)}: is read for the attention too; give the output another name")
+                raise MediaError(
+                    f"{display_name(target)}: is read for the attention too; give the output another name", path=target
+                )
     except OSError as error:
         raise file_error(target, "can't be written", error) from None
     return target
@@ -42,77 +45,96 @@ def check_output(
 
 def _check_place(target: Path, overwrite: bool, source: str | os.PathLike[str] | None) -> None:
     name = display_name(target)
-    folder = target.parent
+    folder = _real(target).parent
     if target.is_dir():
-        raise MediaError(f"{name}: is a directory; give a file name inside it")
-    if not folder.is_dir():
-        raise MediaError(f"{name}: the folder {display_name(folder)} does not exist; make it first")
+        raise MediaError(f"{name}: is a directory; give a file name inside it", path=target)
     if source is not None and target.exists() and target.samefile(source):
-        raise MediaError(f"{name}: output and input are the same file; give another name")
+        raise MediaError(f"{name}: output and input are the same file; give another name", path=target)
     if os.path.lexists(target) and not overwrite:  # a link that leads nowhere is there, too
-        raise MediaError(f"{name}: exists already; -y replaces it")
+        raise MediaError(f"{name}: exists already; -y replaces it", path=target)
+    if not folder.is_dir():
+        raise MediaError(f"{name}: the folder {display_name(folder)} does not exist; make it first", path=target)
     if target.exists() and not target.is_file():
-        raise MediaError(f"{name}: is no regular file")
+        raise MediaError(f"{name}: is no regular file", path=target)
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise MediaError(f"{name}: no permission to write in {display_name(folder)}")
+        raise MediaError(f"{name}: no permission to write in {display_name(folder)}", path=target)
 
 
 @contextlib.contextmanager
-def atomic_output(target: Path) -> Iterator[Path]:
-    """A temporary name in the target's folder, with its ending; renamed to the target if the block ends well.
+def atomic_output(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A temporary place with the target's name; the file there becomes the target if the block ends well.
 
-    If it does not, whatever was written is removed and the target is as it was.
+    If it does not, whatever was written is removed and the target is as it was. A target that is a link stays one: what it
+    leads to is written. Raises MediaError, also without overwrite for a target that has appeared meanwhile.
     """
-    # An ending may be as long as a name; then it means nothing to anyone, and would make this name too long.
-    ending = target.suffix if len(target.suffix) <= _LONGEST_ENDING else ""
-    temporary = target.parent / f"{_new_name('.')}{ending}"
-    with afterwards(lambda: temporary.unlink(missing_ok=True)):
+    real = _real(target)
+    with contextlib.ExitStack() as stack:
         try:
-            temporary.touch(0o600, exist_ok=False)
+            folder = stack.enter_context(temporary_folder(real.parent, is_hidden=True))
         except OSError as error:
             raise file_error(target, "can't be written", error) from None
+        temporary = folder / real.name
         yield temporary
-        _finish(temporary, target)
+        try:
+            _like(temporary, real)
+            _sync(temporary)
+            move(temporary, real, overwrite=overwrite)
+        except FileExistsError as error:
+            raise MediaError(
+                f"{display_name(target)}: exists already, since a moment ago; -y replaces it", path=target, errno=error.errno
+            ) from None
+        except OSError as error:
+            raise file_error(target, "can't be written", error, "; nothing was left behind") from None
 
 
 @contextlib.contextmanager
 def work_folder() -> Iterator[Path]:
     """A folder for a run's own files, gone afterwards. Raises MediaError if there is no place for one."""
-    try:
-        folder = Path(tempfile.gettempdir()) / _new_name()
-    except OSError as error:
-        raise _no_place(error) from None
-    with afterwards(lambda: shutil.rmtree(folder, ignore_errors=True)):
+    with contextlib.ExitStack() as stack:
         try:
-            folder.mkdir(0o700)
+            folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir())))
         except OSError as error:
-            raise _no_place(error) from None
+            raise MediaError(
+                f"there is no place for temporary files ({error}): set TMPDIR to a folder", errno=error.errno
+            ) from None
         yield folder
 
 
-def _new_name(start: str = "") -> str:
-    """One that nothing has: 64 random bits."""
-    return f"{start}stcodec-{secrets.token_hex(8)}"
-
-
-def _no_place(error: OSError) -> MediaError:
-    return MediaError(f"there is no place for temporary files ({error}): set TMPDIR to a folder")
-
-
-def _finish(temporary: Path, target: Path) -> None:
+def move(made: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a file its name, on the same disk; without overwrite nothing is ever replaced. Raises OSError."""
+    if overwrite:
+        made.replace(target)
+        return
     try:
-        _like_a_new_file(temporary)
-        _sync(temporary)
-        temporary.replace(target)
+        os.link(made, target)  # unlike a rename it never replaces
     except OSError as error:
-        raise file_error(target, "can't be written", error, "; nothing was left behind") from None
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), made, None, target) from None
+        made.rename(target)
+    else:
+        made.unlink()
 
 
-def _like_a_new_file(path: Path) -> None:
-    """Unfinished files are private; the result has the permissions of any file that the user makes."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
+def _real(target: Path) -> Path:
+    """What is written: of a link what it leads to, be it there or not."""
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
+
+
+def _like(temporary: Path, target: Path) -> None:
+    """Owner, as far as that is allowed, and permissions of the file that is replaced, or else of any new file."""
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        return
+    for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
+        with contextlib.suppress(PermissionError):
+            os.chown(temporary, owner, group)
+    temporary.chmod(stat.S_IMODE(old.st_mode))
 
 
 def _sync(path: Path) -> None:

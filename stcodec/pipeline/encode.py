@@ -81,7 +81,7 @@ def encode(
     options, run = with_fields(options or EncodeOptions(), run or RunOptions(), fields)
     job = prepare(source, output, options, run)
     meter = Meter(progress, job.reader.info)
-    with job.reader, report_file(run) as report_path, atomic_output(job.target) as temporary:
+    with job.reader, report_file(run) as report_path, atomic_output(job.target, overwrite=run.overwrite) as temporary:
         report = encode_job(job, temporary, run, meter)
         write_report(report, report_path)
     return report

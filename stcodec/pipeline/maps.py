@@ -59,7 +59,7 @@ def maps(
         raise OptionsError(f"{display_name(target)}: maps are written as Matroska: give a name that ends in .mkv")
     with (
         VideoReader(path, export=export_for(chosen.spec), keep_partial=keep_partial) as reader,
-        atomic_output(target) as temporary,
+        atomic_output(target, overwrite=overwrite) as temporary,
     ):
         count, shots = write_maps(reader, chosen, temporary, Meter(progress, reader.info), display_name(target))
         return MapsReport(reader.name, display_name(target), attention, count, shots, reader.frames_read)

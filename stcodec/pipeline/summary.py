@@ -167,7 +167,9 @@ def build_report(
 
 def report_file(run: RunOptions) -> AbstractContextManager[Path | None]:
     """The file to write the report to, under a temporary name that is tried out at once; None if none was asked for."""
-    return nullcontext() if run.report_path is None else atomic_output(Path(run.report_path))
+    if run.report_path is None:
+        return nullcontext()
+    return atomic_output(Path(run.report_path), overwrite=run.overwrite)
 
 
 def write_report(report: EncodeReport, path: Path | None) -> None:

@@ -101,7 +101,7 @@ def _train(given: argparse.Namespace, command: str) -> None:
         "versions": f"stcodec {stcodec.__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }
     info = WeightsInfo(net.config, Calibration(given.temperature, given.center_share), provenance)
-    with atomic_output(target) as temporary:
+    with atomic_output(target, overwrite=given.y) as temporary:
         info = save_weights(net.cpu(), temporary, info)
     for point in trainer.points():
         point.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import stcodec
-from stcodec.cleanup import afterwards
 from stcodec.media.packets import library_versions
 from stcodec.media.paths import file_error
+from stcodec.media.temporary import temporary_folder
 
 _PACKAGE = Path(stcodec.__file__).parent
 _BLOCK_BYTES = 1 << 20
@@ -60,13 +59,12 @@ class Cache:
 @contextlib.contextmanager
 def open_cache(folder: Path) -> Iterator[Cache]:
     """A folder as a cache, made if it is not there; unfinished files are gone afterwards. Raises MediaError."""
-    work = folder / "work" / str(os.getpid())
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        _clear_dead(work.parent)
-    except OSError as error:
-        raise file_error(folder, "can't be used as a cache", error) from None
-    with afterwards(lambda: shutil.rmtree(work, ignore_errors=True)):
+    with contextlib.ExitStack() as stack:
+        try:
+            (folder / "work").mkdir(parents=True, exist_ok=True)
+            work = stack.enter_context(temporary_folder(folder / "work"))
+        except OSError as error:
+            raise file_error(folder, "can't be used as a cache", error) from None
         yield Cache(folder, work)
 
 
@@ -107,20 +105,3 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return str(value)
-
-
-def _clear_dead(folder: Path) -> None:
-    """Remove what processes left behind that are no more."""
-    for one in folder.iterdir():
-        if one.name.isdecimal() and not _is_alive(int(one.name)):
-            shutil.rmtree(one, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -17,7 +17,7 @@ PAGE = Page(
 )
 
 
-def write_report(title: str, blocks: Mapping[str, Any], target: Path) -> None:
+def write_report(title: str, blocks: Mapping[str, Any], target: Path, *, overwrite: bool) -> None:
     """Write the page, whole or not at all. blocks: the page's data by name. Raises MediaError."""
-    with atomic_output(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(PAGE.render(blocks, title=html.escape(title)))
+    with atomic_output(target, overwrite=overwrite) as temporary:
+        temporary.write_text(PAGE.render(blocks, title=html.escape(title)), encoding="utf-8", newline="\n")

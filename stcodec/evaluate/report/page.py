@@ -32,7 +32,7 @@ def write_report(results: Evaluation, folder: Path) -> Path:
     MediaError if the folder can't be written to.
     """
     target = check_output(folder / REPORT_NAME, overwrite=True)
-    with atomic_output(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+    with atomic_output(target, overwrite=True) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.write(render(results, folder))
     return target
 
