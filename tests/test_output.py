@@ -13,12 +13,12 @@ from typing import Any
 import media
 import pytest
 from command import ENVIRONMENT
-from stcodec.pipeline.progress import Progress
 
 import stcodec
 from stcodec.errors import MediaError
 from stcodec.media.output import atomic_output
 from stcodec.media.temporary import sweep, temporary_folder
+from stcodec.progress import Progress
 
 QUICK: Any = {"attention": "none", "preset": "ultrafast"}
 THEIRS = b"somebody else's"
