@@ -12,9 +12,10 @@ import pytest
 from stcodec.attention.center import center_density
 from stcodec.diagnose.content import Content
 from stcodec.diagnose.faults import FAULTS, Finding, find_faults
-from stcodec.diagnose.measures import carried, density_of, moved_percent, peaks
-from stcodec.diagnose.rank import worst_moments
-from stcodec.diagnose.watch import MapWatch
+from stcodec.diagnose.measures import carried, density_of, moved_percent
+from stcodec.diagnose.peaks import peaks
+from stcodec.diagnose.ranked import worst_moments
+from stcodec.diagnose.series import MapWatch
 from stcodec.types import BoolArray, FloatArray
 
 SHAPE = (36, 64)

@@ -26,7 +26,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from stcodec.attention import open_source
-from stcodec.diagnose.grid_file import GridFile
+from stcodec.diagnose.map_files import GridFile
 from stcodec.diagnose.measure import LEAST_RATE, measure
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader

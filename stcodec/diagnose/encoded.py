@@ -12,10 +12,9 @@ import numpy as np
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.grids import resize
 from stcodec.diagnose.faults.base import Fault, Finding, find_runs
-from stcodec.diagnose.grid_file import GridFile
+from stcodec.diagnose.map_files import GridFile
 from stcodec.diagnose.measure import Attended, measure
-from stcodec.diagnose.measures import density_of, greatest, moved_percent
-from stcodec.diagnose.offsets import BLOCK_PX, offsets_of
+from stcodec.diagnose.measures import BLOCK_PX, density_of, greatest, moved_percent, offsets_of
 from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader

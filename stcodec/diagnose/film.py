@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stcodec.diagnose.drawing import contoured, draw_inset, draw_tokens, draw_ways, overlaid
-from stcodec.diagnose.offsets import OFFSET_LIMIT, offsets_of
+from stcodec.diagnose.measures import OFFSET_LIMIT, offsets_of
 from stcodec.diagnose.peaks import PeakTrails, Trail
+from stcodec.diagnose.subjects import Inspection, Subject
 from stcodec.media.decode import VideoReader
 from stcodec.media.film_writer import FilmWriter
 from stcodec.media.output import atomic_output
@@ -19,9 +19,6 @@ from stcodec.progress import Meter
 from stcodec.qp import MapTimeline
 from stcodec.types import FloatArray
 from stcodec.web.colours import Picture
-
-if TYPE_CHECKING:
-    from stcodec.diagnose.inspect import Inspection, Subject
 
 _LONGEST_PX = 1280
 """Longest side of a panel; with two side by side each has two thirds of it."""

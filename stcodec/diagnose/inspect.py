@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,49 +11,22 @@ import numpy as np
 from stcodec.attention import source_files
 from stcodec.attention.center import map_shape
 from stcodec.attention.gaze import GazeSource
-from stcodec.diagnose.details import DetailFile
-from stcodec.diagnose.encoded import MOVED, Encoded, find_moved, look_at_encode, open_encode
-from stcodec.diagnose.faults import FAULTS, Fault, Finding, find_faults
+from stcodec.diagnose.encoded import MOVED, find_moved, look_at_encode, open_encode
+from stcodec.diagnose.faults import FAULTS, find_faults
 from stcodec.diagnose.film import write_film
-from stcodec.diagnose.gaze import GAZE, score_gaze
-from stcodec.diagnose.grid_file import GridFile
-from stcodec.diagnose.measure import LEAST_RATE, Attended, measure
+from stcodec.diagnose.map_files import DetailFile, GridFile
+from stcodec.diagnose.measure import LEAST_RATE, measure
 from stcodec.diagnose.options import InspectOptions
+from stcodec.diagnose.ranked import DIFFERENCE, GAZE, find_differences, score_gaze
+from stcodec.diagnose.report import write_page
 from stcodec.diagnose.results import InspectReport, subject_report
-from stcodec.diagnose.show import write_page
 from stcodec.diagnose.sources import has_details, open_inspected
-from stcodec.diagnose.versus import DIFFERENCE, find_differences
+from stcodec.diagnose.subjects import Inspection, Subject
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import check_output, work_folder
 from stcodec.media.paths import check_input, display_name
 from stcodec.progress import Meter, ProgressSink
 from stcodec.types import VideoInfo
-
-
-@dataclass
-class Subject:
-    """One source's maps of the video and what was found in them."""
-
-    text: str
-    attended: Attended
-    findings: list[Finding] = field(default_factory=list)
-    ranked: list[Finding] = field(default_factory=list)
-    details: DetailFile | None = None
-    """The inner workings of each map, if the source shows them."""
-
-
-@dataclass
-class Inspection:
-    """A video that is looked at."""
-
-    path: Path
-    video: VideoInfo
-    options: InspectOptions
-    subjects: list[Subject]
-    faults: list[Fault]
-    """What findings may be of."""
-    encoded: Encoded | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def inspect(

@@ -11,9 +11,8 @@ import numpy as np
 
 from stcodec.attention.base import AttentionSource
 from stcodec.diagnose.content import THUMBNAIL_SIDE_PX, Content, ContentWatch
-from stcodec.diagnose.grid_file import GridFile
-from stcodec.diagnose.series import Series
-from stcodec.diagnose.watch import MapWatch
+from stcodec.diagnose.map_files import GridFile
+from stcodec.diagnose.series import MapWatch, Series
 from stcodec.errors import AttentionError
 from stcodec.media.clips import ShotMarker, export_for
 from stcodec.media.decode import VideoReader

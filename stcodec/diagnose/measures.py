@@ -1,22 +1,21 @@
-"""What a single map says, and how two differ: pure functions on maps [h, w] that cover a frame.
+"""Measures of a single map and of how two differ: pure functions on maps [h, w] that cover a frame.
 
 A density is a map that sums to 1. Lengths are in frame widths; cells are about square.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from stcodec.attention.center import center_density
+from stcodec.attention.grids import resize
 from stcodec.metrics.saliency import as_density, cc
-from stcodec.types import FloatArray
-
-_MOST_PEAKS = 3
-_LEAST_PEAK = 0.5
-"""Of the highest: lower hills are no peaks."""
-_PEAK_RADIUS_WIDTHS = 0.09
+from stcodec.options import OffsetPolicy
+from stcodec.qp import QpLaw
+from stcodec.types import BlockGrid, BoolArray, FloatArray, VideoInfo
 
 
 class Place(NamedTuple):
@@ -57,6 +56,19 @@ def moved_percent(one: FloatArray, other: FloatArray) -> float:
     return 50 * float(np.abs(one - other).sum())
 
 
+def flicker_percent(before: FloatArray, now: FloatArray, after: FloatArray) -> float:
+    """How much of the mass of three densities in a row only went to and fro; 0 for any steady change."""
+    detour = moved_percent(before, now) + moved_percent(now, after) - moved_percent(before, after)
+    return max(0.0, detour / 2)
+
+
+def background_mass(density: FloatArray, flickers: BoolArray) -> tuple[float, float]:
+    """The share of a density's mass on flickering places in %, and how many times their share of the frame that is."""
+    area = float(flickers.mean())
+    mass = float(density[flickers].sum())
+    return 100 * mass, mass / area if area > 0 else 0.0
+
+
 def carried(density: FloatArray, velocity: FloatArray, seconds: float) -> FloatArray:
     """A density moved on by a field of velocities [h, w, 2] (frame widths a second) that is given where it arrives.
 
@@ -79,23 +91,6 @@ def shifted(grid: FloatArray, shift: FloatArray) -> FloatArray:
     return np.asarray(upper * (1 - down) + lower * down, np.float32)
 
 
-def peaks(saliency: FloatArray) -> list[Place]:
-    """The highest places of a map, highest first: at most three, apart from each other, none below half the highest."""
-    rows, cols = saliency.shape
-    y, x = np.mgrid[:rows, :cols]
-    left = saliency.astype(np.float32, copy=True)
-    least = _LEAST_PEAK * float(left.max())
-    found: list[Place] = []
-    if float(left.max()) - float(left.min()) < 1e-6:
-        return found
-    while len(found) < _MOST_PEAKS and float(left.max()) >= max(least, 1e-6):
-        row, col = np.unravel_index(int(left.argmax()), left.shape)
-        if saliency[row, col] >= _around(saliency, int(row), int(col)).max():  # not the slope of one that was taken
-            found.append(Place((float(col) + 0.5) / cols, (float(row) + 0.5) / cols))
-        left[(x - col) ** 2 + (y - row) ** 2 <= (_PEAK_RADIUS_WIDTHS * cols) ** 2] = 0
-    return found
-
-
 def greatest(grid: FloatArray) -> Place:
     """Where a grid is greatest, averaged over a cell and its neighbours."""
     rows, cols = grid.shape
@@ -113,5 +108,18 @@ def box_mean(grid: FloatArray, radius: int) -> FloatArray:
     return np.asarray(both / np.float32(size * size), np.float32)
 
 
-def _around(grid: FloatArray, row: int, col: int) -> FloatArray:
-    return grid[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2]
+OFFSET_LIMIT = 10.0
+"""QP steps that have the strongest colour."""
+BLOCK_PX = 16
+
+
+def offsets_of(saliency: FloatArray, video: VideoInfo) -> FloatArray:
+    """The QP offsets that a map asks for with the default policy, in display orientation on the map's grid."""
+    turns = video.rotation_degrees // 90
+    offsets = _law(video.width_px, video.height_px)(np.ascontiguousarray(np.rot90(saliency, turns)))
+    return resize(np.ascontiguousarray(np.rot90(offsets, -turns)), (saliency.shape[0], saliency.shape[1]))
+
+
+@lru_cache(maxsize=4)
+def _law(width_px: int, height_px: int) -> QpLaw:
+    return QpLaw(BlockGrid(width_px, height_px, BLOCK_PX), OffsetPolicy())

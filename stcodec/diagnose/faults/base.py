@@ -1,4 +1,4 @@
-"""What a fault of attention is, and how its moments are found in a series of scores."""
+"""Faults of attention, and their moments in a series of scores."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from stcodec.types import BoolArray, FloatArray, TimeArray
 
 _GAP_SECONDS = 0.35
 """Moments nearer than this are one finding."""
+STILL_CAMERA = 0.01
+"""Frame widths a second: below it the camera stands."""
 
 
 @dataclass(frozen=True)

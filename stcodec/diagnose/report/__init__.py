@@ -1,5 +1,5 @@
-"""One self-contained page that shows what attention looked at over a film, in any browser, without a network."""
+"""One self-contained page that shows what attention looked at over a video, in any browser, without a network."""
 
-from stcodec.diagnose.report.page import write_report
+from stcodec.diagnose.report.page import write_page
 
-__all__ = ["write_report"]
+__all__ = ["write_page"]

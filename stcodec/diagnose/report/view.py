@@ -2,71 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from stcodec.diagnose.details import Detail
 from stcodec.diagnose.faults import FAULTS, Fault, Finding, fault_scores
+from stcodec.diagnose.map_files import Detail
 from stcodec.diagnose.peaks import Trail
 from stcodec.diagnose.series import Series
 from stcodec.types import FloatArray
-from stcodec.web.colours import AMOUNT, SIGNED
 from stcodec.web.page import finite
 
 _MOST_VALUES = 600
 """Values of a lane of the timeline; of a longer film each is the highest of several."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Grids that can be laid over the stills, one for each."""
-
-    name: str
-    label: str
-    grids: Sequence[FloatArray]
-    low: float
-    high: float
-    """What the darkest and the brightest colour stand for."""
-    unit: str = ""
-    signed: bool = False
-    """True: blue to orange, with none in the middle."""
-    subject: int = 0
-    """The source that it belongs to."""
-    on_encode: bool = False
-    """True: it is laid over the encode's frames."""
-
-
-def layer_block(layer: Layer) -> dict[str, Any]:
-    """A layer with its grids as base64 of bytes, 0 = low, 254 = high, 255 = not known."""
-    rows, cols = layer.grids[0].shape
-    return {
-        "name": layer.name,
-        "label": layer.label,
-        "rows": rows,
-        "cols": cols,
-        "low": layer.low,
-        "high": layer.high,
-        "unit": layer.unit,
-        "signed": layer.signed,
-        "subject": layer.subject,
-        "on_encode": layer.on_encode,
-        "bytes": base64.b64encode(b"".join(_bytes(grid, layer.low, layer.high) for grid in layer.grids)).decode(),
-    }
-
-
-def _bytes(grid: FloatArray, low: float, high: float) -> bytes:
-    scaled = np.clip((grid - low) / max(high - low, 1e-9), 0, 1) * 254
-    return np.where(np.isfinite(grid), np.nan_to_num(scaled).round(), 255).astype(np.uint8).tobytes()
-
-
-def ramps() -> dict[str, Any]:
-    """Both colour tables, [256][3]."""
-    return {"amount": AMOUNT.tolist(), "signed": SIGNED.tolist()}
 
 
 def fault_view(fault: Fault) -> dict[str, Any]:

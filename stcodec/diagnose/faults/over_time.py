@@ -1,4 +1,4 @@
-"""Lag: after a cut or a sudden change the map still shows what was before."""
+"""Faults over time: attention drift, flicker, and lag after a sudden change."""
 
 from __future__ import annotations
 
@@ -7,10 +7,55 @@ from itertools import pairwise
 
 import numpy as np
 
-from stcodec.diagnose.faults.base import Fault, Finding
+from stcodec.diagnose.faults.base import STILL_CAMERA, Fault, Finding
 from stcodec.diagnose.measures import density_of, moved_percent
 from stcodec.diagnose.series import Series
 from stcodec.types import FloatArray, TimeArray
+
+WINDOW_SECONDS = 1.0
+_STILL_MASS_PERCENT = 15.0
+"""Share of the map's mass on places that moved or changed, above which the content explains the map's motion."""
+
+DRIFT = Fault(
+    name="drift",
+    title="Attention drift",
+    definition="How far the map's centre of mass went within a second of one shot, while the camera stood (below "
+    f"{STILL_CAMERA:g} frame widths a second) and at most {_STILL_MASS_PERCENT:g} % of the map's mass lay on places that "
+    "moved or changed within the last second.",
+    unit="% of the frame's width a second",
+    threshold=5.0,
+    least_seconds=0.3,
+    hint="smooth the maps more (--smoothing), use a shorter window (neural:window=0.4), or give the spatial branch more "
+    "weight (neural:balance=0.3)",
+)
+
+
+def drift_scores(series: Series) -> FloatArray:
+    """[T] % of the frame's width a second; 0 where content moves, NaN where the shot is shorter than the window."""
+    seconds, scores = series.seconds, np.full(len(series), np.nan, np.float32)
+    x, y = series["x_widths"], series["y_widths"]
+    explained = (series["camera_speed"] >= STILL_CAMERA) | (series["active_percent"] > _STILL_MASS_PERCENT)
+    for shot in series.shots():
+        for now in range(shot.start, shot.stop):
+            then = int(np.searchsorted(seconds, seconds[now] - WINDOW_SECONDS - 1e-3))
+            if then < shot.start or seconds[now] - seconds[then] < 0.7 * WINDOW_SECONDS:
+                continue
+            way = float(np.hypot(x[now] - x[then], y[now] - y[then])) / float(seconds[now] - seconds[then])
+            scores[now] = 0.0 if explained[then : now + 1].any() else 100 * way
+    return scores
+
+
+FLICKER = Fault(
+    name="flicker",
+    title="Flicker",
+    definition="Share of the map's mass that leaves a place and is back an instant later: half of the way before-now-after "
+    "beyond the way before-after, in total variation. The maps are carried along with the content's motion, if that makes "
+    "it less.",
+    unit="% of the map's mass",
+    threshold=12.0,
+    least_seconds=0.0,
+    hint="smooth the maps more (--smoothing 0.4), or use a longer window (neural:window=1.6)",
+)
 
 _SETTLED_SECONDS = (1.5, 2.2)
 """After the change: the mean map of this time is what the map was heading for."""
@@ -25,7 +70,7 @@ _JUMP_RATIO = 3.0
 """How far a sudden change stands out from the instants about it, motion that goes on does not."""
 _QUIET_SECONDS = 0.6
 
-FAULT = Fault(
+LAG = Fault(
     name="lag",
     title="Lag after a sudden change",
     definition="How long after a cut, or after a change of the picture that stands out from the time before, the map is "
@@ -71,7 +116,7 @@ def sudden_changes(series: Series) -> list[int]:
     return found
 
 
-def find(series: Series, map_at: Callable[[int], FloatArray]) -> list[Finding]:
+def find_lags(series: Series, map_at: Callable[[int], FloatArray]) -> list[Finding]:
     """The changes that the map followed too late. map_at: the map [h, w] of an instant."""
     seconds, found = series.seconds, []
     changes = sudden_changes(series)
@@ -79,9 +124,9 @@ def find(series: Series, map_at: Callable[[int], FloatArray]) -> list[Finding]:
         last = min(int(np.searchsorted(seconds, seconds[now] + _SETTLED_SECONDS[1] + 1e-3)), following)
         after = np.stack([density_of(map_at(index)) for index in range(now, last)])
         lag = lag_seconds(density_of(map_at(now - 1)), after, seconds[now:last] - seconds[now])
-        if lag is not None and lag >= FAULT.threshold - 1e-6:
+        if lag is not None and lag >= LAG.threshold - 1e-6:
             what = "cut" if series.starts[now] else "sudden change"
             start = float(seconds[now])
             text = f"for {lag:.2f} s after a {what} the map was that of before"
-            found.append(Finding(FAULT.name, start, start + lag, start + lag / 2, lag, text))
+            found.append(Finding(LAG.name, start, start + lag, start + lag / 2, lag, text))
     return found

@@ -1,4 +1,4 @@
-"""Dead maps: flat, or frozen while the film goes on."""
+"""Faults of maps by themselves: diffusion, centre collapse, dead maps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,32 @@ from dataclasses import replace
 
 import numpy as np
 
-from stcodec.diagnose.faults.base import Fault, Finding, find_runs
-from stcodec.diagnose.faults.drift import STILL_CAMERA
+from stcodec.diagnose.faults.base import STILL_CAMERA, Fault, Finding
 from stcodec.diagnose.series import Series
 from stcodec.types import FloatArray
+
+DIFFUSION = Fault(
+    name="diffusion",
+    title="Diffusion",
+    definition="Share of the frame that the map spreads over: 2^entropy of the map as a density, over its number of cells. "
+    "100 % is uniform.",
+    unit="% of the frame",
+    threshold=75.0,
+    least_seconds=0.5,
+    hint="give the branch that is sharper more weight (neural:balance=0.3 or 0.7), use a shorter window "
+    "(neural:window=0.4), or another source",
+)
+
+CENTRE = Fault(
+    name="centre",
+    title="Centre collapse",
+    definition="Correlation of the map with the centre prior over its cells.",
+    unit="correlation",
+    threshold=0.95,
+    least_seconds=1.0,
+    hint="if what matters is not in the middle: give the other branch more weight (neural:balance=0.7), train with less "
+    "centre bias, or use another source",
+)
 
 _FLAT = 0.02
 """Largest less least value of a map that singles out nothing."""
@@ -18,7 +40,7 @@ _FROZEN_PERCENT = 0.05
 _LIVELY_PERCENT = 1.0
 """Share of the frame that must move for a map to have a reason to change."""
 
-FAULT = Fault(
+DEAD = Fault(
     name="dead",
     title="Dead map",
     definition=f"How long the map has been flat (its values span less than {_FLAT:g}) or frozen (less than "
@@ -48,14 +70,10 @@ def dead_seconds(series: Series) -> FloatArray:
     return scores
 
 
-def find(series: Series) -> list[Finding]:
-    """The stretches with dead maps."""
+def describe_dead(series: Series, finding: Finding) -> Finding:
+    """The finding with the way in which the map was dead; it begins when the map died."""
     contrast, seconds = series["contrast"], series.seconds
-    found = find_runs(FAULT, dead_seconds(series), seconds, "{value:.1f}")
-    described = []
-    for one in found:
-        index = int(np.searchsorted(seconds, one.worst_seconds))
-        what = "flat" if contrast[index] < _FLAT else "frozen while the film went on"
-        start = max(float(seconds[0]), one.start_seconds - FAULT.threshold)
-        described.append(replace(one, start_seconds=start, text=f"the map was {what} for {one.value:.1f} s"))
-    return described
+    index = int(np.searchsorted(seconds, finding.worst_seconds))
+    how = "flat" if contrast[index] < _FLAT else "frozen while the film went on"
+    start = max(float(seconds[0]), finding.start_seconds - DEAD.threshold)
+    return replace(finding, start_seconds=start, text=f"the map was {how} for {finding.value:.1f} s")

@@ -1,20 +1,42 @@
-"""Camera-motion leak: the map lights up with a pan."""
+"""Faults by what is under the map: places that only flicker, a camera that moves."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from stcodec.diagnose.faults.base import Fault, Finding, find_runs
-from stcodec.diagnose.faults.drift import STILL_CAMERA
+from stcodec.diagnose.faults.base import STILL_CAMERA, Fault
 from stcodec.diagnose.series import Series
 from stcodec.types import FloatArray
+
+_LEAST_LIFT = 1.5
+"""Times their share of the frame that such places must draw: what flickers everywhere draws nothing."""
+
+BACKGROUND = Fault(
+    name="background",
+    title="Background fixation",
+    definition="Share of the map's mass on places where the picture has kept changing (by over 5 grey levels a step) in a "
+    "way that no motion explains and that leads nowhere; counted from "
+    f"{_LEAST_LIFT:g} times those places' share of the frame.",
+    unit="% of the map's mass",
+    threshold=35.0,
+    least_seconds=0.5,
+    hint="give the spatial branch more weight (neural:balance=0.3), or blend with a source that knows no motion "
+    "(0.7*neural+0.3*center)",
+)
+
+
+def background_scores(series: Series) -> FloatArray:
+    """[T] % of the map's mass; 0 where the places draw no more than their share."""
+    scores = np.where(series["background_lift"] >= _LEAST_LIFT, series["background_percent"], 0)
+    return scores.astype(np.float32)
+
 
 _MOVING_CAMERA = 0.05
 """Frame widths a second: from here on the camera moves."""
 _LEAST_STILL = 3
 """Instants with a still camera that it takes to know the usual level."""
 
-FAULT = Fault(
+CAMERA = Fault(
     name="camera",
     title="Camera-motion leak",
     definition=f"How much higher the mean of the map is while the camera moves ({_MOVING_CAMERA:g} frame widths a second or "
@@ -45,9 +67,3 @@ def leak_scores(series: Series) -> FloatArray:
 
 def _usual(levels: FloatArray) -> float:
     return float(np.median(levels)) if len(levels) >= _LEAST_STILL else float("nan")
-
-
-def find(series: Series) -> list[Finding]:
-    """The moments of leaking camera motion."""
-    text = "the map as a whole is {value:.0f} % brighter than with a still camera"
-    return find_runs(FAULT, leak_scores(series), series.seconds, text)
