@@ -25,8 +25,8 @@ from stcodec.diagnose.subjects import Inspection, Subject
 from stcodec.diagnose.variants import make_variants, moments
 from stcodec.media.output import atomic_output
 from stcodec.media.paths import display_name
+from stcodec.progress import Meter
 from stcodec.web.page import Page, finite
-from stcodec.work.progress import Meter
 
 PAGE = Page(
     __package__,
