@@ -37,7 +37,7 @@ from stcodec.media.maps import read_maps
 from stcodec.media.planes import PlaneReader
 from stcodec.media.still import write_still
 from stcodec.metrics.foveated import VIEWING_DISTANCE
-from stcodec.work.cache import Cache, code_version, content_hash, key_of, open_cache
+from stcodec.work.cache import Cache, content_hash, key_of, open_cache
 
 # --- scores ---------------------------------------------------------------------------------------------------------
 
@@ -286,7 +286,6 @@ def test_keys_tell_everything_apart(tmp_path: Path) -> None:
     assert content_hash(tmp_path) != whole
     with pytest.raises(MediaError, match="can't be read"):
         content_hash(tmp_path / "missing")
-    assert code_version("qp") != code_version("qp", "attention") != code_version("attention")
     assert Cache(tmp_path, tmp_path).place("k", "a" * 64, ".x") != Cache(tmp_path, tmp_path).place("k", "b" * 64, ".x")
 
 

@@ -13,10 +13,9 @@ from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.pipeline.attend import attend
 from stcodec.pipeline.encode import Job
-from stcodec.work.cache import Cache, code_version, content_hash, key_of
+from stcodec.work.cache import Cache, content_hash, key_of
 from stcodec.work.sources import source_identity
-
-_MAPS_CODE = ("attention", "media", "model", "types.py")
+from stcodec.work.versions import made_by
 
 
 def looks_at_pictures(attention: str) -> bool:
@@ -39,7 +38,7 @@ def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, Path 
         source=source_identity(job.options.attention),
         smoothing=job.options.policy.smoothing_seconds,
         keep_partial=job.reader.keep_partial,
-        code=code_version(*_MAPS_CODE),
+        made_by=made_by("maps"),
     )
     place = cache.place("maps", key, ".mkv")
     if place.exists():

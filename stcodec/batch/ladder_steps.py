@@ -10,7 +10,6 @@ from stcodec.batch.kept_maps import look
 from stcodec.batch.ladder import AUTO, SEGMENT_SECONDS, Rendition, fitting_renditions, rendition_options
 from stcodec.batch.ladder_choice import Trial, choose_renditions
 from stcodec.batch.steps import (
-    ENCODING_CODE,
     EncodeRecord,
     FinishedFile,
     JobSpec,
@@ -28,10 +27,9 @@ from stcodec.media.package import write_package
 from stcodec.media.paths import check_input
 from stcodec.pipeline.encode import Job, encode_job, rendition
 from stcodec.progress import Meter
-from stcodec.work.cache import code_version, content_hash, key_of
+from stcodec.work.cache import content_hash, key_of
 from stcodec.work.sources import source_identity
-
-_TRIALS_CODE = (*ENCODING_CODE, "metrics", "matching", "batch/ladder_trials.py", "batch/ladder.py")
+from stcodec.work.versions import made_by
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def _trials(job: JobSpec, encode: Job, maps: Path | None) -> list[Trial]:
     """What is measured of a video for `--ladder auto`, now or before."""
     options = replace(encode.options, extra=dict(encode.options.extra))
     watched = (content_hash(job.source), source_identity(options.attention)) if maps is None else maps.name
-    key = key_of(watched=watched, options=asdict(options), code=code_version(*_TRIALS_CODE))
+    key = key_of(watched=watched, options=asdict(options), made_by=made_by("maps", "trials"))
     path = job.cache.place("curves", key, ".json")
     kept = job.cache.read_json(path)
     if kept is not None and (maps is None or maps.exists()):

@@ -29,10 +29,8 @@ from stcodec.pipeline.parts import Part, can_be_cut, check_joins, encode_part, f
 from stcodec.pipeline.summary import build_report
 from stcodec.progress import Meter
 from stcodec.report import EncodeReport, MatchReport
-from stcodec.work.cache import Cache, code_version, content_hash, key_of
-
-ENCODING_CODE = ("attention", "encoders", "media", "pipeline", "qp", "options.py", "types.py")
-"""What the bits of an encode depend on, besides its options."""
+from stcodec.work.cache import Cache, content_hash, key_of
+from stcodec.work.versions import made_by
 
 
 @dataclass(frozen=True)
@@ -216,7 +214,7 @@ def kept_path(job: JobSpec, ending: str, **what: Any) -> Path:
         source=str(job.source),
         status=(status.st_size, status.st_mtime_ns),
         options=job.options.key,
-        code=code_version(*ENCODING_CODE),
+        made_by=made_by("maps", "plain", "guided"),
         **what,
     )
     return job.cache.place("parts", key, ending)

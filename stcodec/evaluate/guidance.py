@@ -29,10 +29,10 @@ from stcodec.media.map_writer import MapWriter
 from stcodec.media.maps import MapReader
 from stcodec.pipeline.attend import attend, frames_with_maps
 from stcodec.types import FloatArray, VideoInfo
-from stcodec.work.cache import Cache, code_version, content_hash, key_of
+from stcodec.work.cache import Cache, content_hash, key_of
 from stcodec.work.sources import source_identity
+from stcodec.work.versions import Artefact, made_by
 
-_CODE = ("attention", "media", "model", "types.py", "evaluate/guidance.py", "evaluate/gaze.py")
 _GAZE = "gaze:"
 _MAP_FILES = ("map", "mask")
 _LONGEST_SIDE = 240
@@ -91,7 +91,7 @@ class MapsTask:
 
     def run(self) -> Maps:
         """Make them, or find them made. Raises AttentionError, OptionsError or MediaError."""
-        place = self.cache.place("maps", _key(self.reference, self.guide), ".mkv")
+        place = self.cache.place("maps", _key("maps", self.reference, self.guide), ".mkv")
         if not place.exists():
             with self.cache.writing(place) as temporary:
                 _write_maps(self.reference, self.guide, temporary)
@@ -111,7 +111,7 @@ class WeightsTask:
 
         Raises AttentionError, OptionsError or MediaError.
         """
-        place = self.cache.place("weights", _key(self.reference, self.guide), ".npy")
+        place = self.cache.place("weights", _key("weights", self.reference, self.guide), ".npy")
         if not place.exists():
             with self.cache.writing(place) as temporary:
                 write_weights(self.reference.original, self.guide, len(self.reference.seconds), temporary)
@@ -167,9 +167,9 @@ def _write_maps(reference: Reference, guide: Guide, path: Path) -> None:
                 pass
 
 
-def _key(reference: Reference, guide: Guide) -> str:
-    identity, code = source_identity(guide.text), code_version(*_CODE)
-    return key_of(reference=reference.key, guide=identity, observers=guide.observers, code=code)
+def _key(artefact: Artefact, reference: Reference, guide: Guide) -> str:
+    identity = source_identity(guide.text)
+    return key_of(reference=reference.key, guide=identity, observers=guide.observers, made_by=made_by(artefact))
 
 
 def _origins(text: str) -> set[str]:

@@ -19,11 +19,9 @@ from stcodec.evaluate.score import OF_FFMPEG, Comparison, Measured, measure
 from stcodec.media.decode import VideoReader
 from stcodec.options import EncodeOptions, OffsetPolicy
 from stcodec.pipeline.encode import encode
-from stcodec.work.cache import Cache, code_version, key_of
+from stcodec.work.cache import Cache, key_of
+from stcodec.work.versions import made_by
 
-_PLAIN_CODE = ("encoders", "media", "pipeline", "options.py", "types.py", "evaluate/points.py", "evaluate/repeatable.py")
-_GUIDED_CODE = (*_PLAIN_CODE, "attention", "qp")
-_SCORE_CODE = ("metrics", "media", "evaluate/score.py", "evaluate/pairs.py")
 _ENDING = ".mkv"
 _OWN = ("crf", "preset", "b", "g")
 
@@ -100,7 +98,7 @@ class EncodeTask:
             threads=self.threads,
             encoder=encoder_version(options.encoder),
             maps=None if maps is None else maps.content,
-            code=code_version(*(_PLAIN_CODE if maps is None else _GUIDED_CODE)),
+            made_by=made_by("plain" if maps is None else "guided"),
         )
 
 
@@ -185,6 +183,6 @@ class PointTask:
         weights = self.weights.content if by_gaze and self.weights is not None else None
         program = program_version() if metric in OF_FFMPEG else None
         distance = self.viewing_distance if metric.endswith("-foveated") else None
-        code = code_version(*_SCORE_CODE)
-        key = key_of(encoded=encoded.key, metric=metric, weights=weights, distance=distance, program=program, code=code)
+        kind = made_by("score")
+        key = key_of(encoded=encoded.key, metric=metric, weights=weights, distance=distance, program=program, made_by=kind)
         return self._cache.place("scores", key, ".json")

@@ -12,7 +12,8 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.lossless import SUFFIX, write_lossless
 from stcodec.media.shots import mark_shots
 from stcodec.types import VideoInfo
-from stcodec.work.cache import Cache, code_version, content_hash, key_of
+from stcodec.work.cache import Cache, content_hash, key_of
+from stcodec.work.versions import made_by
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ReferenceTask:
                 content=content_hash(original),
                 frames=frames,
                 scale=scale,
-                code=code_version("media") if not as_it_is else "",
+                made_by=made_by("reference") if not as_it_is else "",
             )
             path = original if as_it_is else cache.place("references", key, SUFFIX)
             if not path.exists():
@@ -75,7 +76,7 @@ class ReferenceTask:
 
     def _facts(self, path: Path, key: str) -> dict[str, Any]:
         """The last fields of Reference."""
-        place = self.cache.place("references", key_of(reference=key, code=code_version("media")), ".json")
+        place = self.cache.place("references", key_of(reference=key, made_by=made_by("reference")), ".json")
         known = self.cache.read_json(place)
         if known is None:
             known = asdict(_read_facts(path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -13,12 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import stcodec
-from stcodec.media.packets import library_versions
 from stcodec.media.paths import file_error
 from stcodec.media.temporary import temporary_folder
 
-_PACKAGE = Path(stcodec.__file__).parent
 _BLOCK_BYTES = 1 << 20
 
 
@@ -87,18 +83,6 @@ def content_hash(path: Path) -> str:
     except OSError as error:
         raise file_error(path, "can't be read", error) from None
     return digest.hexdigest()
-
-
-@functools.cache
-def code_version(*places: str) -> str:
-    """The hash of the files in folders of this package, or of single ones, and of the versions of the libraries."""
-    contents = {
-        str(file.relative_to(_PACKAGE)): content_hash(file)
-        for place in places
-        for file in sorted((_PACKAGE / place).rglob("*") if (_PACKAGE / place).is_dir() else [_PACKAGE / place])
-        if file.is_file() and "__pycache__" not in file.parts
-    }
-    return key_of(contents=contents, libraries=library_versions())
 
 
 def _as_json(value: Any) -> Any:
