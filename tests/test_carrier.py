@@ -32,9 +32,9 @@ SIZES = st.tuples(st.integers(1, 200), st.integers(1, 200))
 @pytest.fixture
 def untried() -> Iterator[None]:
     """The way into a frame has not been tried yet, and is forgotten afterwards."""
-    carrier._road.cache_clear()
+    carrier._proven.cache_clear()
     yield
-    carrier._road.cache_clear()
+    carrier._proven.cache_clear()
 
 
 @given(size=SIZES, block=st.sampled_from([8, 16, 64]), data=st.data())
@@ -130,7 +130,7 @@ def test_a_frame_of_another_layout_is_refused_by_name(monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("untried")
 def test_offsets_that_do_not_come_back_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier, "read_regions", lambda frame: None)
+    monkeypatch.setattr(carrier, "side_data", lambda frame, name: None)
     with pytest.raises(EncoderError, match=r"did not come back\): install av>=18.1,<19 .*--attention none"):
         attach(VideoFrame(32, 16, "yuv420p"), np.zeros(1, REGION))
 

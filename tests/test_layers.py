@@ -28,6 +28,7 @@ FLOORS = {
     "qp": 2,
     "encoders": 2,
     "metrics": 2,
+    "roi": 3,
     "pipeline": 3,
     "work": 3,
     "diagnose": 4,

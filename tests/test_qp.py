@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stcodec.encoders.session import quantise_levels
+from stcodec.encoders.levels import quantise_levels
 from stcodec.errors import OptionsError
 from stcodec.options import OffsetPolicy
 from stcodec.qp import BlockAverage, MapTimeline, QpLaw

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import stcodec
 from stcodec.encoders import vp9
+from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.readback import qp_blocks
-from stcodec.encoders.session import quantise_levels
 from stcodec.media.decode import VideoReader
 from stcodec.options import OffsetPolicy
 from stcodec.qp import QpLaw

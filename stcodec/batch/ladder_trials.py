@@ -12,8 +12,8 @@ import numpy as np
 
 from stcodec.batch.ladder import SEGMENT_SECONDS, own_lines, placed_options
 from stcodec.batch.ladder_choice import Trial
+from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.round_trip import Pair, RoundTrip
-from stcodec.encoders.session import quantise_levels
 from stcodec.matching.reading import Reading, TriedFrame
 from stcodec.matching.scan import Scan, scan
 from stcodec.matching.shots import Part

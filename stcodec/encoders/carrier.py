@@ -42,7 +42,8 @@ REGION = np.dtype(
 _QOFFSET_DENOMINATOR = 51 * 256
 _SIDE_DATA_TYPE = cast("int", Type.REGIONS_OF_INTEREST.value)
 _DATA_OFFSET_BYTES = ctypes.sizeof(ctypes.c_void_p)
-"""Where `data` lies in AVFrameSideData: behind the 4-byte type, aligned as a pointer."""
+"""Where `data` lies in AVFrameSideData: behind the 4-byte type, aligned as a pointer. Its size comes next."""
+_SIZE_OFFSET_BYTES = 2 * _DATA_OFFSET_BYTES
 
 
 class RegionTable:
@@ -76,41 +77,71 @@ class RegionTable:
 
 
 def attach(frame: VideoFrame, regions: NDArray[np.void]) -> None:
-    """Attach regions (dtype REGION, any shape) to a frame. The first region that covers a block wins."""
-    new_side_data, slot = _road()
-    pointer = (ctypes.c_void_p * (slot + 1)).from_address(id(frame))[slot]
-    entry = new_side_data(pointer, _SIDE_DATA_TYPE, regions.nbytes)
-    if not entry:
-        raise EncoderError(f"no memory for the {regions.size} regions of a frame")
-    data = ctypes.c_void_p.from_address(entry + _DATA_OFFSET_BYTES).value
-    assert data is not None
-    ctypes.memmove(data, np.ascontiguousarray(regions).ctypes.data, regions.nbytes)
+    """Attach regions (dtype REGION, any shape) to a frame, or put them in the place of as many that it carries.
+
+    The first region that covers a block wins. Raises EncoderError if the frame carries another number of regions: of two
+    lists encoders read the first.
+    """
+    _proven().attach(frame, regions)
 
 
 def read_regions(frame: VideoFrame) -> NDArray[np.void] | None:
-    """The regions that a frame carries, through PyAV's public interface; None if it carries none."""
-    entry = side_data(frame, Type.REGIONS_OF_INTEREST.name)
-    return None if entry is None else np.frombuffer(entry, REGION)
+    """The regions that a frame carries; None if it carries none."""
+    return _proven().read(frame)
+
+
+class _Access:
+    """libavutil's way to the side data of a frame. PyAV's own shows what a frame carried when it was first asked."""
+
+    def __init__(self, frame: VideoFrame) -> None:
+        """frame: any with pixels; its layout is every frame's."""
+        library = _load_libavutil()
+        self._new, self._get = library.av_frame_new_side_data, library.av_frame_get_side_data
+        self._new.restype = self._get.restype = ctypes.c_void_p
+        self._new.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+        self._get.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        self._slot = _find_slot(frame)
+
+    def attach(self, frame: VideoFrame, regions: NDArray[np.void]) -> None:
+        pointer = self._pointer(frame)
+        entry = self._get(pointer, _SIDE_DATA_TYPE)
+        if entry and self._content(entry)[1] != regions.nbytes:
+            there = self._content(entry)[1] // REGION.itemsize
+            raise EncoderError(
+                f"the frame carries {there} regions of interest already, {regions.size} can't take their place: "
+                "attach once to each frame, or on the same blocks"
+            )
+        entry = entry or self._new(pointer, _SIDE_DATA_TYPE, regions.nbytes)
+        if not entry:
+            raise EncoderError(f"no memory for the {regions.size} regions of a frame")
+        ctypes.memmove(self._content(entry)[0], np.ascontiguousarray(regions).ctypes.data, regions.nbytes)
+
+    def read(self, frame: VideoFrame) -> NDArray[np.void] | None:
+        entry = self._get(self._pointer(frame), _SIDE_DATA_TYPE)
+        return np.frombuffer(ctypes.string_at(*self._content(entry)), REGION) if entry else None
+
+    def _pointer(self, frame: VideoFrame) -> int | None:
+        return (ctypes.c_void_p * (self._slot + 1)).from_address(id(frame))[self._slot]
+
+    @staticmethod
+    def _content(entry: int) -> tuple[int, int]:
+        """Address and size in bytes."""
+        data = ctypes.c_void_p.from_address(entry + _DATA_OFFSET_BYTES).value
+        assert data is not None
+        return data, ctypes.c_size_t.from_address(entry + _SIZE_OFFSET_BYTES).value
 
 
 @cache
-def _road() -> tuple[ctypes._NamedFuncPointer, int]:
-    """`av_frame_new_side_data`, and which word of a VideoFrame holds its AVFrame pointer; proven on a small frame."""
-    function = _load_libavutil().av_frame_new_side_data
-    function.restype = ctypes.c_void_p
-    function.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+def _proven() -> _Access:
+    """The way to side data, tried on a small frame and read back through PyAV's public interface."""
     frame = VideoFrame(32, 16, "yuv420p")
-    slot = _find_slot(frame)
+    access = _Access(frame)
     probe = RegionTable(BlockGrid(32, 16, 16), 51).fill(np.array([[-6, 6]], np.float32)).reshape(-1)
-    pointer = (ctypes.c_void_p * (slot + 1)).from_address(id(frame))[slot]
-    entry = function(pointer, _SIDE_DATA_TYPE, probe.nbytes)
-    data = ctypes.c_void_p.from_address(entry + _DATA_OFFSET_BYTES).value if entry else None
-    if data:
-        ctypes.memmove(data, probe.ctypes.data, probe.nbytes)
-    seen = read_regions(frame)
-    if seen is None or not np.array_equal(seen, probe):
+    access.attach(frame, probe)
+    seen, ours = side_data(frame, Type.REGIONS_OF_INTEREST.name), access.read(frame)
+    if seen != probe.tobytes() or ours is None or not np.array_equal(ours, probe):
         raise _unsupported("offsets attached to a frame did not come back")
-    return function, slot
+    return access
 
 
 def _find_slot(frame: VideoFrame) -> int:

@@ -129,6 +129,10 @@ class Encoder:
             f"{self.name} with {setting} drops the QP offsets silently ({why}): {instead}, or encode with --attention none"
         )
 
+    def range_for(self, bit_depth: int) -> float:
+        """What a qoffset of 1 means, QP steps: deeper video has 6 more for each bit."""
+        return self.qp_range + 6 * (bit_depth - 8)
+
     # --- one encode
 
     def check(self, options: EncodeOptions) -> None:
@@ -193,7 +197,7 @@ class Encoder:
 
     def qp_limits(self, bit_depth: int) -> tuple[float, float]:
         """Lowest and highest QP that its format has, in steps of the H.26x scale."""
-        return 0.0, self.qp_range + 6 * (bit_depth - 8)
+        return 0.0, self.range_for(bit_depth)
 
     def qp_steps(self, exported: NDArray[np.int32]) -> FloatArray:
         """What a decoder exports as QP, in steps of the H.26x scale."""

@@ -53,8 +53,8 @@ class EncoderPlan:
 
     @property
     def qp_range(self) -> float:
-        """What a qoffset of 1 means to the encoder, QP steps: deeper video has 6 more for each bit."""
-        return self.encoder.qp_range + 6 * (self.bit_depth - 8)
+        """What a qoffset of 1 means to the encoder, QP steps."""
+        return self.encoder.range_for(self.bit_depth)
 
     def for_pass(self, number: int, stats: Path) -> EncoderPlan:
         """The plan of pass 1 or 2, with the encoder's statistics in a file."""

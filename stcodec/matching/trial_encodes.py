@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.round_trip import AsEncoded, Pair, RoundTrip
-from stcodec.encoders.session import quantise_levels
 from stcodec.errors import VerifyError
 from stcodec.matching.quality import PictureForm, QualityMetric, Scorer
 from stcodec.matching.reading import Reading, TriedFrame

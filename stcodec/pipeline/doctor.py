@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
@@ -53,7 +52,6 @@ def _open_encoder(name: str) -> str:
 def _closed_encoder(name: str) -> str:
     encoder = NO_WAY[name]
     if is_available(name):
-        os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to the terminal by itself
         return f"{encoder.why} ({_TRIED[offsets_change_bits(name, encoder.trial_options)]})"
     try:
         changes = program_changes_bits(find_ffmpeg(), name, encoder.trial_options)

@@ -17,8 +17,9 @@ from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
 from stcodec.cleanup import afterwards
 from stcodec.encoders.hdr import hdr_metadata
+from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan, make_plan
-from stcodec.encoders.session import EncoderSession, quantise_levels
+from stcodec.encoders.session import EncoderSession
 from stcodec.encoders.table import names_where
 from stcodec.errors import EncoderError, OptionsError
 from stcodec.media.clips import export_for

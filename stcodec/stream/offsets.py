@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stcodec.attention.center import center_density, map_shape
+from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan
-from stcodec.encoders.session import quantise_levels
 from stcodec.options import OffsetPolicy
 from stcodec.qp import QpLaw
 from stcodec.stream.attend import LiveMap
