@@ -185,7 +185,7 @@ def test_a_lost_frame_is_noticed(
     film: Path, tmp_path: Path, attention: str, lost: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_packets(monkeypatch, lambda index, packet: index != lost)
-    fails_leaving_nothing(film, tmp_path, "30 frames were encoded but the file holds 29", "libx264", attention)
+    fails_leaving_nothing(film, tmp_path, "30 frames were encoded but the file shows 29", "libx264", attention)
 
 
 def test_a_frame_at_another_time_is_noticed(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

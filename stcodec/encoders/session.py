@@ -42,6 +42,9 @@ class EncoderSession:
         _open(context, plan)
         self._regions = RegionTable(plan.grid, plan.qp_range, plan.encoder.whole_units) if plan.has_offsets else None
         self._frames = 0
+        self._durations: dict[int, int] = {}
+        """How long each frame in the encoder is shown, by its pts, in ticks: encoders give most packets none."""
+        self._last_pts: int | None = None
 
     def send(self, frame: VideoFrame, delta_qp: FloatArray | None, *, key: bool = False) -> Sequence[Packet[Any]]:
         """Encode a frame with offsets [rows, cols] in QP steps on the plan's grid, or None; the packets that are ready.
@@ -59,6 +62,7 @@ class EncoderSession:
                 )
             attach(frame, self._regions.fill(delta_qp))
         self._frames += 1
+        self._note_duration(frame)
         return self._run(frame)
 
     def flush(self) -> Sequence[Packet[Any]]:
@@ -74,10 +78,23 @@ class EncoderSession:
 
     def _run(self, frame: VideoFrame | None) -> Sequence[Packet[Any]]:
         try:
-            return self._encoder.encode(frame)
+            packets = self._encoder.encode(frame)
         except (FFmpegError, OSError) as error:
             where = "at the end" if frame is None else f"at {frame.time:.3f} s"
             raise EncoderError(f"{self.plan.encoder.name} failed {where}: {error.strerror or error}") from None
+        for packet in packets:
+            if packet.pts is not None and (ticks := self._durations.pop(packet.pts, 0)):
+                packet.duration = ticks
+        return packets
+
+    def _note_duration(self, frame: VideoFrame) -> None:
+        """A frame is shown until the next begins; the last, for as long as its container says."""
+        if frame.pts is None:
+            return
+        if self._last_pts in self._durations:
+            self._durations[self._last_pts] = frame.pts - self._last_pts
+        self._durations[frame.pts] = frame.duration
+        self._last_pts = frame.pts
 
 
 def _configure(context: VideoCodecContext, plan: EncoderPlan) -> None:

@@ -13,7 +13,7 @@ from stcodec.matching.options import MatchOptions
 from stcodec.matching.scan import Scan
 from stcodec.matching.shots import Shot, all_samples, compared_parts
 from stcodec.matching.trial_encodes import TrialEncodes
-from stcodec.media.packets import video_times
+from stcodec.media.packets import shown_times
 from stcodec.metrics.fidelity import pool
 from stcodec.types import BoolArray, TimeArray
 
@@ -79,8 +79,8 @@ class Reference:
         if plan is not None and self._plain is None:
             self._plain, size = self._trials.plain(plan, self._parts)
             self.plain_bytes = size if self._is_whole else None
-        ticks, time_base = video_times(path)
-        later = float(min(ticks) * time_base) - self._scan.times[0]
+        shown = shown_times(path)
+        later = float(min(shown.pts) * shown.time_base) - self._scan.times[0]
         reached = self._trials.finished(path, self._parts, later)
         plain, quality, shots = self._plain, self._goal.quality, self._scan.shots
         return Compared(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.format import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -20,6 +23,7 @@ from stcodec.errors import MediaError
 from stcodec.media.paths import check_input, display_name, file_error, local_url
 from stcodec.media.probe import is_cover, main_video, video_info
 from stcodec.media.side_data import side_data
+from stcodec.media.timeline import Timeline
 from stcodec.media.timestamps import BestEffortPts
 from stcodec.media.truncation import missing_bytes
 from stcodec.types import VideoInfo
@@ -27,6 +31,10 @@ from stcodec.types import VideoInfo
 PacketSink = Callable[["Packet[Any]"], None]
 _RESYNCING = ("matroska,webm",)
 """Demuxers of containers whose header says how long they last, and that go on behind what they can't read."""
+_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""Demuxers that go to a time by an index, and give it the very times that reading from the start does."""
+_REORDERED_SECONDS = 1
+"""A picture comes no more than this before one that is shown earlier."""
 _REORDERED = 8
 """Frames: the one that is cut off comes this far before the last shown, at most."""
 _TEXT = ("tty", "bin", "xbin", "adf", "idf")
@@ -55,6 +63,9 @@ class VideoReader:
         """Held while libav works: its memory must not go meanwhile."""
         self._is_closed = False
         self.container = self._open()
+        self._timeline = Timeline(has_running_clock=Flags.ts_discont in Flags(self.container.format.flags))
+        self._origin_seconds = Fraction(0)
+        """What is added to all times so that the picture does not begin before 0."""
         try:
             self.stream = self._choose()
             self._index = self.stream.index
@@ -71,6 +82,8 @@ class VideoReader:
             self.close()
             raise
         self.info: VideoInfo = video_info(self.container, self.stream, self.first_frame)
+        self._origin_seconds = self._find_origin()
+        self.info = replace(self.info, start_seconds=self.info.start_seconds + float(self._origin_seconds))
         rate = self.info.frame_rate
         matrix = side_data(self.first_frame, "DISPLAYMATRIX")
         self.display_matrix = None if matrix is None else memoryview(matrix).cast("i").tolist()
@@ -113,6 +126,10 @@ class VideoReader:
         """Frames whose time had to be made up."""
         return self._pts.repaired
 
+    def time_notes(self) -> list[str]:
+        """What was done to the times of what was read so far, for people."""
+        return self._timeline.notes()
+
     def frames(self, on_packet: PacketSink | None = None) -> Iterator[VideoFrame]:
         """All frames in presentation order; pts strictly increasing, in ticks of `info.time_base`.
 
@@ -122,7 +139,7 @@ class VideoReader:
         self._sink = on_packet
         if on_packet is not None:
             for packet in self._held_packets:
-                on_packet(packet)
+                on_packet(self._placed(packet))
         self._held_packets.clear()
         yield self._timed(self.first_frame)
         for frame in self._decoded:
@@ -132,24 +149,74 @@ class VideoReader:
     def pass_by(self, on_packet: PacketSink) -> Iterator[None]:
         """Instead of `frames`: on_packet takes the packets of all other streams; stops at each of ours, which is dropped."""
         for packet in self._held_packets:
-            on_packet(packet)
+            on_packet(self._placed(packet))
         self._held_packets.clear()
         for packet in self._demux():
             if packet.stream_index == self._index:
                 yield
             else:
-                on_packet(packet)
+                on_packet(self._placed(packet))
 
     def seek(self, seconds: float) -> Iterator[VideoFrame]:
-        """Frames from the key frame before a time on, with the container's own times; none if it can't be gone to."""
+        """Frames from the key frame before a time on, with the times that `frames` gives them; none if it can't be gone to.
+
+        A container with an index is gone to at once. The times of others depend on all that was read before, so that they
+        are read from the start, without decoding. Call on a reader of which no frame was taken.
+        """
         self._sink = None
-        try:
-            self.container.seek(int(seconds / self.info.time_base), stream=self.stream)
-        except (FFmpegError, OSError):
-            return
-        for frame in self._decode():
+        seconds -= float(self._origin_seconds)
+        if self.container.format.name in _INDEXED:
+            try:
+                self.container.seek(int(seconds / self.info.time_base), stream=self.stream)
+            except (FFmpegError, OSError):
+                return
+            self._timeline = Timeline(has_running_clock=self._timeline.has_running_clock)  # it goes back on purpose
+            frames = self._decode()
+        else:
+            frames = self._decode_from(seconds)
+        for frame in frames:
             frame.time_base = self.info.time_base  # those that come out at the end have none
+            if frame.pts is not None:
+                frame.pts += round(self._origin_seconds / self.info.time_base)
             yield frame
+
+    def _decode_from(self, seconds: float) -> Iterator[VideoFrame]:
+        """Frames from the last key frame before a time on; packets before it are read, but not decoded."""
+        wanted = seconds / self.info.time_base
+        waiting: list[Packet[Any]] = []
+        skips = False
+        for packet in self._demux():
+            if packet.stream_index != self._index:
+                continue
+            if packet.pts is not None and packet.is_keyframe and packet.pts <= wanted:
+                waiting.clear()
+                skips = True
+            waiting.append(packet)
+            if packet.pts is not None and packet.pts > wanted + _REORDERED_SECONDS / self.info.time_base:
+                break
+        if skips:
+            self.stream.codec_context.flush_buffers()
+        else:
+            yield self.first_frame
+        for packet in waiting:
+            yield from self._decode_packet(packet)
+        yield from self._decoded
+
+    def _find_origin(self) -> Fraction:
+        """Seconds to add so that nothing of the picture lies before 0, where players would not show it."""
+        first = self.first_frame.pts
+        start = Fraction(0) if first is None else first * self.info.time_base
+        if self._timeline.has_running_clock and self.container.start_time is not None:
+            start = min(start, Fraction(self.container.start_time, av.time_base))
+        return max(-start, Fraction(0))
+
+    def _placed(self, packet: Packet[Any]) -> Packet[Any]:
+        """A packet of another stream at the time that the output gives it."""
+        if self._origin_seconds and packet.time_base is not None:
+            ticks = round(self._origin_seconds / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+        return packet
 
     def _check_whole(self) -> None:
         try:
@@ -188,7 +255,7 @@ class VideoReader:
             if packet.stream_index == self._index:
                 yield from self._decode_packet(packet)
             elif self._sink is not None:
-                self._sink(packet)
+                self._sink(self._placed(packet))
         yield from self._decode_packet(None)
 
     def _demux(self) -> Iterator[Packet[Any]]:
@@ -196,7 +263,7 @@ class VideoReader:
         try:
             packets = self.container.demux()
             while (packet := self._next(packets)) is not None:
-                if packet.size:
+                if packet.size and self._timeline(packet):
                     if packet.pts is not None and packet.time_base is not None:
                         end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                         self._end_seconds = max(self._end_seconds, end)
@@ -232,7 +299,8 @@ class VideoReader:
             )
 
     def _timed(self, frame: VideoFrame) -> VideoFrame:
-        frame.pts = self._pts(frame.pts, frame.dts)
+        origin = round(self._origin_seconds / self.info.time_base)
+        frame.pts = self._pts(frame.pts, frame.dts) + origin
         frame.time_base = self.info.time_base
         self.frames_read += 1
         if frame.is_corrupt:

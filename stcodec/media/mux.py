@@ -30,6 +30,9 @@ class Muxer:
         self.messages: list[str] = []
         """What of the input is not in the output, or is there in another form."""
         self._copies: StreamCopies | None = None
+        self._lead_ticks: int | None = None
+        """Of the first packet: how long before it is shown it is decoded."""
+        self._end_pts = 0
         try:
             # By the name alone ffmpeg would choose "ipod", which has no place for titles and covers.
             form = "mp4" if path.suffix.lower() == ".m4v" else None
@@ -73,7 +76,23 @@ class Muxer:
     def write_video(self, packets: Iterable[Packet[Any]]) -> None:
         """Write packets of the encoded video."""
         for packet in packets:
+            if packet.pts is not None and packet.dts is not None:
+                self._lead_ticks = packet.pts - packet.dts if self._lead_ticks is None else self._lead_ticks
+                self._end_pts = max(self._end_pts, packet.pts + (packet.duration or 0))
             self._mux(packet)
+
+    def end_video(self, packets: Iterable[Packet[Any]]) -> None:
+        """Write the last packets of the encoded video.
+
+        MP4 keeps lengths in decoding order: the last packet's has to reach to the end of the frame that is shown last.
+        """
+        last = list(packets)
+        if last and self._container.format.name in ("mp4", "mov"):
+            first = last[0]
+            lead = (first.pts or 0) - (first.dts or 0) if self._lead_ticks is None else self._lead_ticks
+            end = max(self._end_pts, *((one.pts or 0) + (one.duration or 0) for one in last))
+            last[-1].duration = max(last[-1].duration or 0, end - lead - (last[-1].dts or 0))
+        self.write_video(last)
 
     def write_copy(self, packet: Packet[Any]) -> None:
         """Write a packet of another stream of the input; ignored if that stream is not copied."""

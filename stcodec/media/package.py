@@ -12,7 +12,7 @@ import ffmpeg
 
 from stcodec.errors import OUT_OF_SPACE, MediaError, NoSpaceError, VerifyError
 from stcodec.media.ffmpeg import find_ffmpeg
-from stcodec.media.packets import video_times
+from stcodec.media.packets import shown_times
 from stcodec.media.paths import display_name, local_url
 from stcodec.media.probe import main_video, stream_codec
 
@@ -60,7 +60,7 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
         kind = NoSpaceError if number in OUT_OF_SPACE else MediaError
         raise kind(f"the ffmpeg program could not package the video: {said[-1] if said else done.returncode}", errno=number)
     for number, path in enumerate(renditions):
-        wanted, found = len(video_times(path)[0]), len(video_times(folder / f"media_{number}.m3u8")[0])
+        wanted, found = len(shown_times(path).pts), len(shown_times(folder / f"media_{number}.m3u8").pts)
         if wanted != found:
             raise VerifyError(f"{path.stem}: {found} of {wanted} frames are in the package: nothing was kept")
     for file in folder.iterdir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,15 +14,31 @@ from stcodec.media.paths import display_name, local_url
 from stcodec.media.probe import main_video
 
 
-def video_times(path: Path) -> tuple[array[int], Fraction]:
-    """The presentation times of the video's packets, in file order, and seconds per tick. Raises MediaError."""
-    times = array("q")
+@dataclass(frozen=True, eq=False)
+class ShownTimes:
+    """When a player shows the frames of a video."""
+
+    pts: array[int]
+    """Of each frame, in file order, in ticks; without those that the container hides (an edit list)."""
+    end: int
+    """When the last is over, in ticks."""
+    time_base: Fraction
+
+
+def shown_times(path: Path) -> ShownTimes:
+    """The presentation times of the video's packets. Raises MediaError."""
+    times, end = array("q"), 0
     with av.open(local_url(path)) as container:
         stream = main_video(container)
         if stream is None or stream.time_base is None:
             raise MediaError(f"{display_name(path)}: has no video")
-        times.extend(packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None)
-        return times, stream.time_base
+        for packet in container.demux(stream):
+            if packet.size and packet.pts is not None and not packet.is_discard:
+                times.append(packet.pts)
+                end = max(end, packet.pts + (packet.duration or 0))
+        if stream.duration is not None:  # MP4 keeps lengths in decoding order: the last shown may have another's
+            end = max(end, (stream.start_time or 0) + stream.duration)
+        return ShownTimes(times, end, stream.time_base)
 
 
 def video_bytes(path: Path) -> int:

@@ -16,9 +16,9 @@ class Scaler:
         self._scaler = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        pts, time_base = frame.pts, frame.time_base
+        pts, duration, time_base = frame.pts, frame.duration, frame.time_base
         scaled = self._scaler.reformat(frame, *self._size, interpolation=self._interpolation, threads=1)
-        scaled.pts = pts
+        scaled.pts, scaled.duration = pts, duration
         if time_base is not None:  # those that a decoder gives at its end have none
             scaled.time_base = time_base
         return scaled

@@ -11,7 +11,7 @@ from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.verify import Requested, verify_offsets
 from stcodec.errors import MediaError, VerifyError
 from stcodec.media.decode import VideoReader
-from stcodec.media.packets import video_times
+from stcodec.media.packets import shown_times
 from stcodec.media.seek import frames_from
 from stcodec.options import RunOptions
 from stcodec.pipeline.summary import Tally
@@ -20,6 +20,10 @@ from stcodec.types import VideoInfo
 
 _FRAMES_PER_SAMPLE = 300
 _DECODED_AT_EACH_PLACE = 3
+_WITHOUT_LENGTHS = (".ts", ".m2ts")
+"""Containers in which a frame lasts until the next begins: the last has no length."""
+_LAST_SHORTER_SECONDS = 0.1
+"""A loss that can be seen; sources round the length of the last frame, or guess it."""
 
 
 def check_file(
@@ -48,22 +52,30 @@ def check_file(
 
 
 def check_frames(source: VideoInfo, written: Path, tally: Tally) -> Checks:
-    """Count and times of the frames in a file against those that were sent, and a sample of them decoded."""
-    ticks, time_base = video_times(written)
-    if len(ticks) != tally.frames:
-        raise VerifyError(f"{tally.frames} frames were encoded but the file holds {len(ticks)}: nothing was kept")
-    sent = sorted(tally.pts)
-    kept = _times_kept(sent, source.time_base, sorted(ticks), time_base)
-    if not kept:
+    """Count, times and lengths of the frames that a player shows against those that were sent, and a sample decoded.
+
+    Raises VerifyError where they differ.
+    """
+    shown = shown_times(written)
+    if len(shown.pts) != tally.frames:
+        raise VerifyError(f"{tally.frames} frames were encoded but the file shows {len(shown.pts)}: nothing was kept")
+    sent, found = sorted(tally.pts), sorted(shown.pts)
+    if not _times_kept(sent, source.time_base, found, shown.time_base):
         raise VerifyError("the times of the frames in the file differ from the source's: nothing was kept")
+    last_sent = float((tally.end_pts - sent[-1]) * source.time_base)
+    last_found = float((shown.end - found[-1]) * shown.time_base)
+    if last_sent - last_found > _LAST_SHORTER_SECONDS:
+        if written.suffix.lower() not in _WITHOUT_LENGTHS:
+            raise VerifyError(f"the last frame stands for {last_found:.3f} s, not {last_sent:.3f} s: nothing was kept")
+        tally.messages.append(f"the last frame should stand for {last_sent:.2f} s: mpegts has no place for it")
     return Checks(
         frames_sent=tally.frames,
-        frames_in_file=len(ticks),
-        duration_source_seconds=float((sent[-1] - sent[0]) * source.time_base),
-        duration_file_seconds=float((max(ticks) - min(ticks)) * time_base),
-        frames_decoded=_decode_sample(written, sorted(ticks), time_base),
-        shift_seconds=float(min(ticks) * time_base - sent[0] * source.time_base),
-        timestamps_kept=kept,
+        frames_in_file=len(found),
+        duration_source_seconds=float((max(tally.end_pts, sent[-1]) - sent[0]) * source.time_base),
+        duration_file_seconds=float((shown.end - found[0]) * shown.time_base),
+        frames_decoded=_decode_sample(written, found, shown.time_base),
+        shift_seconds=float(found[0] * shown.time_base - sent[0] * source.time_base),
+        timestamps_kept=True,
     )
 
 

@@ -206,7 +206,7 @@ def _encode_pass(
     packets = session.flush()
     tally.packets(packets)
     if muxer is not None:
-        muxer.write_video(packets)
+        muxer.end_video(packets)
         tally.messages += muxer.messages
     return tally
 

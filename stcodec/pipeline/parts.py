@@ -130,7 +130,7 @@ def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
         packets = joined_packets(parts, job.reader.info.time_base)
         for _ in job.reader.pass_by(muxer.write_copy):  # in step with the source, so that sound and picture stay together
             muxer.write_video(islice(packets, 1))
-        muxer.write_video(packets)
+        muxer.end_video(packets)
         tally.messages += muxer.messages
     return tally
 

@@ -46,6 +46,8 @@ class Tally:
     messages: list[str] = field(default_factory=list)
     pts: array[int] = field(default_factory=lambda: array("q"))
     """Times of all frames, in ticks of the source's time base."""
+    end_pts: int = 0
+    """When the last frame is over, as far as the source says."""
     samples: list[Requested] = field(default_factory=list)
     """Frames whose offsets can be read back, spread over the video."""
     _guided: int = 0
@@ -62,6 +64,7 @@ class Tally:
         assert frame.pts is not None
         self.frames += 1
         self.pts.append(frame.pts)
+        self.end_pts = frame.pts + frame.duration
         if delta_qp is not None:
             self._guided += 1
             self._sum_mean += float(delta_qp.mean())
@@ -94,6 +97,7 @@ class Tally:
             "counts": np.array([self.frames, self.video_bytes, self.counts.maps, self.counts.shots, self._guided], np.int64),
             "sums": np.array([self._sum_mean, self._sum_spread], np.float64),
             "pts": np.array(self.pts, np.int64),
+            "end_pts": np.array(self.end_pts, np.int64),
             "sample_seconds": np.array([sample.pts_seconds for sample in self.samples], np.float64),
             "sample_delta_qp": np.stack(grids) if grids else np.empty((0, 0, 0), np.float32),
         }
@@ -109,6 +113,7 @@ class Tally:
         self._sum_mean += float(facts["sums"][0])
         self._sum_spread += float(facts["sums"][1])
         self.pts.extend(map(int, facts["pts"]))
+        self.end_pts = int(facts["end_pts"])
         for seconds, delta_qp in zip(facts["sample_seconds"], facts["sample_delta_qp"], strict=True):
             self._keep(Requested(float(seconds), delta_qp))
 
@@ -202,4 +207,4 @@ def _damage(reader: VideoReader) -> list[str]:
         messages.append("a player mirrors this video: maps, masks and gaze from files are read as if it did not")
     if reader.repaired_times:
         messages.append(f"{reader.repaired_times} frames had no usable time and were given one")
-    return messages
+    return messages + reader.time_notes()

@@ -1,0 +1,140 @@
+"""Times of inputs whose clock wraps, steps back or jumps, and frames that are shown for long: what a player would show."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import media
+import pytest
+
+import stcodec
+from stcodec import MatchOptions
+from stcodec.media.decode import VideoReader
+from stcodec.media.seek import frames_from
+
+FRAMES = 50
+"""Of a recording: 2 s at 25 frames a second."""
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings of sound and B-frames as MPEG-TS that begin at several times of the clock, with and without sound."""
+    folder = tmp_path_factory.mktemp("recordings")
+    lines = "-f lavfi -i testsrc2=s=160x96:r=25:d=2 -f lavfi -i sine=d=2:r=48000 -c:v libx264 -bf 2 -g 25 -preset veryfast"
+    media.run_ffmpeg(*lines.split(), "-c:a", "aac", folder / "base.mp4")
+    for name, options in {
+        "a": "",
+        "silent": "-an",
+        "near": "-an -output_ts_offset 1.9",
+        "hour": "-output_ts_offset 3600",
+        "wrap": "-output_ts_offset 95442.7 -muxdelay 0",
+    }.items():
+        media.run_ffmpeg("-i", folder / "base.mp4", "-c", "copy", *options.split(), folder / f"{name}.ts")
+    return folder
+
+
+def joined(folder: Path, name: str, *parts: str) -> Path:
+    path = folder / name
+    path.write_bytes(b"".join((folder / part).read_bytes() for part in parts))
+    return path
+
+
+def shown(path: Path) -> tuple[list[float], list[float]]:
+    """The times at which frames and sound are shown, by PyAV without any of our repairs."""
+    with av.open(str(path)) as container:
+        frames = [frame.time for frame in container.decode(video=0)]
+    with av.open(str(path)) as container:
+        sound = [float(packet.pts * packet.time_base) for packet in container.demux(audio=0) if packet.pts is not None]
+    return frames, sound
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (["wrap.ts"], ""),
+        (["a.ts", "a.ts"], "goes back once"),
+        (["a.ts", "a.ts", "a.ts"], "goes back 2 times"),
+        (["a.ts", "hour.ts"], "jumps ahead by 35"),
+        (["hour.ts", "a.ts"], "goes back once"),
+        (["a.ts", "wrap.ts"], "goes back"),
+    ],
+)
+def test_joined_recordings_are_one(recordings: Path, tmp_path: Path, parts: list[str], said: str, suffix: str) -> None:
+    source = joined(recordings, "joined.ts", *parts)
+    report = stcodec.encode(source, tmp_path / f"out.{suffix}", attention="none", preset="ultrafast")
+    frames, sound = shown(tmp_path / f"out.{suffix}")
+    assert len(frames) == FRAMES * len(parts) and frames[0] >= 0
+    steps = [b - a for a, b in pairwise(frames)]
+    assert min(steps) > 0.03 and max(steps) < 0.06
+    assert sound[-1] - sound[0] == pytest.approx(2 * len(parts), abs=0.06)
+    assert abs(sound[0] - frames[0]) < 0.05 and abs(sound[-1] - frames[-1]) < 0.06, "sound and picture stay together"
+    assert said in " ".join(report.messages)
+
+
+def test_parts_that_overlap_by_less_than_a_frame(recordings: Path, tmp_path: Path) -> None:
+    source = joined(recordings, "overlap.ts", "silent.ts", "near.ts")
+    stcodec.encode(source, tmp_path / "out.mp4", attention="none", preset="ultrafast")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert len(times) == 2 * FRAMES and times[-1] - times[0] == pytest.approx(4 - 0.04, abs=1e-3)
+
+
+@pytest.mark.parametrize("parts", [["a.ts"], ["wrap.ts"], ["a.ts", "a.ts"], ["a.ts", "hour.ts"], ["silent.ts", "near.ts"]])
+def test_a_second_read_gives_the_same_times(recordings: Path, parts: list[str]) -> None:
+    source = joined(recordings, "again.ts", *parts)
+    with VideoReader(source) as reader:
+        times = [frame.time for frame in reader.frames()]
+    for index in (0, 1, 24, 25, 49, len(times) // 2, len(times) - 1):
+        with closing(frames_from(source, times[index])) as frames:
+            assert [frame.time for frame in frames] == times[index:]
+
+
+@pytest.mark.parametrize("target", ["14", "24"])
+def test_a_search_reads_the_same_frames(recordings: Path, tmp_path: Path, target: str) -> None:
+    source = joined(recordings, "search.ts", "silent.ts", "silent.ts")
+    report = stcodec.match(
+        source, tmp_path / "out.mp4", MatchOptions(crf=float(target)), attention="center", preset="ultrafast"
+    )
+    assert report.frames == 2 * FRAMES
+
+
+def test_the_last_frame_stands_as_long_as_it_did(tmp_path: Path) -> None:
+    source = tmp_path / "in.gif"
+    still = "-f lavfi -i testsrc2=s=160x96:r=10:d=1 -final_delay 500"
+    media.run_ffmpeg(*still.split(), source)
+    for suffix in ("mp4", "mov", "mkv"):
+        out = tmp_path / f"out.{suffix}"
+        report = stcodec.encode(source, out, attention="center", preset="medium")
+        with av.open(str(out)) as container:
+            assert container.duration == pytest.approx(5.9e6, abs=2e3)
+        assert report.checks is not None and report.checks.duration_file_seconds == pytest.approx(5.9, abs=2e-3)
+    report = stcodec.encode(source, tmp_path / "out.ts", attention="none", preset="ultrafast")
+    assert "should stand for 5.00 s" in " ".join(report.messages)
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libvpx-vp9"])
+def test_slides_stand_as_long_as_they_did(tmp_path: Path, encoder: str) -> None:
+    film = tmp_path / "slides.mkv"
+    line = "-f lavfi -i testsrc2=s=160x96:r=1:d=3 -vf setpts='if(eq(N,0),0,if(eq(N,1),3,7))/TB' -fps_mode vfr"
+    media.run_ffmpeg(*line.split(), "-c:v", "libx264", "-preset", "ultrafast", film)
+    with VideoReader(film) as reader:
+        wanted = [frame.time for frame in reader.frames()]
+    out = tmp_path / ("out.webm" if encoder == "libvpx-vp9" else "out.mp4")
+    stcodec.encode(film, out, encoder=encoder, attention="none")
+    with av.open(str(out)) as container:
+        assert [frame.time for frame in container.decode(video=0)] == pytest.approx(wanted, abs=2e-3)
+    with av.open(str(film)) as before, av.open(str(out)) as after:
+        assert after.duration == pytest.approx(before.duration, abs=5e4)
+
+
+def test_a_recording_that_pauses_is_kept_and_said(recordings: Path, tmp_path: Path) -> None:
+    media.run_ffmpeg("-i", recordings / "base.mp4", "-c", "copy", "-output_ts_offset", "8", recordings / "late.ts")
+    source = joined(recordings, "pause.ts", "a.ts", "late.ts")
+    report = stcodec.encode(source, tmp_path / "out.mkv", attention="none", preset="ultrafast")
+    frames, _ = shown(tmp_path / "out.mkv")
+    assert len(frames) == 2 * FRAMES and max(b - a for a, b in pairwise(frames)) > 5
+    assert "jumps ahead by 5.9 s" in " ".join(report.messages)
