@@ -59,7 +59,7 @@ def test_a_tree_with_a_bad_file_and_awkward_names(capfd: Capture, folder: Path) 
     make_folder(folder / "in", "a/good.mp4")
     shutil.move("in/a/good.mp4", "in/a/bad.mp4")
     before = command.snapshot(folder / "out")
-    done = run(capfd, "batch", "retry", "out", "--jobs", "1")
+    done = run(capfd, "batch", "retry", *BATCH[1:])
     assert done.status == 0 and "7 videos: 7 done" in done.out
     assert {name: before[name] for name in AWKWARD}.items() <= command.snapshot(folder / "out").items()
 
@@ -99,7 +99,9 @@ def test_patterns_and_names(capfd: Capture, folder: Path) -> None:
         (("in", "in/a.mp4"), 1, "can't be used as the output folder"),
         (("in", "out", "--attention", "nonsense"), 2, "is no source of attention"),
         (("status", "out"), 1, "no batch was run into this folder"),
-        (("retry", "in"), 1, "no batch was run into this folder"),
+        (("retry", "in", "out"), 1, "no batch was run into this folder"),
+        (("retry", "out"), 2, "give IN, OUT and the flags of the last run, too"),
+        (("in", "out", "more"), 2, "more: what is it for"),
     ],
 )
 def test_refused(capfd: Capture, folder: Path, arguments: tuple[str, ...], status: int, words: str) -> None:

@@ -15,7 +15,9 @@ import pytest
 from batches import FRAMES, QUICK, files, jobs, make_folder, start, states, wait_for_files
 from command import ENVIRONMENT, program, run
 
-from stcodec.batch import publish, session
+from stcodec.batch import table
+from stcodec.batch.outputs import Results
+from stcodec.errors import MediaError
 
 Capture = pytest.CaptureFixture[str]
 
@@ -57,7 +59,7 @@ def test_the_output_folder_vanishes(tmp_path: Path) -> None:
         "stcodec: out: the output folder has vanished while files were made: bring it back (is its disk still there?), and "
         "the same command goes on\n"
     )
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists() and "failed" not in states(tmp_path / "elsewhere").values()
     made = command.snapshot(tmp_path / "elsewhere")
     (tmp_path / "elsewhere").rename(tmp_path / "out")
     assert command.run_apart("batch", "in", "out", *QUICK, folder=tmp_path).status == 0
@@ -65,6 +67,28 @@ def test_the_output_folder_vanishes(tmp_path: Path) -> None:
     kept = [name for name in made if not name.startswith(".")]
     assert kept and all(again[name] == made[name] for name in kept)
     assert len(files(tmp_path / "out")) == 6
+
+
+def test_a_folder_that_has_vanished_is_not_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "made.mp4").write_bytes(b"x")
+    with pytest.raises(MediaError, match="the output folder has vanished"):
+        Results(tmp_path / "out", None).put(tmp_path / "made.mp4", Path("a/b.mp4"), overwrite=True)
+    assert not (tmp_path / "out").exists() and (tmp_path / "made.mp4").exists()
+
+
+def test_on_a_read_only_disk_it_is_said_how_a_run_stands(capfd: Capture, tmp_path: Path, small_disk: Path) -> None:
+    make_folder(tmp_path / "in", "a.mp4", "b.mp4")
+    _resize(small_disk, "8m")
+    with start(tmp_path, "in", small_disk, *QUICK) as process:
+        wait_for_files(process, 1)
+        process.kill()  # so that part of the table is in its journal only
+    before = command.snapshot(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    done = run(capfd, "batch", "status", small_disk)
+    assert done.status == 0 and "2 videos: " in done.out, done
+    done = run(capfd, "batch", tmp_path / "in", small_disk, *QUICK, "--dry-run")
+    assert done.status == 0 and "to be made: " in done.out, done
+    assert command.snapshot(small_disk) == before
 
 
 def test_what_may_not_be_read_fails_alone(capfd: Capture, tmp_path: Path) -> None:
@@ -86,7 +110,7 @@ def test_what_may_not_be_read_fails_alone(capfd: Capture, tmp_path: Path) -> Non
     for name in ("closed", "names"):
         (tmp_path / "in" / name).chmod(0o755)
     (tmp_path / "in" / "closed.mp4").chmod(0o644)
-    assert run(capfd, "batch", "retry", tmp_path / "out", "-q").status == 0
+    assert command.run_apart("batch", "retry", "in", "out", *QUICK, "-q", folder=tmp_path).status == 0
     assert files(tmp_path / "out") == {"good.mp4", "closed.mp4", "closed/a.mp4", "names/b.mp4"}
 
 
@@ -99,8 +123,7 @@ def test_a_clock_that_jumps_changes_nothing(capfd: Capture, tmp_path: Path, monk
         def now(cls, tz: tzinfo | None = None) -> Jumping:
             return cls(2030 - 60 * (next(steps) % 2), 1, 1, tzinfo=tz)
 
-    for module in (publish, session):
-        monkeypatch.setattr(module, "datetime", Jumping)
+    monkeypatch.setattr(table, "datetime", Jumping)
     os.utime(tmp_path / "in" / "a.mp4", (2**33, 2**33))
     assert run(capfd, "batch", tmp_path / "in", tmp_path / "out", *QUICK, "-q").status == 0
     before = command.snapshot(tmp_path / "out")
@@ -116,7 +139,9 @@ def test_a_table_that_is_none(capfd: Capture, tmp_path: Path) -> None:
     place.mkdir(parents=True)
     (place / "jobs.sqlite").write_bytes(b"no table at all" * 100)
     for arguments in ((tmp_path / "in", tmp_path / "out"), ("status", tmp_path / "out")):
-        command.assert_one_line(run(capfd, "batch", *arguments), 1, "the job table can't be used .file is not a database")
+        command.assert_one_line(
+            run(capfd, "batch", *arguments), 1, "the job table is damaged .file is not a database.*: move it away"
+        )
     assert (place / "jobs.sqlite").read_bytes().startswith(b"no table")
     shutil.rmtree(place)
     assert run(capfd, "batch", tmp_path / "in", tmp_path / "out", *QUICK, "-q").status == 0

@@ -18,9 +18,9 @@ import pytest
 from batches import FRAMES, communicate, jobs, make_folder, reader_of, readers_of, start, wait_until
 from command import ENVIRONMENT
 
-from stcodec.batch import ray_pool
+from stcodec.batch.ray_pool import RayWorkers
 from stcodec.errors import BatchError
-from stcodec.work import own_cores
+from stcodec.work.own_cores import free_cores, own_cores
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 CLUSTER = """
@@ -91,21 +91,19 @@ def test_without_ray_one_line_says_what_to_install(
     command.assert_one_line(done, 2, r"--ray needs the package ray: pip install 'stcodec\[ray\]'")
 
 
-def test_each_task_has_cores_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_task_has_cores_of_its_own(tmp_path: Path) -> None:
     usable = sorted(os.sched_getaffinity(0))[:2]
-    monkeypatch.setattr(own_cores, "_LOCKS", tmp_path)
-    taken = [own_cores._free_cores(usable, 1) for _ in range(len(usable) + 1)]
+    taken = [free_cores(usable, 1, tmp_path) for _ in range(len(usable) + 1)]
     assert [one and one[0] for one in taken] == [*([core] for core in usable), None]
     for one in filter(None, taken):
         one[1].close()
     before = os.sched_getaffinity(0)
-    with own_cores.own_cores(1):
+    with own_cores(1, tmp_path):
         assert len(os.sched_getaffinity(0)) == 1
     assert os.sched_getaffinity(0) == before
 
 
-def test_locks_are_not_made_where_others_may_have_put_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_cores, "_LOCKS", tmp_path)
+def test_locks_are_not_made_where_others_may_have_put_something(tmp_path: Path) -> None:
     usable = sorted(os.sched_getaffinity(0))[:1]
     elsewhere, precious = tmp_path / "elsewhere", tmp_path / "precious"
     precious.write_text("kept")
@@ -113,11 +111,11 @@ def test_locks_are_not_made_where_others_may_have_put_something(tmp_path: Path, 
     (elsewhere / str(usable[0])).symlink_to(precious)
     folder = tmp_path / f"stcodec-cores-{os.getuid()}"
     folder.symlink_to(elsewhere)
-    assert own_cores._free_cores(usable, 1) is None
+    assert free_cores(usable, 1, tmp_path) is None
     folder.unlink()
     elsewhere.rename(folder)
     folder.chmod(0o777)
-    assert own_cores._free_cores(usable, 1) is None
+    assert free_cores(usable, 1, tmp_path) is None
     assert precious.read_text() == "kept"
 
 
@@ -165,11 +163,15 @@ def test_a_killed_worker_takes_no_file_with_it(tmp_path: Path) -> None:
     assert len(media.frames_of(tmp_path / "out" / "slow.mp4")) == 50
 
 
-def test_the_machines_must_see_the_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machines_must_see_the_storage(tmp_path: Path) -> None:
     class Far:
         """A cluster whose only machine mounts nothing."""
 
         exceptions: Any = type("exceptions", (), {"RayError": RuntimeError})
+
+        def init(self, **_: Any) -> None: ...
+
+        def shutdown(self) -> None: ...
 
         def nodes(self) -> list[dict[str, Any]]:
             return [{"Alive": True, "NodeID": "ab" * 28, "NodeManagerHostname": "far", "Resources": {"CPU": 8}}]
@@ -187,7 +189,6 @@ def test_the_machines_must_see_the_storage(tmp_path: Path, monkeypatch: pytest.M
             return False
 
     pytest.importorskip("ray")
-    workers = ray_pool.RayWorkers("auto", None, tmp_path)
-    monkeypatch.setattr(workers, "_ray", Far())
-    with pytest.raises(BatchError, match="the machine far does not see this folder"):
-        workers._measure()
+    workers = RayWorkers("auto", None, tmp_path, ray=Far())
+    with pytest.raises(BatchError, match="the machine far does not see this folder"), workers:
+        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import subprocess
@@ -39,6 +40,9 @@ def test_an_original_is_replaced_only_by_what_is_smaller_and_whole(capfd: Captur
     media.make_film(folder / "in" / "small.mp4", size=(64, 48), frames=FRAMES, options={"preset": "veryslow", "crf": "45"})
     (folder / "in" / "bad.mp4").write_bytes(b"no film")
     (folder / "in" / "same.mp4").chmod(0o600)
+    owner = 12345 if os.geteuid() == 0 else os.geteuid()
+    os.chown(folder / "in" / "same.mp4", owner, -1)
+    os.utime(folder / "in" / "same.mp4", (10**9, 10**9))
     (folder / "in" / "link.mp4").symlink_to("same.mp4")
     (folder / "in" / "hard.mp4").hardlink_to(folder / "in" / "linked.mp4")
     before = command.snapshot(folder / "in")
@@ -55,7 +59,8 @@ def test_an_original_is_replaced_only_by_what_is_smaller_and_whole(capfd: Captur
     for name in ("same.mp4", "sub/other.mkv"):
         assert len(media.frames_of(folder / "in" / name)) == FRAMES
     assert len(after["same.mp4"][1]) < 0.8 * len(before["same.mp4"][1])
-    assert (folder / "in" / "same.mp4").stat().st_mode & 0o777 == 0o600
+    status = (folder / "in" / "same.mp4").stat()
+    assert (status.st_mode & 0o777, status.st_uid, status.st_mtime) == (0o600, owner, 10**9)
     # Once more: nothing is encoded a second time.
     done = run(capfd, *REPLACE, "-y")
     assert done.status == 3 and "2 done, 1 kept as they were, 1 failed" in done.out
@@ -78,6 +83,8 @@ def test_killed_while_a_film_is_replaced(capfd: Capture, folder: Path, after: bo
     done = subprocess.run([sys.executable, "crash.py", *REPLACE], env=ENVIRONMENT, check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL
     assert files(folder / "in") == {"a.avi"} | ({"a.mkv"} if after else set())
+    before = files(folder / "in")
+    assert run(capfd, *REPLACE, "--dry-run", "-q").status == 0 and files(folder / "in") == before
     assert run(capfd, *REPLACE, "-q").status == 0
     assert files(folder / "in") == {"a.mkv"} and states(folder / "in") == {"a.mkv": "done"}
     assert jobs(folder / "in")["a.mkv"]["attempts"] == (1 if after else 2)
@@ -114,15 +121,15 @@ def test_a_command_for_every_finished_file(capfd: Capture, folder: Path) -> None
     done = run(capfd, "batch", "in", "out", *QUICK, *hook, "--json")
     assert done.status == 0 and "on stdout" in done.err and "on stdout" not in done.out
     told = sorted(Path("told").read_text().splitlines())
-    assert told == sorted(f"out/{name}" for name in names) and not Path("x").exists()
+    assert told == sorted(str(folder / "out" / name) for name in names) and not Path("x").exists()
     Path("broken").touch()
     make_folder(folder / "in", "c.mp4")
     done = run(capfd, "batch", "in", "out", *QUICK, *hook)
     assert done.status == 3 and "--on-done failed: c.mp4: ended with status 7" in done.err
     Path("broken").unlink()
-    assert run(capfd, "batch", "retry", "out", *hook, "-q").status == 0
+    assert run(capfd, "batch", "retry", "in", "out", *QUICK, *hook, "-q").status == 0
     told = Path("told").read_text().splitlines()
-    assert sorted(told) == sorted([*(f"out/{name}" for name in names), "out/c.mp4", "out/c.mp4"])
+    assert sorted(told) == sorted(str(folder / "out" / name) for name in (*names, "c.mp4", "c.mp4"))
 
 
 def test_new_files_are_taken_once_they_stop_growing(folder: Path) -> None:

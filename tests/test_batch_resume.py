@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,39 @@ def test_two_runs_share_the_work(folder: Path) -> None:
     }
     told = [line for out, _ in outcomes for line in out.splitlines() if '"event": "file"' in line]
     assert len(told) == len(NAMES)
+
+
+def test_a_run_takes_over_what_one_that_was_killed_had_in_hand(folder: Path) -> None:
+    slow_film(folder)
+    flags = ("in", "out", "--attention", "none", "--preset", "slower", "--jobs", "1")
+    with start(folder, *flags) as killed:
+        reader_of(folder / "in" / "slow.mp4", killed)
+        killed.send_signal(signal.SIGSTOP)  # it lives, and has the film in hand, for as long as we like
+        with start(folder, *flags) as other:
+            wait_for_files(other, len(NAMES))
+            killed.kill()
+            out, err = other.communicate(timeout=60)
+        assert other.returncode == 0, err
+    assert '"done": 5' in out.splitlines()[-1]
+    assert {name: job["attempts"] for name, job in jobs(folder / "out").items()} == {
+        **dict.fromkeys(NAMES, 1),
+        "slow.mp4": 2,
+    }
+    assert len(media.frames_of(folder / "out" / "slow.mp4")) == 50
+
+
+@pytest.mark.parametrize(("column", "value"), [("root", b"/elsewhere"), ("key", "another")])
+def test_a_job_table_is_not_obeyed(capfd: Capture, folder: Path, column: str, value: object) -> None:
+    (folder / "in" / "0.mp4").write_bytes(b"no film")
+    assert run(capfd, *BATCH, "-q").status == 3
+    make_folder(folder / "in", "0.mp4")
+    before = command.snapshot(folder / "in")
+    with sqlite3.connect("out/.stcodec-batch/jobs.sqlite") as base:
+        base.execute(f"UPDATE runs SET {column} = ?", (value,))
+    base.close()
+    done = run(capfd, "batch", "retry", *BATCH[1:])
+    command.assert_one_line(done, 1, "the last run had another IN or other flags")
+    assert command.snapshot(folder / "in") == before and states(folder / "out")["0.mp4"] == "failed"
 
 
 def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: Path) -> None:

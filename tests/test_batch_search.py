@@ -25,7 +25,7 @@ def test_every_file_has_the_quality_that_is_asked_for(capfd: Capture, tmp_path: 
         assert run(capfd, "encode", tmp_path / "in" / name, alone, *goal, "-q").status == 0
         assert abs((tmp_path / "out" / name).stat().st_size / alone.stat().st_size - 1) < 0.05
         assert "crf=33: attended-psnr" in job["notes"] and "smaller than the plain encode" in job["notes"]
-    done = run(capfd, "batch", "retry", tmp_path / "out", "--jobs", "1")
+    done = run(capfd, "batch", "retry", tmp_path / "in", tmp_path / "out", *goal, "--jobs", "1")
     assert done.status == 0 and "2 videos: 2 done" in done.out and "other options" not in done.out
 
 

@@ -67,7 +67,7 @@ def test_from_a_url_to_a_url_and_on_after_a_fault(capfd: Capture, folder: Path) 
     assert done.status == 3 and files(folder / "far") == set()
     assert "failed: a b.mkv: " in done.err and f"{url}/a b.mkv: the line is dead" in done.err
     Bucket.is_broken = False
-    done = run(capfd, "batch", "retry", "state", "--jobs", "2", "--json")
+    done = run(capfd, "batch", "retry", *arguments[1:], "--json")
     summary = json.loads(done.out.splitlines()[-1])
     assert (summary["done"], summary["failed"], summary["skipped"]) == (3, 1, 1)
     assert summary["failures"][0]["source"] == "deep/bad.mp4"

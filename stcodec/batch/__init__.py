@@ -1,4 +1,4 @@
-"""Folders of videos: what is to be made of each file, who makes it, and what became of it."""
+"""Batches: folders of videos, each file a job with a row in the job table."""
 
 from stcodec.batch.commands import plan, retry, run, status
 from stcodec.batch.hooks import command_words

@@ -9,12 +9,12 @@ from stcodec.attention import open_source
 from stcodec.batch.estimate import Estimate, estimate
 from stcodec.batch.hooks import DONE, DUE
 from stcodec.batch.listener import Listener
-from stcodec.batch.options import BatchOptions, BatchRun, options_from
+from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.page import write_page
 from stcodec.batch.plan import Planner, check_folders
 from stcodec.batch.scheduler import Scheduler, jobs_of
-from stcodec.batch.session import existing_table, last_options, planned, session
-from stcodec.batch.storage import Remote, place_of
+from stcodec.batch.session import check_last_run, existing_table, planned, session
+from stcodec.batch.storage import Remote
 from stcodec.batch.summary import BatchSummary, summarise
 from stcodec.batch.table import Table
 from stcodec.errors import OptionsError
@@ -94,18 +94,26 @@ def _checked_output(source: Path | Remote, output: Path | None, options: BatchOp
     return output
 
 
-def retry(output: Path, running: BatchRun, listener: Listener | None = None) -> BatchSummary:
-    """Try again what failed, with the options of the last run, and go on with what it left. Raises what `run` raises."""
-    table = Table(existing_table(output))
+def retry(
+    source: Path | Remote,
+    output: Path | None,
+    options: BatchOptions,
+    running: BatchRun,
+    listener: Listener | None = None,
+) -> BatchSummary:
+    """`run`, and try again what failed. Raises what `run` raises, and BatchError unless the last run had the same options.
+
+    The job table is not asked for the options: whoever may write to its folder could have the originals of others replaced.
+    """
+    table = Table(existing_table(_checked_output(source, output, options)))
     try:
-        root, options = last_options(table)
+        check_last_run(table, source, options)
         with table.changing():
             table.change("jobs", "state = 'failed'", state="waiting", attempts=0, error=None)
             table.change("jobs", "state = 'done' AND hook NOT IN (?, ?)", DUE, DONE, hook=DUE)
     finally:
         table.close()
-    again = options_from(options)
-    return run(place_of(root), None if again.replace else output, again, running, listener)
+    return run(source, output, options, running, listener)
 
 
 def status(output: Path) -> BatchSummary:

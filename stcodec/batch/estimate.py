@@ -1,4 +1,4 @@
-"""About how long a batch will take and how large its files will be."""
+"""Estimate of how long a batch will take and how large its files will be."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRIAL_FRAMES = 48
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is ahead; of files alike it is near, of unlike ones a rough guess."""
+    """Time and size of what is ahead: close for files alike, a rough guess for unlike ones."""
 
     files: int
     bytes_before: int

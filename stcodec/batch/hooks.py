@@ -1,4 +1,4 @@
-"""The command that is run for every finished file: without a shell, the file's name as its last argument.
+"""Hooks: the command that is run for every finished file, without a shell, the file's name as its last argument.
 
 It is run at least once for each file: one that was broken off is run again by the next run.
 """
@@ -37,7 +37,7 @@ def command_words(text: str) -> tuple[str, ...]:
 
 @dataclass
 class Hooks:
-    """The commands that are running."""
+    """Commands that are running."""
 
     words: tuple[str, ...]
     """Empty = nothing is run."""
@@ -57,7 +57,7 @@ class Hooks:
             return
         while len(self._running) >= self.most:
             self._reap(wait=True)
-        names = {"STCODEC_SOURCE": self.source_name(job.source), "STCODEC_OUTPUT": self.results.name(job.output)}
+        names = {"STCODEC_SOURCE": self.source_name(job.source), "STCODEC_OUTPUT": self.results.full_name(job.output)}
         try:
             self._running[job.id] = subprocess.Popen(
                 [*self.words, names["STCODEC_OUTPUT"]],

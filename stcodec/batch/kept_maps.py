@@ -1,4 +1,4 @@
-"""Maps are made once for a source and kept for every later encode of it."""
+"""Cache of maps: made once for a source and kept for every later encode of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a video is where viewers look, by size and bitrate: a few encodes of parts of it, for `--ladder auto`."""
+"""Trial encodes of parts of a video for `--ladder auto`: its quality where viewers look, by size and bitrate."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _samples(seen: Scan) -> list[Part]:
 def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[Part], lines: int) -> list[Trial]:
     """Some qualities of one size, side by side."""
     video, reading = jobs[0].reader.info, Reading(jobs[0], seen)
-    tries = [_Try(job, video) for job in jobs]
+    tries = [_TrialEncode(job, video) for job in jobs]
     with closing(reading.runs(samples)) as runs:
         for run in runs:
             for one in tries:
@@ -93,7 +93,7 @@ def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[Part], lines: int) -
     return [Trial(lines, one.video_bytes * 8 / 1000 / seconds, one.quality_db) for one in tries]
 
 
-class _Try:
+class _TrialEncode:
     """One size and quality: encodes samples, decodes, enlarges, measures."""
 
     def __init__(self, job: Job, video: VideoInfo) -> None:
@@ -111,12 +111,12 @@ class _Try:
         return float(-10 * np.log10(max(_LEAST_ERROR, float(np.mean(self._errors)))))
 
     def begin(self) -> None:
-        """A sample follows."""
+        """Begin a sample."""
         self._trip = RoundTrip(self._job.plan)
         self._waiting: dict[int, tuple[VideoFrame, FloatArray]] = {}
 
     def send(self, tried: TriedFrame, offsets: FloatArray, *, is_measured: bool) -> None:
-        """The next frame of it."""
+        """Encode the next frame of the sample."""
         frame, resize, plan = tried.frame, self._job.resize, self._job.plan
         assert frame.pts is not None
         if is_measured:
@@ -124,7 +124,7 @@ class _Try:
         self._measure(self._trip.send(frame if resize is None else resize(frame), quantise_levels(offsets, plan.levels)))
 
     def end(self) -> None:
-        """It is through."""
+        """End the sample."""
         self._measure(self._trip.flush())
         self.video_bytes += self._trip.video_bytes
 

@@ -1,4 +1,4 @@
-"""Who watches a batch."""
+"""Interface of whatever watches a batch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from stcodec.progress import Progress
 
 
 class Listener:
-    """Hears of nothing; a watcher overrides what it wants to hear of."""
+    """A listener that ignores everything; a watcher overrides what it wants to be told."""
 
     def note(self, text: str) -> None:
         """A line for people: a file that is passed over, or made again."""
 
     def progress(self, progress: Progress) -> None:
-        """How far the run is."""
+        """Progress of the run."""
 
     def finished(self, job: JobRow) -> None:
         """A file is done with, well or not."""

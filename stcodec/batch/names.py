@@ -1,4 +1,4 @@
-"""What outputs are called: `{stem}-small.{ext}`; the folders are those of the source."""
+"""Names of outputs: `{stem}-small.{ext}`; the folders are those of the source."""
 
 from __future__ import annotations
 

@@ -1,24 +1,23 @@
-"""What a user chooses for a batch: what is made of every file, and how the work is done."""
+"""Options of a batch: what is made of every file, and how the work is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stcodec.batch.ladder import AUTO, Ladder, Rendition, check_ladder
+from stcodec.batch.ladder import Ladder, check_ladder
 from stcodec.batch.names import check_template
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import OptionsError
 from stcodec.matching.options import MatchOptions
-from stcodec.options import EncodeOptions, OffsetPolicy
+from stcodec.options import EncodeOptions
 from stcodec.work.cache import key_of
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What is made of every file."""
+    """Options that decide what is made of every file."""
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     template: str | None = None
@@ -73,18 +72,9 @@ class BatchOptions:
         return asdict(replace(self, encode=replace(self.encode, extra=dict(self.encode.extra))))
 
 
-def options_from(mapping: Mapping[str, Any]) -> BatchOptions:
-    """The options that `BatchOptions.as_mapping` wrote down."""
-    encode = dict(mapping["encode"])
-    given = {**mapping, "encode": EncodeOptions(**{**encode, "policy": OffsetPolicy(**encode["policy"])})}
-    given["ladder"] = AUTO if mapping["ladder"] == AUTO else tuple(Rendition(**one) for one in mapping["ladder"])
-    given["goal"] = None if mapping["goal"] is None else MatchOptions(**mapping["goal"])
-    return BatchOptions(**{**given, "include": tuple(mapping["include"]), "exclude": tuple(mapping["exclude"])})
-
-
 @dataclass(frozen=True)
 class BatchRun:
-    """How the work is done; none of it changes a file."""
+    """Options of one run; none of them changes a file."""
 
     jobs: int | None = None
     """Files encoded side by side; None = one for every four cores."""

@@ -1,4 +1,4 @@
-"""Finished files and the names they take."""
+"""Names of finished files: what is there, and how a file takes its name."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def put(made: Path, target: Path, *, overwrite: bool) -> None:
 def put_in_place(made: Path, target: Path, source: Path, *, overwrite: bool) -> None:
     """Give a finished file the place of its source, which goes; they may have the same name. Raises MediaError."""
     try:
-        shutil.copymode(source, made)
+        status = source.stat()
+        with suppress(PermissionError):  # only root may give files away; whoever may not, owns the result
+            os.chown(made, status.st_uid, status.st_gid)
+        shutil.copystat(source, made)  # after the owner, whose change takes bits of the mode away
     except OSError as error:
         raise file_error(source, "can't be replaced", error) from None
     put(made, target, overwrite=overwrite or _is_same(target, source))
@@ -122,6 +125,10 @@ class Results:
         """What a result is called by people and programs."""
         return os.fspath(self._folder / below) if self._remote is None else f"{self._remote}/{below}"
 
+    def full_name(self, below: Path) -> str:
+        """A result's absolute path, which no program takes for an option, or its URL."""
+        return os.path.abspath(self.name(below)) if self._remote is None else self.name(below)  # noqa: PTH100 (links stay)
+
     def has(self, below: Path) -> bool:
         """Whether something has a name. Raises MediaError."""
         return os.path.lexists(self._folder / below) if self._remote is None else self._remote.has(below)
@@ -152,6 +159,8 @@ class Results:
     def put(self, made: Path, below: Path, *, overwrite: bool) -> None:
         """Give a finished file, or folder, its name. Raises MediaError."""
         if self._remote is None:
+            if not self._folder.is_dir():
+                raise MediaError(f"{display_name(self._folder)}: the output folder has vanished")
             put(made, self._folder / below, overwrite=overwrite)
             return
         if not overwrite and self._remote.has(below):

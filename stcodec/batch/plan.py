@@ -1,4 +1,4 @@
-"""What is to be done: the walk over the sources, set against what the job table says was done before."""
+"""Plan of a run: the walk over the sources, set against what the job table says was done before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.session import Session
 from stcodec.batch.storage import Remote
 from stcodec.batch.table import JobRow, as_bytes
-from stcodec.batch.walk import Found, Skipped, Walk, remote_walk
+from stcodec.batch.walk import FoundVideo, SkippedFile, Walk, remote_walk
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError, OptionsError
 from stcodec.media.paths import display_name, local_url
@@ -27,9 +27,9 @@ class Planner:
     """Brings the job table up to date with the sources; may be asked to do so again and again."""
 
     def __init__(
-        self, root: Path | Remote, options: BatchOptions, session: Session, running: BatchRun, say: Callable[[str], None]
+        self, root: Path | Remote, options: BatchOptions, session: Session, running: BatchRun, note: Callable[[str], None]
     ) -> None:
-        """say: takes a line for people about each file that is passed over or made again."""
+        """note: takes a line for people about each file that is passed over or made again."""
         self._root = session.sources if isinstance(root, Remote) else root.resolve()
         self._base = self._root if isinstance(root, Remote) or self._root.is_dir() else self._root.parent
         self._output = session.output.resolve()
@@ -43,7 +43,7 @@ class Planner:
         self._looks: dict[Path, tuple[int, int]] = {}
         """Size and time of change of files that may still grow."""
         self._said: set[str] = set()
-        self._say = say
+        self._note = note
         self._encoder = find_encoder(options.encode.encoder)
         self.skipped = 0
         """Files that are no videos."""
@@ -57,12 +57,12 @@ class Planner:
         while some := list(islice(found, _AT_ONCE)):
             with self._table.changing():
                 for one in some:
-                    if isinstance(one, Skipped):
+                    if isinstance(one, SkippedFile):
                         self._skip(one)
                     elif not (self._settles and self._is_growing(one)):
                         self._merge(one)
 
-    def _found(self) -> Iterable[Found | Skipped]:
+    def _found(self) -> Iterable[FoundVideo | SkippedFile]:
         include, exclude, remote = self._options.include, self._options.exclude, self._session.remote
         if remote is not None:
             return remote_walk(remote, self._base, include, exclude)
@@ -72,12 +72,12 @@ class Planner:
         remote = self._session.remote
         return os.path.lexists(source) if remote is None else remote.has(self._below(source))
 
-    def _skip(self, skipped: Skipped) -> None:
+    def _skip(self, skipped: SkippedFile) -> None:
         if not skipped.is_fault:
             self.skipped += 1
             line = f"skipped: {display_name(self._below(skipped.path))}: {skipped.why}"
             if line not in self._said:
-                self._say(line)
+                self._note(line)
             if self._settles:  # the next look will find it, too
                 self._said.add(line)
             return
@@ -89,7 +89,7 @@ class Planner:
             name = as_bytes(self._below(skipped.path))
             self._table.add(source=as_bytes(skipped.path), output=name, source_bytes=0, source_mtime_ns=0, **values)
 
-    def _merge(self, found: Found) -> None:
+    def _merge(self, found: FoundVideo) -> None:
         below = self._below(found.path)
         if self._options.replace and self._is_settled(found, below):
             return
@@ -108,21 +108,21 @@ class Planner:
         values = self._again(row, output, has_changed)
         self._table.update(row.id, **facts, **values)
 
-    def _is_settled(self, found: Found, below: Path) -> bool:
+    def _is_settled(self, found: FoundVideo, below: Path) -> bool:
         """Whether a file has taken an original's place already, or may not be replaced."""
         made = self._table.row("output = ? AND state = 'done'", as_bytes(below))
         if made is not None and self._session.results.is_unchanged(made):
             self._table.update(made.id, plan=self._session.plan)
             return True
         if found.path.is_symlink():
-            self._skip(Skipped(found.path, "a link: to replace it would free nothing"))
+            self._skip(SkippedFile(found.path, "a link: to replace it would free nothing"))
             return True
         if found.path.stat().st_nlink > 1:
-            self._skip(Skipped(found.path, "has other names (hard links): to replace one would free nothing"))
+            self._skip(SkippedFile(found.path, "has other names (hard links): to replace one would free nothing"))
             return True
         return False
 
-    def _is_growing(self, found: Found) -> bool:
+    def _is_growing(self, found: FoundVideo) -> bool:
         """Whether a file was not seen before as it is now."""
         now = found.size_bytes, found.mtime_ns
         if self._looks.get(found.path) == now:
@@ -134,7 +134,7 @@ class Planner:
         self._looks[found.path] = now
         return True
 
-    def _moved(self, found: Found, output: Path) -> JobRow | None:
+    def _moved(self, found: FoundVideo, output: Path) -> JobRow | None:
         """The job of the same file in a folder that has another name now."""
         row = self._table.row(
             "output = ? AND source_bytes = ? AND source_mtime_ns = ?", as_bytes(output), found.size_bytes, found.mtime_ns
@@ -151,18 +151,18 @@ class Planner:
         made = row.output_hash is not None and row.state in ("done", "blocked")
         if made and not has_changed:
             if not self._session.results.has(row.output):
-                self._say(f"again: {name}: the finished file was removed")
+                self._note(f"again: {name}: the finished file was removed")
             elif not self._session.results.is_unchanged(row):
                 if not self._overwrite:
                     return _blocked("the finished file was changed since it was made; -y makes it again")
-                self._say(f"again: {name}: the finished file was changed")
+                self._note(f"again: {name}: the finished file was changed")
             elif not (is_other and self._overwrite):
                 self.with_other_options += is_other
                 return {"state": "done", "error": None}
         elif row.state in ("failed", "kept") and not (has_changed or is_other or self._overwrite):
             return {}
         elif made:
-            self._say(f"again: {name}: the source has changed")
+            self._note(f"again: {name}: the source has changed")
         attempts = row.attempts if row.state == "waiting" else 0
         return {"output": as_bytes(output), "attempts": attempts, **self._fresh(row.source, output, row)}
 

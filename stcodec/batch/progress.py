@@ -1,4 +1,4 @@
-"""How far a batch is."""
+"""Progress of a batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stcodec.progress import Progress
 
 
 class BatchProgress:
-    """How far the run is: by files, and the time left by their size."""
+    """Progress of a run by files; the time left by their size."""
 
     def __init__(self, table: Table, plan: int, listener: Listener) -> None:
         self._table = table
@@ -34,7 +34,7 @@ class BatchProgress:
         return max(0, self._bytes_ahead - self._bytes)
 
     def tell(self, what: str) -> None:
-        """Say how far it is."""
+        """Report the progress; what: the file that was done last."""
         left = self.bytes_left
         elapsed = time.monotonic() - self._started
         seconds = elapsed / self._bytes * left if self._bytes else None

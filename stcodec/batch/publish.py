@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from stcodec.batch.hooks import DUE
@@ -13,7 +12,7 @@ from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.outputs import put_in_place
 from stcodec.batch.session import Session
 from stcodec.batch.steps import FinishedFile
-from stcodec.batch.table import JobRow
+from stcodec.batch.table import JobRow, now
 from stcodec.errors import MediaError
 from stcodec.media.paths import display_name
 
@@ -151,10 +150,3 @@ class Publisher:
             "notes": "\n".join(record.messages),
             "finished": now(),
         }
-
-
-def now() -> str:
-    """The time for people; nothing depends on it."""
-    with suppress(OverflowError, OSError):  # whatever the clock says
-        return datetime.now(UTC).isoformat(timespec="seconds")
-    return ""

@@ -1,4 +1,4 @@
-"""How good a finished file is where its maps say that viewers look, on a sample of its frames."""
+"""Quality of a finished file where its maps say that viewers look, on a sample of its frames."""
 
 from __future__ import annotations
 

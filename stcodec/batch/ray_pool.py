@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stcodec.batch.ray_lookers import Lookers, use_folder
+from stcodec.batch.ray_attention import AttentionActors, use_folder
 from stcodec.errors import BatchError, OptionsError
 from stcodec.media.paths import display_name
 from stcodec.work.own_cores import own_cores
@@ -39,24 +39,25 @@ _END = object()
 class RayWorkers:
     """Processes of a Ray cluster that do tasks. One that dies takes only its task with it, a machine only its own."""
 
-    def __init__(self, address: str, jobs: int | None, work: Path) -> None:
+    def __init__(self, address: str, jobs: int | None, work: Path, ray: Any = None) -> None:
         """address: of a cluster's head, or "auto": a cluster that runs here, else one is started on this machine.
 
         jobs: how many tasks of processors run at a time; None = one for every four cores of each machine.
-        work: folder for unfinished files. Raises OptionsError without Ray, BatchError if the cluster can't be used.
+        work: folder for unfinished files. ray: the module, where it is another one. Raises OptionsError without Ray,
+        BatchError if the cluster can't be used.
         """
         settings = _SETTINGS | _LOOPBACK if _is_loopback(address) else _SETTINGS
         os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
         try:
-            import ray
+            ray = ray or _ray_module()
         except ImportError:
             raise OptionsError("--ray needs the package ray: pip install 'stcodec[ray]'") from None
-        self._ray: Any = ray
+        self._ray = ray
         self._address = address
         self._wanted_jobs = jobs
         self._work = work.resolve()
         self._jobs = self._cores = 1
-        self._lookers = Lookers(ray)
+        self._attention = AttentionActors(ray)
         self._flying: dict[Any, int] = {}
         """Place of the task by what Ray calls its result."""
         self._seen: set[str] = set()
@@ -79,9 +80,9 @@ class RayWorkers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for reference in self._flying:
-            if not self._lookers.has(reference):
+            if not self._attention.has(reference):
                 self._ray.cancel(reference, force=True)
-        self._lookers.stop()
+        self._attention.stop()
         self._flying.clear()
         self._ray.shutdown()
 
@@ -92,7 +93,7 @@ class RayWorkers:
         while not has_ended or self._flying:
             self._measure()
             is_starved = False
-            while not has_ended and not is_starved and len(self._flying) < self._jobs + self._lookers.room:
+            while not has_ended and not is_starved and len(self._flying) < self._jobs + self._attention.room:
                 task = next(supply, _END)
                 has_ended, is_starved = task is _END, task is None
                 if isinstance(task, Task):
@@ -104,7 +105,7 @@ class RayWorkers:
 
     def _give(self, place: int, task: Task) -> None:
         if getattr(task, "attends", False):
-            reference = self._lookers.give(place, task, self._work)
+            reference = self._attention.give(place, task, self._work)
         else:
             remote = self._ray.remote(num_cpus=self._cores, max_retries=0)(_do)
             reference = remote.remote(place, task, self._work, self._cores)
@@ -131,14 +132,14 @@ class RayWorkers:
             outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:  # a process or a machine is gone; what tasks raise comes back whole
             self._measured = 0.0
-            again = self._lookers.lost(reference)
+            again = self._attention.lost(reference)
             if again is not None:  # with its machine, as a rule: that is not the file's fault
                 time.sleep(_UNTIL_KNOWN_SECONDS)
                 self._measure()
-                self._flying[self._lookers.give(*again)] = place
+                self._flying[self._attention.give(*again)] = place
                 return None
             return Outcome(place, None, f"its process ended ({type(error).__name__})", has_died=True)
-        self._lookers.take(reference)
+        self._attention.take(reference)
         assert isinstance(outcome, Outcome)
         return outcome
 
@@ -162,7 +163,7 @@ class RayWorkers:
         self._check_storage([node for node in nodes if node["NodeID"] not in self._seen])
         sizes = [int(node["Resources"].get("CPU", 0)) for node in nodes]
         gpus = int(sum(node["Resources"].get("GPU", 0) for node in nodes))
-        for old, new in self._lookers.measure(gpus, sum(sizes)):
+        for old, new in self._attention.measure(gpus, sum(sizes)):
             self._flying[new] = self._flying.pop(old)
         least = min((size for size in sizes if size), default=1)
         if self._wanted_jobs is None:
@@ -189,6 +190,12 @@ class RayWorkers:
                     "sources and results must be on a storage that all machines mount under the same path"
                 )
             self._seen.add(node["NodeID"])
+
+
+def _ray_module() -> Any:
+    import ray
+
+    return ray
 
 
 def _do(place: int, task: Task, work: Path, cores: int) -> Outcome:

@@ -18,12 +18,12 @@ from stcodec.batch.kept_maps import looks_at_pictures
 from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.progress import BatchProgress
-from stcodec.batch.publish import Publisher, now
+from stcodec.batch.publish import Publisher
 from stcodec.batch.ray_pool import RayWorkers
 from stcodec.batch.session import Session
 from stcodec.batch.steps import JobSpec
 from stcodec.batch.storage import Origin
-from stcodec.batch.table import JobRow
+from stcodec.batch.table import JobRow, now
 from stcodec.errors import OUT_OF_SPACE, BatchError, StcodecError
 from stcodec.media.paths import display_name
 from stcodec.work.workers import CORES_A_JOB, Outcome, Workers, cores
@@ -122,7 +122,7 @@ class Scheduler:
             if self._ready:
                 self._given[next(self._places)] = _, steps, number = self._ready.popleft()
                 yield steps[number]
-            elif self._given or self._running.watch_seconds is not None:
+            elif self._given or self._running.watch_seconds is not None or self._session.others_may_leave_work():
                 yield None
             else:
                 return
@@ -194,6 +194,7 @@ class Scheduler:
     def _settle(self, row: JobRow, error: StcodecError | None) -> None:
         """A job has its file, or none."""
         if error is not None:
+            self._session.check_there()  # else what the lost folder did would count as the file's fault
             self._check_room(error)
             self._table.update(
                 row.id,

@@ -1,4 +1,4 @@
-"""One run at work on an output folder: its lock, its place for unfinished files, and what dead runs left behind.
+"""Session of one run on an output folder: its lock, its place for unfinished files, and what dead runs left behind.
 
 A run is alive as long as it holds the lock on its file; the system drops the lock of a process that dies in any way. No
 clock is asked.
@@ -7,21 +7,19 @@ clock is asked.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from stcodec.batch.options import BatchOptions
 from stcodec.batch.outputs import Results, remove_replaced
 from stcodec.batch.storage import Remote
-from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, JobRow, Table, as_bytes
+from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, JobRow, Table, as_bytes, now
 from stcodec.cleanup import afterwards
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
@@ -32,7 +30,7 @@ _TABLE = "jobs.sqlite"
 
 @dataclass(frozen=True)
 class Session:
-    """A run, and all it needs to know of its surroundings."""
+    """A run with its folders, its job table and its places."""
 
     output: Path
     table: Table
@@ -46,6 +44,7 @@ class Session:
     results: Results
     remote: Remote | None
     """Where the sources are, if not on this machine."""
+    _options: BatchOptions
     _identity: tuple[int, int]
 
     @property
@@ -60,6 +59,14 @@ class Session:
     @property
     def cache(self) -> Cache:
         return Cache(self.work.parents[1], self.work)
+
+    def others_may_leave_work(self) -> bool:
+        """Whether other runs have jobs of the plan in hand, or left some: those of runs that died wait again."""
+        in_hand = "plan = ? AND state IN ('running', 'placing') AND run != ?"
+        if self.table.row(in_hand, self.plan, self.run) is not None:
+            with _one_at_a_time(state_folder(self.output)):
+                _retire_dead(self.table, self.output, self._options, self.results)
+        return self.table.row(f"({in_hand}) OR (plan = ? AND state = 'waiting')", self.plan, self.run, self.plan) is not None
 
     def check_there(self) -> None:
         """Raise BatchError if the output folder has gone, or is another one now."""
@@ -92,11 +99,11 @@ def planned(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
     """A session that writes nothing: the table is a copy in memory."""
     table, results = Table(None, copy_of=state_folder(output) / _TABLE), _results(output, options)
     try:
-        _retire_dead(table, output, options, results)
+        _release_dead(table, state_folder(output), results)
         with table.changing():
             number = table.text(options.as_mapping())
             run = _register(table, root, options, number)
-        yield Session(output, table, run, run, number, output, results, _remote(root), (0, 0))
+        yield Session(output, table, run, run, number, output, results, _remote(root), options, (0, 0))
     finally:
         table.close()
 
@@ -110,8 +117,7 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
         (folder / "work").mkdir(exist_ok=True)
     except OSError as error:
         raise BatchError(f"{display_name(output)}: can't be used as the output folder ({error.strerror})") from None
-    with (folder / "runs" / "begin.lock").open("wb") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)  # one at a time
+    with _one_at_a_time(folder):
         table, results = Table(folder / _TABLE), _results(output, options)
         try:
             _retire_dead(table, output, options, results)
@@ -122,7 +128,7 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
     try:
         work = folder.resolve() / "work" / str(run)
         with lock, afterwards(lambda: _end(table, folder, run, work)):
-            yield Session(output, table, run, plan, number, work, results, _remote(root), _made_folder(work))
+            yield Session(output, table, run, plan, number, work, results, _remote(root), options, _made_folder(work))
     finally:
         table.close()
 
@@ -161,7 +167,7 @@ def _register(table: Table, root: Path | Remote, options: BatchOptions, number: 
         options=number,
         process=os.getpid(),
         host=platform.node(),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        started=now(),
     )
     if plan is None:
         table.change("runs", "id = ?", run, plan=run)
@@ -179,12 +185,7 @@ def _end(table: Table, folder: Path, run: int, work: Path) -> None:
 
 def _sweep(table: Table, folder: Path, run: int) -> None:
     """What no run needs any more, if this one is the last: fetched sources, and pieces of videos that are settled."""
-    try:
-        door = (folder / "runs" / "begin.lock").open("wb")
-    except OSError:
-        return
-    with door:
-        fcntl.flock(door, fcntl.LOCK_EX)
+    with suppress(OSError), _one_at_a_time(folder):  # the folder may be gone
         others = table.ask("SELECT id FROM runs WHERE has_ended = 0 AND id != ?", run)
         if any(_is_alive(folder, one[0]) for one in others):
             return
@@ -194,16 +195,33 @@ def _sweep(table: Table, folder: Path, run: int) -> None:
 
 
 def _retire_dead(table: Table, output: Path, options: BatchOptions, results: Results) -> None:
-    """Take the jobs of runs that are no more out of their hands."""
+    """Take the jobs of runs that are no more out of their hands, and remove what those runs left."""
     folder = state_folder(output)
-    for (run,) in table.ask("SELECT id FROM runs WHERE has_ended = 0"):
-        if _is_alive(folder, run):
-            continue
-        for job in list(table.rows("state = 'placing' AND run = ?", run)):
-            _settle(table, output, job, options, results)
-        _release(table, run)
+    dead, placed = _release_dead(table, folder, results)
+    for job in placed:
+        if options.replace and _is_as_read(job):
+            remove_replaced(job.source, output / job.output)
+    for run in dead:
         shutil.rmtree(folder / "work" / str(run), ignore_errors=True)
         _lock_file(folder, run).unlink(missing_ok=True)
+
+
+def _release_dead(table: Table, folder: Path, results: Results) -> tuple[list[int], list[JobRow]]:
+    """Let the jobs of dead runs wait again, in the table alone; those runs, and the jobs whose files had got their names."""
+    dead = [run for (run,) in table.ask("SELECT id FROM runs WHERE has_ended = 0") if not _is_alive(folder, run)]
+    placed = []
+    for run in dead:
+        placed += [job for job in list(table.rows("state = 'placing' AND run = ?", run)) if _settle(table, job, results)]
+        _release(table, run)
+    return dead, placed
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """In the block no other run begins, ends, or takes over what dead ones left."""
+    with (folder / "runs" / "begin.lock").open("wb") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
 
 
 def _release(table: Table, run: int) -> None:
@@ -212,15 +230,15 @@ def _release(table: Table, run: int) -> None:
         table.change("runs", "id = ?", run, has_ended=1)
 
 
-def _settle(table: Table, output: Path, job: JobRow, options: BatchOptions, results: Results) -> None:
-    """A run died while a finished file was about to take its name: did it?"""
+def _settle(table: Table, job: JobRow, results: Results) -> bool:
+    """A run died while a finished file was about to take its name; whether it did."""
     if results.is_unchanged(job):
-        if options.replace and _is_as_read(job):
-            remove_replaced(job.source, output / job.output)
         table.update(job.id, state="done")
-    elif job.old_hash is not None and results.has_content(job, job.old_hash):
+        return True
+    if job.old_hash is not None and results.has_content(job, job.old_hash):
         size, changed = results.stamp(job.output)
         table.update(job.id, output_bytes=size, output_mtime_ns=changed, output_hash=job.old_hash, old_hash=None)
+    return False
 
 
 def _is_as_read(job: JobRow) -> bool:
@@ -268,9 +286,12 @@ def _root_bytes(root: Path | Remote) -> bytes:
     return root.url.encode() if isinstance(root, Remote) else as_bytes(root.resolve())
 
 
-def last_options(table: Table) -> tuple[str, dict[str, object]]:
-    """The folder and the options of the last run. Raises BatchError if there was none."""
-    found = table.ask("SELECT root, text FROM runs JOIN texts ON texts.id = runs.options ORDER BY runs.id DESC LIMIT 1")
-    if not found:
+def check_last_run(table: Table, root: Path | Remote, options: BatchOptions) -> None:
+    """Raise BatchError unless the last run had the same source and options."""
+    last = table.ask("SELECT root, key FROM runs ORDER BY id DESC LIMIT 1")
+    if not last:
         raise BatchError("no run has begun in this folder: there is nothing to try again")
-    return os.fsdecode(found[0]["root"]), json.loads(found[0]["text"])
+    if (last[0]["root"], last[0]["key"]) != (_root_bytes(root), options.key):
+        raise BatchError(
+            "the last run had another IN or other flags: retry takes those that it had (leave the word retry out for others)"
+        )

@@ -1,4 +1,4 @@
-"""Where sources are and where results go: folders of this machine, or by a URL whatever fsspec knows (s3://, gs://, sftp://).
+"""Places of sources and results: folders of this machine, or by a URL whatever fsspec knows (s3://, gs://, sftp://).
 
 Sources that are elsewhere are fetched for the time of their encode, each to a place of its own below the job table's folder;
 that place is what the table calls them. Results go from this machine to their URL when they are checked.
@@ -53,7 +53,7 @@ class Remote:
     def walk(self) -> Iterator[tuple[Path, int, int]]:
         """All files below it, with their size and time of change in ns. Raises MediaError."""
         files, root = self._opened()
-        with self._told(""):
+        with self._as_media_errors(""):
             files.invalidate_cache()
             found = files.find(root, detail=True)
         base = PurePosixPath(f"/{root.strip('/')}")
@@ -61,29 +61,29 @@ class Remote:
             below = Path(PurePosixPath(f"/{name.strip('/')}").relative_to(base))
             size = facts.get("size")
             if size is None:  # a listing over HTTP says nothing of it
-                with self._told(below):
+                with self._as_media_errors(below):
                     size = files.info(name).get("size")
-            yield below, int(size or 0), mark(facts)
+            yield below, int(size or 0), change_mark(facts)
 
     def has(self, below: Path) -> bool:
         """Whether a file or a folder is there. Raises MediaError."""
-        with self._told(below):
+        with self._as_media_errors(below):
             return bool(self.files.exists(self.place(below)))
 
     def stamp(self, below: Path) -> tuple[int, int]:
         """As `stcodec.batch.outputs.stamp`. Raises MediaError."""
-        with self._told(below):
+        with self._as_media_errors(below):
             self.files.invalidate_cache()
             found = self.files.find(self.place(below), detail=True)
             if not found:
                 raise FileNotFoundError("not there")
             sizes = [int(facts.get("size") or 0) for facts in found.values()]
-            return sum(sizes), max(mark(facts) for facts in found.values())
+            return sum(sizes), max(change_mark(facts) for facts in found.values())
 
     def content(self, below: Path) -> str:
         """As `stcodec.work.cache.content_hash`. Raises MediaError."""
         digest, place = hashlib.sha256(), self.place(below)
-        with self._told(below):
+        with self._as_media_errors(below):
             for name in sorted(self.files.find(place)):
                 inner = name.strip("/").removeprefix(place.strip("/")).strip("/")
                 digest.update(inner.encode())
@@ -97,7 +97,7 @@ class Remote:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{uuid.uuid4().hex}.part")
         try:
-            with self._told(below):
+            with self._as_media_errors(below):
                 self.files.get_file(self.place(below), str(part))
             os.utime(part, ns=(mtime_ns, mtime_ns))
             part.replace(target)
@@ -110,7 +110,7 @@ class Remote:
         # What names the others comes last: whoever finds it finds them.
         inner.sort(key=lambda one: one.suffix in (".m3u8", ".mpd"))
         for one in inner:
-            with self._told(below):
+            with self._as_media_errors(below):
                 self._put_file(made / one, self.place(below / one))
 
     def _put_file(self, made: Path, place: str) -> None:
@@ -141,8 +141,8 @@ class Remote:
         return files, str(root)
 
     @contextmanager
-    def _told(self, below: Path | str) -> Iterator[None]:
-        """What any file system may raise, as a MediaError."""
+    def _as_media_errors(self, below: Path | str) -> Iterator[None]:
+        """Raise whatever a file system raises as MediaError."""
         try:
             yield
         except (MediaError, KeyboardInterrupt):
@@ -182,7 +182,7 @@ def place_of(text: str) -> Path | Remote:
     return remote
 
 
-def mark(facts: dict[str, Any]) -> int:
+def change_mark(facts: dict[str, Any]) -> int:
     """The time of change in ns, or what else changes with a file."""
     value = next((facts[key] for key in _TIMES if facts.get(key) is not None), None)
     if isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""What became of a set of jobs: counts, bytes, failures."""
+"""Summary of a set of jobs: counts, bytes, failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BatchFailure:
 
 @dataclass(frozen=True)
 class BatchSummary:
-    """What became of a set of jobs."""
+    """Counts, bytes and failures of a set of jobs."""
 
     files: int
     """Videos in the source."""

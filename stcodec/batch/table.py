@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stcodec.errors import BatchError
+from stcodec.media.output import work_folder
 from stcodec.media.paths import display_name
 
 STATE_FOLDER = ".stcodec-batch"
@@ -103,7 +106,7 @@ class Table:
     def __init__(self, path: Path | None, *, copy_of: Path | None = None) -> None:
         """path: the file, made if it is not there; None = in memory, as a copy of a file if that is there."""
         self._name = display_name(path or copy_of or "jobs")
-        with self._told():
+        with self._as_batch_errors():
             self._base = sqlite3.connect(path or ":memory:", timeout=_WAIT_SECONDS, isolation_level=None)
             try:
                 self._open(copy_of)
@@ -117,7 +120,7 @@ class Table:
     @contextmanager
     def changing(self, *, durable: bool = False) -> Iterator[None]:
         """All that is written in the block is written at once or not at all; durable: on the disk when the block ends."""
-        with self._told():
+        with self._as_batch_errors():
             if durable:
                 self._base.execute("PRAGMA synchronous = FULL")
             self._base.execute("BEGIN IMMEDIATE")
@@ -135,13 +138,13 @@ class Table:
     def text(self, value: Mapping[str, Any]) -> int:
         """The number under which a mapping is kept as JSON; the same for the same one."""
         text = json.dumps(value, sort_keys=True)
-        with self._told():
+        with self._as_batch_errors():
             self._base.execute("INSERT OR IGNORE INTO texts (text) VALUES (?)", (text,))
             return int(self._one("SELECT id FROM texts WHERE text = ?", text)[0])
 
     def rows(self, where: str, *values: Any) -> Iterator[JobRow]:
         """Jobs by a condition, one at a time."""
-        with self._told():
+        with self._as_batch_errors():
             for row in self._base.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values):
                 yield _job(row)
 
@@ -151,7 +154,7 @@ class Table:
 
     def ask(self, question: str, *values: Any) -> list[sqlite3.Row]:
         """The answer to any other question."""
-        with self._told():
+        with self._as_batch_errors():
             return self._base.execute(question, values).fetchall()
 
     def add(self, **values: Any) -> int:
@@ -161,7 +164,7 @@ class Table:
     def insert(self, table: str, **values: Any) -> int:
         """A new row of a table; its number."""
         marks = ", ".join("?" * len(values))
-        with self._told():
+        with self._as_batch_errors():
             done = self._base.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
         assert done.lastrowid is not None
         return done.lastrowid
@@ -173,12 +176,12 @@ class Table:
     def change(self, table: str, where: str, *which: Any, **values: Any) -> None:
         """Change columns of all rows that a condition holds for."""
         columns = ", ".join(f"{name} = ?" for name in values)
-        with self._told():
+        with self._as_batch_errors():
             self._base.execute(f"UPDATE {table} SET {columns} WHERE {where}", (*values.values(), *which))
 
     def claim(self, plan: int, run: int) -> JobRow | None:
         """The largest file that waits, now in this run's hands; None if none waits. One job goes to one run only."""
-        with self._told():
+        with self._as_batch_errors():
             row = self._base.execute(
                 "UPDATE jobs SET state = 'running', run = ?, attempts = attempts + 1, error = NULL WHERE id = ("
                 "SELECT id FROM jobs WHERE plan = ? AND state = 'waiting' ORDER BY source_bytes DESC LIMIT 1) "
@@ -190,12 +193,21 @@ class Table:
     def _open(self, copy_of: Path | None) -> None:
         self._base.row_factory = sqlite3.Row
         if copy_of is not None and copy_of.exists():
-            other = sqlite3.connect(f"{copy_of.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT_SECONDS)
-            with closing(other):
-                other.backup(self._base)
+            try:
+                self._copy(copy_of)
+            except sqlite3.OperationalError:  # WAL needs to write beside the file, which a read-only disk forbids
+                with work_folder() as folder:
+                    for path in (copy_of, copy_of.with_name(f"{copy_of.name}-wal")):
+                        if path.exists():
+                            shutil.copy(path, folder)
+                    self._copy(folder / copy_of.name)
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = NORMAL")
         self._make()
+
+    def _copy(self, path: Path) -> None:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT_SECONDS)) as other:
+            other.backup(self._base)
 
     def _make(self) -> None:
         version = self._one("PRAGMA user_version")[0]
@@ -217,14 +229,26 @@ class Table:
         return row
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_batch_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise BatchError(
+                    f"{self._name}: the job table is damaged ({error}): move it away; the same command begins a new one, "
+                    "and with -y makes again what is finished (without -y finished files stay, and count as failed)"
+                ) from None
             raise BatchError(
                 f"{self._name}: the job table can't be used ({error}): is the disk full, or the folder gone? "
                 "What was finished is kept; the same command goes on from there"
             ) from None
+
+
+def now() -> str:
+    """The time for people; nothing depends on it."""
+    with suppress(OverflowError, OSError):  # whatever the clock says
+        return datetime.now(UTC).isoformat(timespec="seconds")
+    return ""
 
 
 def as_bytes(path: Path) -> bytes:

@@ -20,7 +20,7 @@ _NO_VIDEO = "not a video, by its name"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundVideo:
     """A video, by its name."""
 
     path: Path
@@ -30,13 +30,13 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """What was passed over."""
+class SkippedFile:
+    """A file or folder that was passed over."""
 
     path: Path
     why: str
     is_fault: bool = False
-    """Whether videos may have been missed."""
+    """Whether a video may have been missed."""
 
 
 class Walk:
@@ -55,7 +55,7 @@ class Walk:
         self._seen = {_identity(folder.stat()) for folder in avoid if folder.is_dir()}
         """Folders that are not to be walked (again): links may lead in circles."""
 
-    def __iter__(self) -> Iterator[Found | Skipped]:
+    def __iter__(self) -> Iterator[FoundVideo | SkippedFile]:
         if not self._root.is_dir():
             yield self._file(self._root)
             return
@@ -64,18 +64,18 @@ class Walk:
             found = yield from self._folder(waiting.pop())
             waiting += reversed(found)
 
-    def _folder(self, folder: Path) -> Generator[Found | Skipped, None, list[Path]]:
+    def _folder(self, folder: Path) -> Generator[FoundVideo | SkippedFile, None, list[Path]]:
         """What is in one folder; returns the folders in it."""
         deeper: list[Path] = []
         try:
             identity = _identity(folder.stat())
             names = sorted(os.listdir(folder))  # noqa: PTH208 (names, not paths: a folder may hold very many)
         except OSError as error:
-            yield Skipped(folder, f"the folder can't be read ({error.strerror})", is_fault=True)
+            yield SkippedFile(folder, f"the folder can't be read ({error.strerror})", is_fault=True)
             return deeper
         if identity in self._seen:
             if folder.is_symlink():
-                yield Skipped(folder, "leads to a folder that is seen to elsewhere")
+                yield SkippedFile(folder, "leads to a folder that is seen to elsewhere")
             return deeper
         self._seen.add(identity)
         for name in names:
@@ -85,7 +85,7 @@ class Walk:
             try:
                 is_folder = path.is_dir()
             except OSError as error:  # a folder whose names may be read, and nothing else
-                yield Skipped(path, f"can't be read ({error.strerror})", is_fault=True)
+                yield SkippedFile(path, f"can't be read ({error.strerror})", is_fault=True)
                 continue
             if is_folder:
                 deeper.append(path)
@@ -93,23 +93,25 @@ class Walk:
                 yield self._file(path)
         return deeper
 
-    def _file(self, path: Path) -> Found | Skipped:
+    def _file(self, path: Path) -> FoundVideo | SkippedFile:
         if not self._include and path.suffix.lower() not in VIDEO_ENDINGS:
-            return Skipped(path, _NO_VIDEO)
+            return SkippedFile(path, _NO_VIDEO)
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
-                return Skipped(path, "no regular file")
+                return SkippedFile(path, "no regular file")
             if path.suffix.lower() in _TRANSPORT and os.access(path, os.R_OK) and not _is_transport(path):
-                return Skipped(path, f"not a video: no {path.suffix.lower()} stream begins like that")
+                return SkippedFile(path, f"not a video: no {path.suffix.lower()} stream begins like that")
         except OSError as error:
             broken = path.is_symlink() and not path.exists()
             why = "a link that leads nowhere" if broken else f"can't be read ({error.strerror})"
-            return Skipped(path, why, is_fault=not broken)
-        return Found(path, status.st_size, status.st_mtime_ns)
+            return SkippedFile(path, why, is_fault=not broken)
+        return FoundVideo(path, status.st_size, status.st_mtime_ns)
 
 
-def remote_walk(remote: Remote, base: Path, include: Sequence[str], exclude: Sequence[str]) -> Iterator[Found | Skipped]:
+def remote_walk(
+    remote: Remote, base: Path, include: Sequence[str], exclude: Sequence[str]
+) -> Iterator[FoundVideo | SkippedFile]:
     """The same for a folder that is elsewhere; base: what paths begin with. Raises MediaError."""
     for below, size, changed in remote.walk():
         folders = [*reversed(below.parents[:-1]), below]
@@ -118,9 +120,9 @@ def remote_walk(remote: Remote, base: Path, include: Sequence[str], exclude: Seq
         if include and not _matches(below, include):
             continue
         if not include and below.suffix.lower() not in VIDEO_ENDINGS:
-            yield Skipped(base / below, _NO_VIDEO)
+            yield SkippedFile(base / below, _NO_VIDEO)
         else:
-            yield Found(base / below, size, changed)
+            yield FoundVideo(base / below, size, changed)
 
 
 def _matches(below: Path, patterns: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""`stcodec batch IN OUT`, `stcodec batch status OUT`, `stcodec batch retry OUT`."""
+"""`stcodec batch IN OUT`, `stcodec batch status OUT`, `stcodec batch retry IN OUT`."""
 
 from __future__ import annotations
 
@@ -39,12 +39,13 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "batch",
         help="encode all videos of a folder; goes on where it was broken off",
         description="Encode all videos of a folder and of the folders in it. What is finished is not made again, however "
-        "the run before ended. `batch status OUT` tells how a run stands; `batch retry OUT` tries again what failed, with "
-        "the options of the last run. (A folder of that name is written ./status.)",
+        "the run before ended. `batch status OUT` tells how a run stands; `batch retry IN OUT`, with the flags of the "
+        "last run, also tries again what failed. (A folder of that name is written ./status.)",
         allow_abbrev=False,
     )
     command.add_argument("source", metavar="IN", help="folder (or one file, or a URL); or the word status or retry")
     command.add_argument("output", metavar="OUT", nargs="?", help="folder or URL; its tree becomes that of IN")
+    command.add_argument("retried_output", nargs="?", help=argparse.SUPPRESS)
     files = command.add_argument_group("which files, and their names")
     files.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only such files: '*.mov', 'a/*'")
     files.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave files or folders out")
@@ -89,7 +90,15 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status: 3 if some files failed."""
     from stcodec import batch
+    from stcodec.errors import OptionsError
 
+    command = arguments.source if arguments.source in ("status", "retry") else "run"
+    if command == "retry":
+        arguments.source, arguments.output, arguments.retried_output = arguments.output, arguments.retried_output, None
+        if arguments.source is None or (arguments.output is None and not arguments.replace):
+            raise OptionsError("give IN, OUT and the flags of the last run, too: stcodec batch retry IN OUT ...")
+    if arguments.retried_output is not None:
+        raise OptionsError(f"{display_name(arguments.retried_output)}: what is it for? Give IN and OUT only")
     output, results = _output(arguments)
     running = batch.BatchRun(
         jobs=arguments.jobs,
@@ -101,16 +110,14 @@ def run(arguments: argparse.Namespace) -> int:
         ray=arguments.ray,
         attempts=arguments.attempts,
     )
-    if arguments.source in ("status", "retry"):
-        folder = output or Path()
-        if arguments.source == "status":
-            return _show(batch.status(folder), arguments)
-        return _watched(arguments, lambda listener: batch.retry(folder, running, listener))
+    if command == "status":
+        return _show(batch.status(output or Path()), arguments)
     say_device(arguments.device)
     if arguments.dry_run:
         return _dry_run(arguments, output, results, running)
     options, source = _options(arguments, results), batch.place_of(arguments.source)
-    return _watched(arguments, lambda listener: batch.run(source, output, options, running, listener))
+    do = batch.retry if command == "retry" else batch.run
+    return _watched(arguments, lambda listener: do(source, output, options, running, listener))
 
 
 def _output(arguments: argparse.Namespace) -> tuple[Path | None, str | None]:
@@ -144,7 +151,7 @@ def _dry_run(arguments: argparse.Namespace, output: Path | None, results: str | 
     class Lister(batch.Listener):
         def note(self, text: str) -> None:
             if not arguments.quiet:
-                print(text, file=sys.stderr)
+                print(display_name(text), file=sys.stderr)
 
         def finished(self, job: batch.JobRow) -> None:
             if arguments.json:
@@ -194,7 +201,7 @@ def _listener(arguments: argparse.Namespace, bar: ProgressBar) -> Listener:
     class Watcher(batch.Listener):
         def note(self, text: str) -> None:
             if not arguments.quiet:
-                print(text, file=sys.stderr)
+                print(display_name(text), file=sys.stderr)
 
         def progress(self, progress: Progress) -> None:
             json_progress(progress) if arguments.json else bar.show(progress)
@@ -203,7 +210,7 @@ def _listener(arguments: argparse.Namespace, bar: ProgressBar) -> Listener:
             if arguments.json:
                 print(json.dumps({"event": "file", **job.as_mapping()}), flush=True)
             elif job.error is not None and not arguments.quiet:
-                print(f"failed: {job.source_name}: {job.error}", file=sys.stderr)
+                print(f"failed: {job.source_name}: {display_name(job.error)}", file=sys.stderr)
 
     return Watcher()
 
@@ -240,10 +247,10 @@ def _text(summary: BatchSummary) -> str:
     if summary.with_other_options:
         lines.append(f"{summary.with_other_options} were made before with other options and are kept; -y makes them again")
     if summary.hooks_failed:
-        lines.append(f"the --on-done command failed for {summary.hooks_failed}; `stcodec batch retry` runs it again")
-    lines += [f"failed: {one.source}: {one.error}" for one in summary.failures[:_MOST_LINES]]
+        lines.append(f"the --on-done command failed for {summary.hooks_failed}; `stcodec batch retry IN OUT` runs it again")
+    lines += [f"failed: {one.source}: {display_name(one.error)}" for one in summary.failures[:_MOST_LINES]]
     if len(summary.failures) > _MOST_LINES:
         lines.append(f"failed: {len(summary.failures) - _MOST_LINES} more; --json or --report has them all")
     if summary.failed:
-        lines.append("`stcodec batch retry OUT` tries again what failed")
+        lines.append("`stcodec batch retry IN OUT`, with the same flags, tries again what failed")
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""Many tasks: processes side by side, what was made once is kept, how far they are."""
+"""Tasks side by side in processes, and a cache of what they make."""

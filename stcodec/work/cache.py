@@ -1,4 +1,4 @@
-"""What was made once is kept: files under the hash of everything that they depend on. A killed run goes on from here."""
+"""Cache of what was made once: files under the hash of everything that they depend on. A killed run goes on from here."""
 
 from __future__ import annotations
 

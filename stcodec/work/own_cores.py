@@ -10,17 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-_LOCKS = Path("/tmp")
+LOCKS = Path("/tmp")
+"""Where the folder of locks is."""
 
 
 @contextmanager
-def own_cores(number: int) -> Iterator[None]:
+def own_cores(number: int, locks: Path = LOCKS) -> Iterator[None]:
     """In the block this thread may use so many cores, which nobody else who asks so has; all if there are none left."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
     usable = os.sched_getaffinity(0)
-    taken = _free_cores(sorted(usable), number)
+    taken = free_cores(sorted(usable), number, locks)
     try:
         if taken is not None:
             os.sched_setaffinity(0, taken[0])
@@ -31,9 +32,9 @@ def own_cores(number: int) -> Iterator[None]:
             taken[1].close()
 
 
-def _free_cores(usable: list[int], number: int) -> tuple[list[int], IO[bytes]] | None:
-    """The first group of cores that nobody has, and the lock on it; None if there is none."""
-    folder = _LOCKS / f"stcodec-cores-{os.getuid()}"
+def free_cores(usable: list[int], number: int, locks: Path = LOCKS) -> tuple[list[int], IO[bytes]] | None:
+    """The first group of cores that nobody has, and the lock on it, to be closed; None if there is none."""
+    folder = locks / f"stcodec-cores-{os.getuid()}"
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
         if not _is_ours_alone(folder):

@@ -1,4 +1,4 @@
-"""Tasks run side by side in processes of their own. One that dies takes only its task with it."""
+"""Worker processes that run tasks side by side. One that dies takes only its task with it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Workers:
         self._work = work
         self._shares = [_share(jobs, number) for number in range(jobs)]
         """Of those that are not running."""
-        self._idle: list[_Worker] = []
-        self._busy: dict[Connection, tuple[_Worker, int]] = {}
+        self._idle: list[_WorkerProcess] = []
+        self._busy: dict[Connection, tuple[_WorkerProcess, int]] = {}
 
     @property
     def jobs(self) -> int:
@@ -118,7 +118,7 @@ class Workers:
 
     def _start(self, place: int, task: Task) -> None:
         while True:
-            worker = self._idle.pop() if self._idle else _Worker(self._work, self._shares.pop())
+            worker = self._idle.pop() if self._idle else _WorkerProcess(self._work, self._shares.pop())
             try:
                 worker.link.send((place, task))
             except ConnectionError:  # it died while it had nothing to do
@@ -139,12 +139,12 @@ class Workers:
         assert isinstance(outcome, Outcome)
         return outcome
 
-    def _bury(self, worker: _Worker) -> None:
+    def _bury(self, worker: _WorkerProcess) -> None:
         worker.stop()
         self._shares.append(worker.cores)
 
 
-class _Worker:
+class _WorkerProcess:
     def __init__(self, work: Path, cores: frozenset[int]) -> None:
         self.cores = cores
         # Not forked: libav and OpenCV have threads of their own by now.

@@ -18,7 +18,7 @@ _LOST_CALLS = 3
 """How often a call is given to another actor."""
 
 
-class Lookers:
+class AttentionActors:
     """The actors that attend. One that dies is replaced when it is needed, by whatever the cluster then has."""
 
     def __init__(self, ray: Any) -> None:
@@ -57,7 +57,7 @@ class Lookers:
         if actor is None or (busy.count(actor) and len(self._actors) < self._most):
             # No processors: their share of the time is small, and one of their own would mostly be idle.
             kind = self._ray.remote(num_gpus=min(1, self._gpus), num_cpus=0, max_restarts=0, scheduling_strategy="SPREAD")
-            actor = kind(_Looker).remote()
+            actor = kind(_AttentionActor).remote()
             self._actors.append(actor)
         reference = actor.do.remote(place, task, work)
         self._calls[reference] = actor, (place, task, work)
@@ -84,7 +84,7 @@ class Lookers:
         self._actors.clear()
 
 
-class _Looker:
+class _AttentionActor:
     """An actor: a process that keeps what the first video has loaded."""
 
     def do(self, place: int, task: Task, work: Path) -> Outcome:
