@@ -80,7 +80,7 @@ def test_json_has_findings_measures_and_rules(capfd: Capture, folder: Path) -> N
 
 def test_a_film_of_one_frame(tmp_path: Path) -> None:
     film = media.make_film(tmp_path / "one.mp4", frames=1)
-    options = InspectOptions(attention="center", encode=film, report=tmp_path / "a.html", film=tmp_path / "b.mp4")
+    options = InspectOptions(attention="center", encode=film, report=tmp_path / "a.html", video=tmp_path / "b.mp4")
     report = inspect(film, options)
     assert (report.instants, report.subjects[0].findings) == (1, ())
     assert len(media.frames_of(tmp_path / "b.mp4")) == 1

@@ -29,7 +29,7 @@ def make_film(source: Path, folder: Path, style: str = "overlay", x: float = 0.2
     picture = Image.fromarray((255 * blob(x, y)).astype(np.uint8))
     turned = shown(source)[0].shape[0] > shown(source)[0].shape[1]
     (picture.resize((18, 32)) if turned else picture).save(folder / "map.png")
-    inspect(source, InspectOptions(attention=f"map:{folder / 'map.png'}", film=folder / "film.mp4", style=style))
+    inspect(source, InspectOptions(attention=f"map:{folder / 'map.png'}", video=folder / "film.mp4", style=style))
     return shown(folder / "film.mp4")
 
 

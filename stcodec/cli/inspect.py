@@ -25,8 +25,8 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser(
         "inspect",
         help="see what attention does over time, and where it fails",
-        description="Look at the attention maps of a video over time: named faults with their moments, a page, a film with "
-        "the maps in it.",
+        description="Look at the attention maps of a video over time: named faults with their moments, a page, the video "
+        "with the maps in it.",
         allow_abbrev=False,
     )
     command.add_argument("source", metavar="VIDEO")
@@ -35,7 +35,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     which.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two sources or checkpoints instead of one")
     add_device_flag(command)
     command.add_argument("--report", type=Path, metavar="OUT.html", help="write a page that opens offline")
-    command.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the maps in it, sound kept")
+    command.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the maps in it, audio kept")
     command.add_argument("--style", choices=_STYLES, default=_STYLES[0], help="of that video (%(default)s)")
     command.add_argument(
         "--encode", type=Path, metavar="FILE", help="an encode of VIDEO: its QP, and whether attention moved"
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         attention=sources[0],
         against=sources[1] if arguments.compare else None,
         report=arguments.report,
-        film=arguments.video,
+        video=arguments.video,
         style=arguments.style,
         encode=arguments.encode,
         gaze=arguments.gaze,

@@ -114,7 +114,7 @@ def add_search_flags(command: argparse.ArgumentParser) -> None:
 
 
 def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
-    """What the flags of `add_video_flags` and `add_attention_flags` say. Raises OptionsError."""
+    """Options from the flags of `add_video_flags` and `add_attention_flags`. Raises OptionsError."""
     return EncodeOptions(
         encoder=arguments.encoder,
         crf=arguments.crf,
@@ -131,7 +131,7 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
 
 
 def goal_of(arguments: argparse.Namespace) -> MatchOptions | None:
-    """What the flags of `add_search_flags` say; None if they ask for no search. Raises OptionsError."""
+    """Search options from the flags of `add_search_flags`; None if they ask for no search. Raises OptionsError."""
     from stcodec.matching.options import match_options
 
     return match_options(
@@ -167,7 +167,7 @@ def add_policy_flags(group: argparse._ActionsContainer) -> None:
 
 
 def policy_of(arguments: argparse.Namespace) -> OffsetPolicy:
-    """What the flags of `add_policy_flags` say, but for --levels. Raises OptionsError."""
+    """Policy from the flags of `add_policy_flags`, but for --levels. Raises OptionsError."""
     return OffsetPolicy(
         strength=arguments.strength,
         floor=arguments.floor,
@@ -221,5 +221,5 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def command_line() -> str:
-    """How this process was called, as it would be typed, without the program's folder."""
+    """Command line of this process, as it would be typed, without the program's folder."""
     return shlex.join(["stcodec", *sys.argv[1:]])

@@ -1,4 +1,4 @@
-"""What people and machines see while a command runs and after it."""
+"""Progress and reports of commands, for people and machines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def summary(report: EncodeReport) -> str:
 
 
 def _match(match: MatchReport) -> list[str]:
-    """What a search found, and what it cost."""
+    """Results and cost of a search."""
     unit = match.unit
     verdict = "" if match.within_tolerance else f", which MISSES the tolerance of {match.tolerance:g}"
     lines = [

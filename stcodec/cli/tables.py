@@ -21,7 +21,7 @@ _MOST_LINES = 20
 
 def show_results(results: Evaluation, arguments: argparse.Namespace) -> int:
     """Print results as the flags --json, --quiet and --report ask; the exit status: 3 if something failed."""
-    from stcodec.evaluate.results_json import as_mapping
+    from stcodec.evaluate.output import as_mapping
 
     if arguments.json:
         print(json.dumps({"event": "results", **as_mapping(results, with_series=False)}), flush=True)

@@ -1,4 +1,4 @@
-"""What the film itself does from instant to instant: the camera, what moves, and what only flickers."""
+"""Content of a video from instant to instant: the camera's motion, what moves by itself, and what only flickers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _EDGE_PX = 0.7
 
 @dataclass(frozen=True)
 class Content:
-    """What the film shows at an instant, on the grid of the maps [h, w]; speeds in frame widths a second."""
+    """Content of a video at an instant, on the grid of the maps [h, w]; speeds in frame widths a second."""
 
     velocity: FloatArray
     """[h, w, 2] of all that is seen, the camera's motion included."""
@@ -67,7 +67,7 @@ class Content:
 
 
 class ContentWatch:
-    """Follows a film through thumbnails, one instant after another."""
+    """Follows a video through thumbnails, one instant after another."""
 
     def __init__(self, video: VideoInfo) -> None:
         self.shape = map_shape(video)

@@ -44,7 +44,7 @@ MOVED = Fault(
 
 
 @dataclass
-class Encoded:
+class InspectedEncode:
     """An encode, seen at the instants of the original."""
 
     path: Path
@@ -58,7 +58,7 @@ class Encoded:
 
 
 def open_encode(path: Path, original: VideoInfo) -> VideoInfo:
-    """What the encode is. Raises MediaError if it can't be of this video."""
+    """Facts of the encode. Raises MediaError if it can't be of this video."""
     with VideoReader(path) as reader:
         info = reader.info
     shapes = [one.display_width_px / one.display_height_px for one in (info, original)]
@@ -77,7 +77,7 @@ def open_encode(path: Path, original: VideoInfo) -> VideoInfo:
 
 def look_at_encode(
     path: Path, source: AttentionSource, spec: ClipSpec, original: Attended, maps: GridFile, qp: GridFile, meter: Meter
-) -> Encoded:
+) -> InspectedEncode:
     """Run the source over the encode, at the original's instants and with its cuts, and read the QP of its blocks.
 
     Adds `moved_percent` and `qp_follows` to the original's measures. Raises MediaError and AttentionError.
@@ -87,7 +87,7 @@ def look_at_encode(
     meter.enter("attention on the encode")
     seen = measure(path, source, spec, maps, meter, False, lambda frames, video: with_cuts(frames, video, cuts))
     times = seen.series.seconds - seen.video.start_seconds
-    encoded = Encoded(path, seen.video.start_seconds, maps, qp, matched(since_start, times))
+    encoded = InspectedEncode(path, seen.video.start_seconds, maps, qp, matched(since_start, times))
     meter.enter("reading QP")
     _read_qp(encoded, seen.video, since_start, meter, original.maps[0].shape)
     _measure(original, encoded)
@@ -110,7 +110,7 @@ def matched(wanted: TimeArray, there: TimeArray) -> list[int]:
     return found
 
 
-def find_moved(original: Attended, encoded: Encoded) -> list[Finding]:
+def find_moved(original: Attended, encoded: InspectedEncode) -> list[Finding]:
     """The moments at which the encode moved attention, with the place that gained most."""
     text = "{value:.0f} % of the map's mass moved on the encode"
     series = original.series
@@ -128,7 +128,7 @@ def find_moved(original: Attended, encoded: Encoded) -> list[Finding]:
     return found
 
 
-def shift_of(original: Attended, encoded: Encoded, index: int) -> FloatArray:
+def shift_of(original: Attended, encoded: InspectedEncode, index: int) -> FloatArray:
     """[h, w] the density on the encode less that on the original, at an instant; zeros if there is none."""
     before = density_of(original.maps[index])
     if encoded.match[index] < 0:
@@ -136,7 +136,7 @@ def shift_of(original: Attended, encoded: Encoded, index: int) -> FloatArray:
     return density_of(encoded.maps[encoded.match[index]]) - before
 
 
-def _measure(original: Attended, encoded: Encoded) -> None:
+def _measure(original: Attended, encoded: InspectedEncode) -> None:
     count = len(original.series)
     moved, follows = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
     for index in range(count):
@@ -151,7 +151,7 @@ def _measure(original: Attended, encoded: Encoded) -> None:
     original.series.add("qp_follows", follows)
 
 
-def _read_qp(encoded: Encoded, video: VideoInfo, wanted: TimeArray, meter: Meter, shape: tuple[int, ...]) -> None:
+def _read_qp(encoded: InspectedEncode, video: VideoInfo, wanted: TimeArray, meter: Meter, shape: tuple[int, ...]) -> None:
     """The QP of the frames at these times since the start, into the file; NaN for frames that tell none."""
     grid = BlockGrid(video.width_px, video.height_px, BLOCK_PX)
     unknown = np.full(shape, np.nan, np.float32)

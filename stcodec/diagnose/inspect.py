@@ -1,4 +1,4 @@
-"""`inspect`: what a source of attention does over a video, where it fails, and pages and films that show it."""
+"""`inspect`: what a source of attention does over a video, where it fails, and pages and videos that show it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from stcodec.attention.center import map_shape
 from stcodec.attention.gaze import GazeSource
 from stcodec.diagnose.encoded import MOVED, find_moved, look_at_encode, open_encode
 from stcodec.diagnose.faults import FAULTS, find_faults
-from stcodec.diagnose.film import write_film
 from stcodec.diagnose.map_files import DetailFile, GridFile
 from stcodec.diagnose.measure import LEAST_RATE, measure
 from stcodec.diagnose.options import InspectOptions
@@ -22,6 +21,7 @@ from stcodec.diagnose.report import write_page
 from stcodec.diagnose.results import InspectReport, subject_report
 from stcodec.diagnose.sources import has_details, open_inspected
 from stcodec.diagnose.subjects import Inspection, Subject
+from stcodec.diagnose.video import write_video
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import check_output, work_folder
 from stcodec.media.paths import check_input, display_name
@@ -61,8 +61,8 @@ def inspect(
                 subject.ranked += score_gaze(subject.attended.series, subject.attended.maps, gaze, info)
         if options.report is not None:
             write_page(inspection, options.report, folder, meter)
-        if options.film is not None:
-            inspection.notes += write_film(inspection, options.film, meter)
+        if options.video is not None:
+            inspection.notes += write_video(inspection, options.video, meter)
         return _report(inspection, targets)
 
 
@@ -114,7 +114,7 @@ def _check_outputs(path: Path, options: InspectOptions) -> list[Path]:
         check_input(options.encode)
     return [
         check_output(one, overwrite=options.overwrite, source=path, also_read=read)
-        for one in (options.report, options.film)
+        for one in (options.report, options.video)
         if one is not None
     ]
 

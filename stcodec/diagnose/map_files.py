@@ -61,7 +61,7 @@ _PLACES = 5
 
 @dataclass(frozen=True)
 class Detail:
-    """How one map came about. k tokens passed the gate; they looked at n instants."""
+    """Inner workings of one map. k tokens passed the gate; they looked at n instants."""
 
     gate_score: FloatArray
     """[rows, cols] of the tokens' grid, 0 to 1."""
@@ -127,7 +127,7 @@ class DetailFile:
 
 
 def condensed(detail: NeuralDetail, shape: tuple[int, int], aspect: float) -> Detail:
-    """What is shown of a detail. shape: of the grid of the measures; aspect: the frame's height over its width."""
+    """The part of a detail that is shown. shape: of the grid of the measures; aspect: the frame's height over its width."""
     share = detail.attention_share.mean(axis=0)
     when, which = np.unique(detail.window_pts_seconds, return_inverse=True)
     profile = np.zeros((share.shape[0], len(when)), np.float32)

@@ -1,4 +1,4 @@
-"""One pass over a video: its source of attention at work, and every map measured beside the film."""
+"""One pass over a video: its source of attention at work, and every map measured beside the video."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def measure(
     Memory grows by some hundred bytes an instant; the maps go to the file. Raises MediaError and AttentionError.
     """
     with VideoReader(path, export=export_for(source.spec), keep_partial=keep_partial) as reader:
-        run = _Run(source, reader.info, maps)
+        run = _MapMeter(source, reader.info, maps)
         thumbnail = Thumbnailer(reader.info, THUMBNAIL_SIDE_PX)
         found: list[SaliencyTrack] = []
         for frame, starts, is_shown in attend(reader.frames(), reader.info, source, found.append, spec=spec, mark=mark):
@@ -73,8 +73,8 @@ def measure(
         return run.done(reader.frames_read)
 
 
-class _Run:
-    """Brings maps, which may come late, together with what the film did at their time."""
+class _MapMeter:
+    """Brings maps, which may come late, together with what the video did at their time."""
 
     def __init__(self, source: AttentionSource, video: VideoInfo, maps: GridFile) -> None:
         self._content = ContentWatch(video)

@@ -33,7 +33,7 @@ def density_of(saliency: FloatArray) -> FloatArray:
 
 
 def centre_of_mass(density: FloatArray) -> Place:
-    """Where the mean of the mass lies."""
+    """Centre of the mass."""
     rows, cols = density.shape
     x = float(density.sum(axis=0) @ (np.arange(cols) + 0.5)) / cols
     y = float(density.sum(axis=1) @ (np.arange(rows) + 0.5)) / cols
@@ -57,7 +57,7 @@ def moved_percent(one: FloatArray, other: FloatArray) -> float:
 
 
 def flicker_percent(before: FloatArray, now: FloatArray, after: FloatArray) -> float:
-    """How much of the mass of three densities in a row only went to and fro; 0 for any steady change."""
+    """Share of the mass of three densities in a row that only went to and fro, in %; 0 for any steady change."""
     detour = moved_percent(before, now) + moved_percent(now, after) - moved_percent(before, after)
     return max(0.0, detour / 2)
 
@@ -92,7 +92,7 @@ def shifted(grid: FloatArray, shift: FloatArray) -> FloatArray:
 
 
 def greatest(grid: FloatArray) -> Place:
-    """Where a grid is greatest, averaged over a cell and its neighbours."""
+    """Place of a grid's maximum, averaged over a cell and its neighbours."""
     rows, cols = grid.shape
     row, col = np.unravel_index(int(box_mean(grid, 1).argmax()), (rows, cols))
     return Place((float(col) + 0.5) / cols, (float(row) + 0.5) / cols)

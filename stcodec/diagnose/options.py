@@ -1,4 +1,4 @@
-"""What the user of `inspect` chooses."""
+"""Options of `inspect`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 
 STYLES = ("overlay", "contour", "side-by-side")
 _MOST_MOMENTS = 20
-FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
 
 @dataclass(frozen=True)
 class InspectOptions:
-    """How a video's attention is looked at, and what is written."""
+    """Options of an inspection: sources, outputs, and what to compare with."""
 
     attention: str = DEFAULT_ATTENTION
     """The source, as `stcodec.attention.open_source` reads it, or a checkpoint of the network (FILE.safetensors)."""
@@ -23,7 +23,7 @@ class InspectOptions:
     """A second source, to compare the first with."""
     report: Path | None = None
     """The page to write."""
-    film: Path | None = None
+    video: Path | None = None
     """The video with the maps in it to write."""
     style: str = STYLES[0]
     """Of that video."""
@@ -34,7 +34,7 @@ class InspectOptions:
     smoothing_seconds: float = 0.0
     """Time constant of the smoothing of the maps before they are measured; 0 = as the source gives them."""
     moments: int = 2
-    """How many moments the page shows with other windows and balances; for the network only."""
+    """Number of moments that the page shows with other windows and balances; for the network only."""
     overwrite: bool = False
     keep_partial: bool = False
 
@@ -51,7 +51,7 @@ class InspectOptions:
             raise OptionsError("--compare and --encode exclude each other: look at the encode with one source at a time")
         if self.report is not None and self.report.suffix.lower() not in (".html", ".htm"):
             raise OptionsError(f"{self.report.name}: the report is a page: give a name that ends in .html")
-        if self.film is not None and self.film.suffix.lower() not in FILM_SUFFIXES:
-            raise OptionsError(f"{self.film.name}: give a name that ends in {', '.join(FILM_SUFFIXES)}")
-        if self.report is not None and self.report == self.film:
+        if self.video is not None and self.video.suffix.lower() not in VIDEO_SUFFIXES:
+            raise OptionsError(f"{self.video.name}: give a name that ends in {', '.join(VIDEO_SUFFIXES)}")
+        if self.report is not None and self.report == self.video:
             raise OptionsError(f"{self.report.name}: the report and the video need names of their own")

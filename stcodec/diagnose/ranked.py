@@ -75,7 +75,7 @@ def map_scores(saliency: FloatArray, x: TimeArray, y: TimeArray) -> tuple[float,
 
 
 def _looking(fixations: Fixations, seconds: float, video: VideoInfo) -> tuple[TimeArray, TimeArray]:
-    """Where viewers look at a time since the start, in shares of the frame; those who look beside it are left out."""
+    """Fixated places at a time since the start, in shares of the frame; those beside it are left out."""
     now = fixations.active(seconds)
     x, y = fixations.x_px[now] / video.display_width_px, fixations.y_px[now] / video.display_height_px
     inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)

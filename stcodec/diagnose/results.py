@@ -1,4 +1,4 @@
-"""What `inspect` found, as JSON."""
+"""Results of `inspect`, as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class SubjectReport:
-    """What was found of one source's maps."""
+    """Findings and measures of one source's maps."""
 
     attention: str
     findings: tuple[Finding, ...]
@@ -33,7 +33,7 @@ class SubjectReport:
 
 @dataclass(frozen=True)
 class InspectReport:
-    """What `inspect` did and found."""
+    """Results of an inspection."""
 
     video: str
     width_px: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stcodec.diagnose.encoded import Encoded
+from stcodec.diagnose.encoded import InspectedEncode
 from stcodec.diagnose.faults import Fault, Finding
 from stcodec.diagnose.map_files import DetailFile
 from stcodec.diagnose.measure import Attended
@@ -34,6 +34,6 @@ class Inspection:
     options: InspectOptions
     subjects: list[Subject]
     faults: list[Fault]
-    """What findings may be of."""
-    encoded: Encoded | None = None
+    """The faults that findings may be of."""
+    encoded: InspectedEncode | None = None
     notes: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What other lengths of the network's window, and other weights of its branches, make of a moment."""
+"""Maps of a moment with other lengths of the network's window, and other weights of its branches."""
 
 from __future__ import annotations
 

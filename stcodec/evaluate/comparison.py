@@ -55,7 +55,7 @@ class CompareOptions:
 
     @property
     def guide(self) -> Guide | None:
-        """By what attended scores are weighted."""
+        """Weights of attended scores."""
         if self.gaze is not None:
             return Guide(f"gaze:{self.gaze}")
         return None if self.weights is None else Guide(self.weights)
@@ -246,7 +246,7 @@ def _description(scores: FileScores) -> str:
 
 
 def _settings(options: CompareOptions) -> dict[str, str]:
-    """What was chosen, by flag."""
+    """Settings by flag."""
     chosen = {
         "gaze": options.gaze or "",
         "weights": options.weights or "",

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcodec.errors import MediaError, OptionsError
-from stcodec.evaluate.gather import curves_of
 from stcodec.evaluate.options import EvaluateOptions
 from stcodec.evaluate.output import check_folder, make_folder, write_all
 from stcodec.evaluate.plan import EvaluationPlan, make_plan
 from stcodec.evaluate.provenance import all_versions, machine
 from stcodec.evaluate.results import Curve, Evaluation
-from stcodec.evaluate.stages import Stages
+from stcodec.evaluate.stages import Stages, curves_of
 from stcodec.evaluate.summary import headlines, leading_arm, savings
 from stcodec.media.paths import display_name
 from stcodec.progress import ProgressSink
@@ -25,7 +24,7 @@ from stcodec.work.workers import Workers, cores, threads_each
 
 @dataclass(frozen=True)
 class EvaluateRun:
-    """What the figures do not depend on."""
+    """Options that the figures do not depend on."""
 
     jobs: int | None = None
     """Processes side by side; None = as many as there are cores."""
@@ -102,7 +101,7 @@ def _evaluation(stages: Stages, plan: EvaluationPlan, folder: Path, command: str
 
 
 def _settings(options: EvaluateOptions, jobs: int) -> dict[str, str]:
-    """What was chosen, by flag."""
+    """Settings by flag."""
     chosen = {
         "encoder": " ".join(options.encoders),
         "preset": ",".join(f"{name}={preset}" if name else preset for name, preset in options.presets.items()),

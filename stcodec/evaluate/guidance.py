@@ -1,4 +1,4 @@
-"""Where viewers look in a clip, made once: the maps that guide its encodes, and the densities that weight its scores.
+"""Maps that guide a clip's encodes, and densities that weight its scores, each made once.
 
 Maps are made of the original, so that files of maps, masks and gaze fit as they are; they meet the frames that are encoded
 by time. Every encode of an arm reads the same file of maps.
@@ -22,7 +22,7 @@ from stcodec.attention.gaze import GazeSource
 from stcodec.attention.grids import filled, shrink
 from stcodec.errors import AttentionError, OptionsError
 from stcodec.evaluate.gaze import check_gaze
-from stcodec.evaluate.reference import Reference
+from stcodec.evaluate.reference import PreparedClip
 from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.map_writer import MapWriter
@@ -85,7 +85,7 @@ class Maps:
 class MapsTask:
     """Maps to be made."""
 
-    reference: Reference
+    reference: PreparedClip
     guide: Guide
     cache: Cache
 
@@ -102,7 +102,7 @@ class MapsTask:
 class WeightsTask:
     """Densities to be made."""
 
-    reference: Reference
+    reference: PreparedClip
     guide: Guide
     cache: Cache
 
@@ -153,7 +153,7 @@ class _AtEveryFrame(AttentionSource):
         return self._source.open(video)
 
 
-def _write_maps(reference: Reference, guide: Guide, path: Path) -> None:
+def _write_maps(reference: PreparedClip, guide: Guide, path: Path) -> None:
     with VideoReader(reference.original) as opened:
         source = guide.open(opened.info)
     with VideoReader(reference.path) as encoded:
@@ -167,13 +167,13 @@ def _write_maps(reference: Reference, guide: Guide, path: Path) -> None:
                 pass
 
 
-def _key(artefact: Artefact, reference: Reference, guide: Guide) -> str:
+def _key(artefact: Artefact, reference: PreparedClip, guide: Guide) -> str:
     identity = source_identity(guide.text)
     return key_of(reference=reference.key, guide=identity, observers=guide.observers, made_by=made_by(artefact))
 
 
 def _origins(text: str) -> set[str]:
-    """What the maps of a source that is no blend come from: contents of files, names of sources."""
+    """Origin of the maps of a source that is no blend: contents of files, names of sources."""
     name, _, argument = text.partition(":")
     if not argument or not Path(argument).exists():
         return {name}

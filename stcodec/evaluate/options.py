@@ -1,4 +1,4 @@
-"""What an evaluation is asked to do."""
+"""Options of an evaluation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stcodec.metrics.foveated import VIEWING_DISTANCE
 from stcodec.options import EncodeOptions
 
 CLIP = "{clip}"
-"""In a source's text: the name of the clip. "map:maps/{clip}.mkv" is another file for each."""
+"""Name of the clip in a source's text. "map:maps/{clip}.mkv" is another file for each."""
 HALVE_FROM_LINES = 720
 _MOST_CRFS = 100
 

@@ -1,13 +1,24 @@
-"""The files that an evaluation leaves in its folder."""
+"""Files that an evaluation leaves in its folder: results.json, results.csv and the report.
+
+Curves have the layout of CompressAI's result files, with our own fields beside them:
+{"name", "source", "description", "results": {"crf": [...], "bitrate": [...], METRIC: [...], ...}}: one value a point, by
+rising bitrate, bitrate in kbit/s; docs/evaluate.md is the contract of the rest.
+"""
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from stcodec.errors import MediaError
 from stcodec.evaluate.report import REPORT_NAME, write_report
-from stcodec.evaluate.results import Evaluation
-from stcodec.evaluate.results_json import to_csv, to_json
+from stcodec.evaluate.results import RESULTS_SCHEMA, WORST, Curve, Evaluation, Point
 from stcodec.media.output import atomic_output, check_output
 from stcodec.media.paths import display_name, file_error, local_url
 
@@ -41,3 +52,108 @@ def write_all(results: Evaluation, folder: Path) -> None:
         with atomic_output(folder / name, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
     write_report(results, folder)
+
+
+_DIGITS = 6
+_SERIES_DIGITS = 4
+
+
+def to_json(results: Evaluation) -> str:
+    """The whole evaluation as JSON."""
+    return json.dumps(as_mapping(results), ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def as_mapping(results: Evaluation, *, with_series: bool = True) -> dict[str, Any]:
+    """Content of `results.json`; without series the values of single frames are left out."""
+    arms = {arm.name: arm for arm in results.arms}
+    fields = {
+        one.name: getattr(results, one.name) for one in dataclasses.fields(results) if one.name not in ("curves", "clips")
+    }
+    clips = [dataclasses.asdict(clip) for clip in results.clips]
+    if not with_series:
+        clips = [{name: value for name, value in clip.items() if name not in ("seconds", "scored")} for clip in clips]
+    value = {
+        "schema": RESULTS_SCHEMA,
+        **{name: _plain(value) for name, value in fields.items()},
+        "self_weighted": results.self_weighted,
+        "clips": clips,
+        "curves": [_curve(curve, arms[curve.arm].attention, with_series) for curve in results.curves],
+    }
+    rounded: dict[str, Any] = _rounded(value, _DIGITS)
+    return rounded
+
+
+def to_csv(results: Evaluation) -> str:
+    """One line a point: what it is, its bits and its pooled scores."""
+    names = [name for metric in results.metrics for name in (metric.name, metric.name + WORST)]
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["clip", "encoder", "arm", "self_weighted", "crf", "kbps", "video_bytes", *names])
+    for curve in results.curves:
+        for point in curve.points:
+            what = [_cell(curve.clip), curve.encoder, _cell(curve.arm), str(curve.self_weighted).lower()]
+            bits = [_number(point.crf), _number(point.kbps), str(point.video_bytes)]
+            table.writerow([*what, *bits, *(_number(point.scores.get(name)) for name in names)])
+    return out.getvalue()
+
+
+def _curve(curve: Curve, source: str, with_series: bool) -> dict[str, Any]:
+    points = curve.points
+    names = list(dict.fromkeys(name for point in points for name in point.scores))
+    columns: dict[str, list[Any]] = {"crf": [point.crf for point in points], "bitrate": [point.kbps for point in points]}
+    columns |= {name: [point.scores.get(name) for point in points] for name in names}
+    weighted = ", self-weighted: no result" if curve.self_weighted else ""
+    value: dict[str, Any] = {
+        "name": " ".join(part for part in (curve.clip, curve.encoder, curve.arm) if part),
+        "source": source,
+        "description": f"{curve.arm} on {curve.clip}{weighted}; bitrate in kbit/s",
+        "results": columns,
+        "clip": curve.clip,
+        "encoder": curve.encoder,
+        "arm": curve.arm,
+        "self_weighted": curve.self_weighted,
+        "points": [_point(point) for point in points],
+    }
+    if with_series:
+        series = {name: [_rounded(point.series.get(name), _SERIES_DIGITS) for point in points] for name in _series(curve)}
+        value["series"] = series
+    return value
+
+
+def _series(curve: Curve) -> Iterator[str]:
+    yield from dict.fromkeys(name for point in curve.points for name in point.series)
+
+
+def _point(point: Point) -> dict[str, Any]:
+    """Fields of a point beside its scores."""
+    kept = ("name", "video_bytes", "frames", "mean_delta_qp", "encode_seconds", "offsets_verdict")
+    return {name: getattr(point, name) for name in kept}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    if isinstance(value, float):
+        return round(value, digits) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _rounded(one, digits) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one, digits) for one in value]
+    return value
+
+
+def _cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.{_DIGITS}g}" if abs(value) < 1 else f"{value:.4f}".rstrip("0").rstrip(".")

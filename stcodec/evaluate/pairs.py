@@ -59,7 +59,7 @@ def check_alike(reference: VideoInfo, distorted: VideoInfo, name: str) -> None:
 
 
 def time_shift(reference: TimeArray, distorted: TimeArray, name: str) -> float:
-    """How much later each frame is in the distorted file, seconds: times as they stand, or counted from the first frames.
+    """Delay of each frame in the distorted file, seconds: times as they stand, or counted from the first frames.
 
     Raises MediaError, with the time, unless every frame has its partner both ways.
     """
@@ -122,7 +122,7 @@ def _distances(times: TimeArray, others: TimeArray) -> TimeArray:
 
 
 def _fit(distances: TimeArray, tolerance: float) -> tuple[int, float]:
-    """How many have a partner and, if all have, how near those are; more is better."""
+    """Number of times with a partner and, if all have one, closeness of these; more is better."""
     near = distances <= tolerance
     return int(near.sum()), -float(distances.sum()) if near.all() else 0.0
 

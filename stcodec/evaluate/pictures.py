@@ -1,4 +1,4 @@
-"""What the report shows of a clip: source, gaze, map, QP, plain and guided at one bitrate, and where they differ."""
+"""Pictures of a clip for the report: source, gaze, map, QP, plain and guided at one bitrate, and their difference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stcodec.encoders.table import find_encoder
 from stcodec.evaluate.colours import SIGNED, coloured, enlarged, overlaid
 from stcodec.evaluate.guidance import Guide, Maps, densities
 from stcodec.evaluate.points import PointTask, Scored
-from stcodec.evaluate.reference import Reference
+from stcodec.evaluate.reference import PreparedClip
 from stcodec.evaluate.results import FramePictures, Viewer
 from stcodec.evaluate.summary import series_of
 from stcodec.media.decode import VideoReader
@@ -56,7 +56,7 @@ class PicturesTask:
     scored: tuple[bool, ...]
     """[T]: the instants are chosen among these frames."""
     folder: Path
-    """Where this clip's pictures go, and no others: two below the report's."""
+    """Folder of this clip's pictures, and no others: two below the report's."""
 
     def run(self) -> Viewer:
         """Make them. Raises MediaError, and what encoding raises."""
@@ -122,7 +122,7 @@ class _Look:
     """[h, w] in the guided file; NaN where a block tells none."""
 
 
-def _looks(task: PicturesTask, reference: Reference, guided: Scored, plain: Scored, wanted: Sequence[int]) -> list[_Look]:
+def _looks(task: PicturesTask, reference: PreparedClip, guided: Scored, plain: Scored, wanted: Sequence[int]) -> list[_Look]:
     maps = task.guided.encode.maps
     assert maps is not None
     weights = np.load(task.weights.path, mmap_mode="r")

@@ -1,4 +1,4 @@
-"""What an evaluation will do, checked before anything is encoded: clips, who guides, who judges."""
+"""Plan of an evaluation, checked before anything is encoded: clips, guides of the arms, weights of the scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FEW_CLIPS = 5
 
 @dataclass(frozen=True)
 class Judging:
-    """By what the attended scores of one clip are weighted, and what guides its arms."""
+    """Weights of the attended scores of one clip, and guides of its arms."""
 
     weights: Guide
     description: str
@@ -55,7 +55,7 @@ class EvaluationPlan:
     options: EvaluateOptions
 
     def judging(self, clip: ClipFile) -> Judging:
-        """Who guides and who judges on a clip. Raises AttentionError for gaze that can't be read or split."""
+        """Guides and weights of a clip. Raises AttentionError for gaze that can't be read or split."""
         options = self.options
         arms = [arm for arm in options.arms if arm.source != "none"]
         observers = None
@@ -97,7 +97,7 @@ class EvaluationPlan:
         )
 
     def notes(self) -> list[str]:
-        """What a reader of the results must know."""
+        """Caveats for readers of the results."""
         options, notes = self.options, []
         if any(arm.source == HUMAN for arm in options.arms) and options.weights is None:
             notes.append(

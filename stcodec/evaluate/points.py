@@ -13,7 +13,7 @@ from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError
 from stcodec.evaluate.guidance import Maps
 from stcodec.evaluate.provenance import encoder_version, program_version
-from stcodec.evaluate.reference import Reference
+from stcodec.evaluate.reference import PreparedClip
 from stcodec.evaluate.repeatable import zeroed_memory
 from stcodec.evaluate.score import OF_FFMPEG, Comparison, Measured, measure
 from stcodec.media.decode import VideoReader
@@ -30,7 +30,7 @@ _OWN = ("crf", "preset", "b", "g")
 class EncodeTask:
     """An encode to be made."""
 
-    reference: Reference
+    reference: PreparedClip
     options: EncodeOptions
     """With attention "none", or anything else: then the maps are what guides."""
     maps: Maps | None
@@ -71,7 +71,7 @@ class EncodeTask:
         }
 
     def _options(self) -> EncodeOptions:
-        """What `encode` is asked for: the arm's maps, and the settings that all arms share."""
+        """Options for `encode`: the arm's maps, and the settings that all arms share."""
         attention = "none" if self.maps is None else f"map:{self.maps.path}"
         extra = find_encoder(self.options.encoder).on_threads(self.options.extra, self.threads)
         if self.maps is None:

@@ -1,4 +1,4 @@
-"""What a result came from: versions, machine, the encoders inside the files."""
+"""Provenance of a result: versions, machine, the encoders inside the files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLACK = (
     + bytes(_SIDE_PX**2)
     + b"\x80" * (_SIDE_PX**2 // 2)
 )
-"""A film of one frame."""
+"""A video of one frame."""
 
 
 def all_versions(encodes: Iterable[Path]) -> dict[str, str]:
@@ -47,7 +47,7 @@ def program_version() -> str:
 
 @functools.cache
 def encoder_version(encoder: str) -> str:
-    """What an encoder writes about itself into a file, found by encoding one black frame; "" if it writes nothing.
+    """Name and version that an encoder writes into a file, found by encoding one black frame; "" if it writes nothing.
 
     PyAV may use libraries of the system: its own version doesn't tell theirs. Raises what `encode` raises.
     """
@@ -70,7 +70,7 @@ def encoder_signature(path: Path) -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """Of what kind this machine is."""
+    """Kind of this machine."""
     return {"system": f"{platform.system()} {platform.machine()}", "processor": _processor(), "cores": str(cores())}
 
 

@@ -17,7 +17,7 @@ from stcodec.work.versions import made_by
 
 
 @dataclass(frozen=True)
-class Reference:
+class PreparedClip:
     """A clip, ready to be encoded."""
 
     clip: str
@@ -28,7 +28,7 @@ class Reference:
     key: str
     """Hash of everything that its frames depend on."""
     frames: int | None
-    """How many of the original's frames were asked for; None = all."""
+    """Number of the original's frames that were asked for; None = all."""
     scale: float
     width_px: int
     """In display orientation, as encoded."""
@@ -41,7 +41,7 @@ class Reference:
 
     @property
     def prepared(self) -> str:
-        """What was done to the clip, for people; "" if nothing."""
+        """Changes made to the clip, for people; "" if none."""
         cut = f"first {len(self.seconds)} frames" if self.frames is not None else ""
         scaled = f"scaled by {self.scale:g} to {self.width_px}x{self.height_px}" if self.scale != 1 else ""
         return ", ".join(part for part in (cut, scaled) if part)
@@ -55,7 +55,7 @@ class ReferenceTask:
     options: EvaluateOptions
     cache: Cache
 
-    def run(self) -> Reference:
+    def run(self) -> PreparedClip:
         """Prepare it, or find it prepared. Raises MediaError."""
         original, cache = self.clip.path, self.cache
         with VideoReader(original) as reader:
@@ -72,10 +72,10 @@ class ReferenceTask:
                 with cache.writing(path) as temporary:
                     write_lossless(reader, temporary, frames=frames, scale=scale)
         facts = self._facts(path, key)
-        return Reference(self.clip.name, original, path, key, frames, scale, **facts)
+        return PreparedClip(self.clip.name, original, path, key, frames, scale, **facts)
 
     def _facts(self, path: Path, key: str) -> dict[str, Any]:
-        """The last fields of Reference."""
+        """The last fields of PreparedClip."""
         place = self.cache.place("references", key_of(reference=key, made_by=made_by("reference")), ".json")
         known = self.cache.read_json(place)
         if known is None:

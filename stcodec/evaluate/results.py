@@ -1,6 +1,6 @@
 """A finished evaluation: what was encoded, what it cost, how good it was, and what follows from that.
 
-`stcodec.evaluate.results_json` turns it into `results.json` and back. A number that is not known is None, never NaN.
+`stcodec.evaluate.output` turns it into `results.json` and back. A number that is not known is None, never NaN.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Metric:
     decimals: int = 2
     """Digits worth printing."""
     note: str = ""
-    """What a reader must know: "non-standard: ..."."""
+    """Caveats for a reader: "non-standard: ..."."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class ClipInfo:
     scored: tuple[bool, ...]
     """[T] False where a frame is left out of the pooled scores (the first 0.3 s, when gaze says nothing yet)."""
     prepared: str
-    """What was done before encoding: "" or "first 90 frames, halved to 640x360"."""
+    """Changes before encoding: "" or "first 90 frames, halved to 640x360"."""
     weights: str
-    """What the attended scores are weighted by: "gaze of 16 of 32 observers"; "" = nothing, no attended scores."""
+    """Weights of the attended scores: "gaze of 16 of 32 observers"; "" = nothing, no attended scores."""
     weights_source: str
     """The same as the user would write it: "gaze:NAME.csv", "map:FILE"; "" if there are no weights."""
     shots: tuple[float, ...] = ()
@@ -203,7 +203,7 @@ class Viewer:
     guided_kbps: float
     frames: tuple[FramePictures, ...]
     note: str = ""
-    """What a reader must know: how far the rates differ, why there is no QP."""
+    """Caveats for a reader: how far the rates differ, why there is no QP."""
     qp_range: tuple[float, float] | None = None
     """Lowest and highest QP in the pictures' colours (dark to bright), None without read-back."""
 
@@ -224,7 +224,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that `stcodec evaluate` found out; `stcodec compare` fills the same form with files as arms."""
+    """Everything that `stcodec evaluate` found out; `stcodec compare` fills the same fields with files as arms."""
 
     kind: Literal["evaluate", "compare"]
     command: str
@@ -236,7 +236,7 @@ class Evaluation:
     versions: Mapping[str, str]
     """stcodec, python, numpy, av, ffmpeg, libx264, ..., by name."""
     settings: Mapping[str, str]
-    """What was chosen, by flag name without dashes: "preset": "medium", "crf": "22 26 30 34 38", "jobs": "2"."""
+    """Settings by flag name without dashes: "preset": "medium", "crf": "22 26 30 34 38", "jobs": "2"."""
     metrics: tuple[Metric, ...]
     """Those that were asked for, the headline's first."""
     headline_metric: str
@@ -250,7 +250,7 @@ class Evaluation:
     viewers: tuple[Viewer, ...]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...] = ()
-    """What a reader must know: how the observers were split, that one CRF point gives no BD-rate."""
+    """Caveats for a reader: how the observers were split, that one CRF point gives no BD-rate."""
 
     @property
     def self_weighted(self) -> bool:

@@ -1,4 +1,4 @@
-"""All metrics of one distorted file in one decode of it and of its reference."""
+"""All metrics of one distorted file, in one decode of it and of its reference."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PEAKS = {"yuv420p": 255.0, "yuv420p10le": 1023.0}
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is to be measured on one file."""
+    """Request to measure one file."""
 
     reference: Path
     distorted: Path
@@ -46,7 +46,7 @@ class Comparison:
     weights: Path | None = None
     """float32 [T, h, w] in a .npy file, in coded orientation; None = whole-frame metrics only."""
     shift_seconds: float | None = 0.0
-    """How much later the frames are in the distorted file; None = the first frames of both are one instant."""
+    """Delay of the frames in the distorted file; None = the first frames of both are one instant."""
     threads: int = 1
     """Of libvmaf."""
     viewing_distance: float = VIEWING_DISTANCE
@@ -55,7 +55,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured."""
+    """Raw values of one file."""
 
     raw: dict[str, list[float]] = field(default_factory=dict)
     """By metric, [T]: for PSNR the (weighted) mean squared error on the 8-bit scale, else the metric; NaN = no value."""
@@ -98,9 +98,9 @@ def _measure(wanted: Comparison) -> Measured:
     measured = Measured()
     with VideoReader(wanted.reference) as reference, VideoReader(wanted.distorted) as distorted, ExitStack() as stack:
         check_alike(reference.info, distorted.info, distorted.name)
-        form = common_format(reference.info, distorted.info)
-        working = list(_consumers(wanted, form, frame_rate(reference.info), stack))
-        for one, other, gaze in _pictures(wanted, reference, distorted, form):
+        pix_fmt = common_format(reference.info, distorted.info)
+        working = list(_consumers(wanted, pix_fmt, frame_rate(reference.info), stack))
+        for one, other, gaze in _pictures(wanted, reference, distorted, pix_fmt):
             working = [each for each in working if _tried(each, measured, partial(each.push, one, other, gaze))]
         for consumer in working:
             _tried(consumer, measured, partial(_keep, consumer, measured))
@@ -121,8 +121,8 @@ def _tried(consumer: _Consumer, measured: Measured, step: Callable[[], None]) ->
     return True
 
 
-def _consumers(wanted: Comparison, form: str, rate: Fraction, stack: ExitStack) -> Iterator[_Consumer]:
-    peak = _PEAKS[form]
+def _consumers(wanted: Comparison, pix_fmt: str, rate: Fraction, stack: ExitStack) -> Iterator[_Consumer]:
+    peak = _PEAKS[pix_fmt]
     ours = {family: tuple(name for name in wanted.metrics if name.startswith(family)) for family in ("psnr", "ssim")}
     if ours["psnr"]:
         yield _ByRegion(ours["psnr"], error_means, (255 / peak) ** 2)
@@ -130,14 +130,14 @@ def _consumers(wanted: Comparison, form: str, rate: Fraction, stack: ExitStack) 
         yield _ByRegion(ours["ssim"], partial(ssim_means, peak=peak))
     theirs = tuple(name for name in wanted.metrics if name in OF_FFMPEG)
     if theirs:
-        yield _OfFfmpeg(theirs, form, rate, wanted.threads, stack)
+        yield _OfFfmpeg(theirs, pix_fmt, rate, wanted.threads, stack)
 
 
 def _pictures(
-    wanted: Comparison, reference: VideoReader, distorted: VideoReader, form: str
+    wanted: Comparison, reference: VideoReader, distorted: VideoReader, pix_fmt: str
 ) -> Iterator[tuple[Planes, Planes, _Gaze]]:
     """Reference, distorted and gaze of each pair of frames."""
-    ours, theirs = PlaneReader(form), PlaneReader(form)
+    ours, theirs = PlaneReader(pix_fmt), PlaneReader(pix_fmt)
     densities = None if wanted.weights is None else np.load(wanted.weights, mmap_mode="r")
     nothing = np.ones((1, 1), np.float32)
     video = reference.info
@@ -173,11 +173,11 @@ class _ByRegion:
 
 
 class _OfFfmpeg:
-    """What an ffmpeg process measures; it is started with the first pair of frames, and ended with the stack."""
+    """Metrics of an ffmpeg process; it is started with the first pair of frames, and ended with the stack."""
 
-    def __init__(self, metrics: tuple[str, ...], form: str, rate: Fraction, threads: int, stack: ExitStack) -> None:
+    def __init__(self, metrics: tuple[str, ...], pix_fmt: str, rate: Fraction, threads: int, stack: ExitStack) -> None:
         self.metrics = metrics
-        self._form, self._rate, self._threads = form, rate, threads
+        self._pix_fmt, self._rate, self._threads = pix_fmt, rate, threads
         self._stack = stack
         self._scorer: FrameScorer | None = None
 
@@ -185,7 +185,7 @@ class _OfFfmpeg:
         if self._scorer is None:
             height, width = reference[0].shape
             keys = {key for _, key in self._keys()}
-            scorer = FrameScorer(width, height, self._form, self._rate, keys, self._threads)
+            scorer = FrameScorer(width, height, self._pix_fmt, self._rate, keys, self._threads)
             self._scorer = self._stack.enter_context(scorer)
         mixed = composite(reference, distorted, gaze.density) if "vmaf-attended" in self.metrics else None
         self._scorer.push(reference, distorted, mixed)

@@ -1,31 +1,108 @@
-"""The stages of an evaluation, one after another: clips, maps, points, pictures. What fails is noted; the rest goes on."""
+"""Stages of an evaluation, one after another: clips, maps, points, pictures. What fails is noted; the rest goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import StcodecError
 from stcodec.evaluate.clips import ClipFile
-from stcodec.evaluate.gather import ClipWork, Place
-from stcodec.evaluate.guidance import MapsTask, WeightsTask
+from stcodec.evaluate.guidance import Maps, MapsTask, WeightsTask
 from stcodec.evaluate.pictures import PicturesTask, matching_crf
 from stcodec.evaluate.plan import EvaluationPlan, Judging
 from stcodec.evaluate.points import EncodeTask, PointTask, Scored
-from stcodec.evaluate.reference import Reference, ReferenceTask
-from stcodec.evaluate.results import PLAIN, Curve, Failure, Viewer
+from stcodec.evaluate.reference import PreparedClip, ReferenceTask
+from stcodec.evaluate.results import PLAIN, ClipInfo, Curve, Failure, Point, Viewer
+from stcodec.evaluate.summary import by_rate, scores_of, series_of
 from stcodec.media.paths import display_name
 from stcodec.progress import Meter, ProgressSink
 from stcodec.work.cache import Cache
 from stcodec.work.workers import Task, Workers
 
+_SLACK_SECONDS = 1e-6
+
+
+class PointKey(NamedTuple):
+    """The names by which a point is found."""
+
+    clip: str
+    encoder: str
+    arm: str
+    crf: float
+
 
 @dataclass(frozen=True)
-class Job:
-    """A task, and what it is about."""
+class ClipWork:
+    """A clip that is ready to be encoded."""
+
+    clip: ClipFile
+    reference: PreparedClip
+    judging: Judging
+    weights: Maps
+    maps: Mapping[str, Maps]
+    """By arm, but for the plain one; arms whose maps failed are not there."""
+
+    @property
+    def scored(self) -> tuple[bool, ...]:
+        """[T] the frames that count."""
+        return tuple(seconds >= self.judging.lead_seconds - _SLACK_SECONDS for seconds in self.reference.seconds)
+
+    def info(self) -> ClipInfo:
+        """The clip, as results tell of it."""
+        reference = self.reference
+        return ClipInfo(
+            name=display_name(self.clip.name),
+            path=display_name(self.clip.path),
+            width_px=reference.width_px,
+            height_px=reference.height_px,
+            frames_per_second=reference.frames_per_second,
+            seconds=reference.seconds,
+            scored=self.scored,
+            prepared=reference.prepared,
+            weights=self.judging.description,
+            weights_source=display_name(self.judging.weights.text),
+            shots=reference.shots,
+        )
+
+
+def curves_of(plan: EvaluationPlan, work: ClipWork, points: Mapping[PointKey, Scored]) -> list[Curve]:
+    """The curves of one clip; those without a point are left out."""
+    curves = []
+    for encoder in plan.options.encoders:
+        for arm in plan.options.arms:
+            mine = [
+                (crf, found)
+                for crf in plan.options.crfs
+                if (found := points.get(PointKey(work.clip.name, encoder, arm.name, crf))) is not None
+            ]
+            if mine:
+                made = by_rate(_point(crf, found, work.scored) for crf, found in mine)
+                weighted = work.judging.is_self_weighted(arm.name)
+                curves.append(Curve(display_name(work.clip.name), encoder, arm.name, weighted, made))
+    return curves
+
+
+def _point(crf: float, found: Scored, scored: tuple[bool, ...]) -> Point:
+    encoded = found.encoded
+    return Point(
+        crf=crf,
+        kbps=encoded.kbps,
+        video_bytes=encoded.video_bytes,
+        frames=encoded.frames,
+        scores=scores_of(found.raw, scored),
+        series=series_of(found.raw),
+        mean_delta_qp=encoded.mean_delta_qp,
+        encode_seconds=encoded.seconds,
+        offsets_verdict=encoded.verdict,
+    )
+
+
+@dataclass(frozen=True)
+class NamedTask:
+    """A task with the names that progress and failures tell of it."""
 
     task: Task
     what: str
@@ -55,28 +132,28 @@ class Stages:
         self._threads = threads
         self._progress = progress
         self.failures: list[Failure] = []
-        """What did not work so far."""
+        """Failures so far."""
 
-    def references(self) -> list[tuple[ClipFile, Reference]]:
+    def references(self) -> list[tuple[ClipFile, PreparedClip]]:
         """The clips, ready to be encoded."""
         options = self._plan.options
-        jobs = [Job(ReferenceTask(clip, options, self._cache), "prepare", clip.name) for clip in self._plan.clips]
+        jobs = [NamedTask(ReferenceTask(clip, options, self._cache), "prepare", clip.name) for clip in self._plan.clips]
         made = self._do("clips", jobs)
         return [(clip, one) for clip, one in zip(self._plan.clips, made, strict=True) if one is not None]
 
-    def guided(self, references: Sequence[tuple[ClipFile, Reference]]) -> list[ClipWork]:
+    def guided(self, references: Sequence[tuple[ClipFile, PreparedClip]]) -> list[ClipWork]:
         """Maps and weights of every clip; a clip without weights is left out."""
-        judged: list[tuple[ClipFile, Reference, Judging]] = []
+        judged: list[tuple[ClipFile, PreparedClip, Judging]] = []
         for clip, reference in references:
             try:
                 judged.append((clip, reference, self._plan.judging(clip)))
             except StcodecError as error:
                 self.failures.append(Failure(display_name(clip.name), "maps", str(error)))
-        jobs: list[Job] = []
+        jobs: list[NamedTask] = []
         for clip, reference, judging in judged:
-            jobs.append(Job(WeightsTask(reference, judging.weights, self._cache), "weights", clip.name))
+            jobs.append(NamedTask(WeightsTask(reference, judging.weights, self._cache), "weights", clip.name))
             jobs += [
-                Job(MapsTask(reference, guide, self._cache), "maps", clip.name, arm=arm)
+                NamedTask(MapsTask(reference, guide, self._cache), "maps", clip.name, arm=arm)
                 for arm, guide in judging.guides.items()
             ]
         made = dict(zip(((job.clip, job.arm) for job in jobs), self._do("maps", jobs), strict=True))
@@ -98,7 +175,7 @@ class Stages:
         self.failures.append(Failure(display_name(work.clip.name), "prepare", message))
         return False
 
-    def points(self, works: Sequence[ClipWork]) -> dict[Place, Scored]:
+    def points(self, works: Sequence[ClipWork]) -> dict[PointKey, Scored]:
         """Every point that could be encoded."""
         jobs = {place: job for work in works for place, job in self._point_jobs(work)}
         made = self._do("points", list(jobs.values()))
@@ -124,7 +201,7 @@ class Stages:
 
     def _pictures_job(
         self, work: ClipWork, arm: str, rates: Mapping[str, Sequence[tuple[float, float]]], folder: Path
-    ) -> Job | None:
+    ) -> NamedTask | None:
         """rates: by arm, (CRF, kbit/s) of its points. None if an arm lacks the points."""
         encoder, crf = self._plan.options.encoders[0], self._middle
         kbps = dict(rates.get(arm, ())).get(crf)
@@ -134,7 +211,7 @@ class Stages:
         same_rate = matching_crf(kbps, rates[PLAIN], whole=find_encoder(encoder).whole_crf)
         plain = self._point(work, encoder, PLAIN, same_rate)
         task = PicturesTask(guided, plain, arm, work.weights, self._plan.options.instants, work.scored, folder)
-        return Job(task, "pictures", work.clip.name, encoder, arm, crf)
+        return NamedTask(task, "pictures", work.clip.name, encoder, arm, crf)
 
     @property
     def _middle(self) -> float:
@@ -142,16 +219,16 @@ class Stages:
         crfs = sorted(self._plan.options.crfs)
         return crfs[len(crfs) // 2]
 
-    def _point_jobs(self, work: ClipWork) -> list[tuple[Place, Job]]:
+    def _point_jobs(self, work: ClipWork) -> list[tuple[PointKey, NamedTask]]:
         options = self._plan.options
         places = [
-            Place(work.clip.name, encoder, arm.name, crf)
+            PointKey(work.clip.name, encoder, arm.name, crf)
             for encoder in options.encoders
             for crf in options.crfs
             for arm in options.arms
             if arm.name == PLAIN or arm.name in work.maps
         ]
-        return [(place, Job(self._point(work, *place[1:]), "encode", *place)) for place in places]
+        return [(place, NamedTask(self._point(work, *place[1:]), "encode", *place)) for place in places]
 
     def _point(self, work: ClipWork, encoder: str, arm: str, crf: float) -> PointTask:
         options = self._plan.options
@@ -160,7 +237,7 @@ class Stages:
         names = tuple(metric.name for metric in self._plan.metrics)
         return PointTask(encode, names, work.weights, self._threads, options.viewing_distance)
 
-    def _do(self, stage: str, jobs: Sequence[Job]) -> list[Any]:
+    def _do(self, stage: str, jobs: Sequence[NamedTask]) -> list[Any]:
         """The results of some jobs, None for each that failed, which is noted."""
         made: list[Any] = [None] * len(jobs)
         failed: dict[int, Failure] = {}

@@ -1,4 +1,4 @@
-"""From the points of all curves to what follows from them: BD-rates clip by clip, their means, the share of the ceiling."""
+"""Results from the points of all curves: BD-rates clip by clip, their means, the share of the ceiling."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class _Kind(NamedTuple):
     function: str
     """Its name in the package."""
     ranges: str
-    """What it is integrated over, for messages."""
+    """Axis of integration, for messages."""
     along: Callable[[RealArray], RealArray]
     """The same, [N], of a curve [N, 2]."""
 
@@ -150,7 +150,7 @@ def _delta(kind: _Kind, anchor_points: _Points, test_points: _Points, min_overla
 
 
 def _fault(curve: RealArray) -> str | None:
-    """What makes a curve [N, 2] of kbps and quality, sorted by rate, unusable."""
+    """Reason why a curve [N, 2] of kbps and quality, sorted by rate, is unusable."""
     if len(curve) < MIN_POINTS:
         return f"has {len(curve)} points: {MIN_POINTS} are needed"
     if not np.isfinite(curve).all():

@@ -1,4 +1,4 @@
-"""How far a decoded picture is from its reference, where people look, elsewhere and as a whole.
+"""Error of a decoded picture against its reference, where people look, elsewhere and as a whole.
 
 EWPSNR, the gaze-weighted PSNR of Li, Qin and Itti, "Visual attention guided bit allocation in video compression", Image and
 Vision Computing 29(1), 2011: the squared luma error, weighted by the fixation density at that instant; pooled here as the

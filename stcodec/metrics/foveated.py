@@ -1,4 +1,4 @@
-"""How much the error at each pixel counts for an eye that looks where viewers looked: acuity, falling off with eccentricity.
+"""Weights of the error at each pixel for an eye that looks where viewers looked: acuity, falling off with eccentricity.
 
 The smallest contrast seen at a spatial frequency f (cycles a degree) and an eccentricity e (degrees) is
 

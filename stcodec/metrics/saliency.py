@@ -1,4 +1,4 @@
-"""How well a saliency map foretells fixations: pysaliency's definitions, on plain arrays.
+"""Scores of a saliency map against fixations: pysaliency's definitions, on plain arrays.
 
 Maps are [h, w] of any real dtype and size; fixations are given by the cell that each falls in (`fixation_cells`), [N] rows
 and [N] columns; N = 0 raises ValueError, and so do maps with values that are not finite and pairs of maps of different

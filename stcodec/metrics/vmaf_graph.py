@@ -1,4 +1,4 @@
-"""What ffmpeg is asked to do for VMAF, VMAF NEG, CAMBI and XPSNR, and how its logs are read.
+"""Filter graphs of ffmpeg for VMAF, VMAF NEG, CAMBI and XPSNR, and the reading of its logs.
 
 VMAF: Li et al., Netflix 2016, model vmaf_v0.6.1; NEG: the model that gains nothing by sharpening, vmaf_v0.6.1neg; CAMBI
 (banding): Tandon et al., PCS 2021; XPSNR: Helmrich et al., ICASSP 2020. `attended_vmaf` is not a standard metric: VMAF of
@@ -19,9 +19,9 @@ import ffmpeg
 from stcodec.errors import OptionsError
 
 METRICS = ("vmaf", "vmaf_neg", "attended_vmaf", "cambi", "xpsnr")
-"""What can be asked for. Higher is better, but for cambi (0 = no banding, about 5 = annoying)."""
+"""All scores. Higher is better, but for cambi (0 = no banding, about 5 = annoying)."""
 DEFAULT_METRICS = ("vmaf", "attended_vmaf", "xpsnr")
-"""What two cores score at 10 frames of 720p a second or more, with PSNR and SSIM of all regions beside them."""
+"""Scores that two cores make at 10 frames of 720p a second or more, with PSNR and SSIM of all regions beside them."""
 
 _MODELS = {"vmaf": "version=vmaf_v0.6.1:name=vmaf", "vmaf_neg": "version=vmaf_v0.6.1neg:name=vmaf_neg"}
 _LOGGED = {"log_fmt": "json"}

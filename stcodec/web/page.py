@@ -30,7 +30,7 @@ class Page:
     shared: tuple[str, ...] = ()
     """Names of scripts of `stcodec.web`, before its own."""
     connect: str = "'none'"
-    """Where it may ask for data, as a Content-Security-Policy has it."""
+    """Addresses that it may ask for data, as a Content-Security-Policy has them."""
 
     def render(self, blocks: Mapping[str, Any], **texts: str) -> str:
         """The page as text. blocks: its data by the id of the block; texts: further fields of its template, escaped."""

@@ -37,7 +37,7 @@ def find_faults(series: Series, map_at: Callable[[int], FloatArray]) -> list[Fin
 
 
 def excess(finding: Finding) -> float:
-    """How many times its threshold a finding of one of `FAULTS` reached; 1 for others."""
+    """Value of a finding of one of `FAULTS` in multiples of the threshold; 1 for others."""
     thresholds = {fault.name: fault.threshold for fault in FAULTS}
     return finding.value / thresholds.get(finding.fault, finding.value or 1.0)
 

@@ -23,19 +23,19 @@ class Fault:
     """One word for JSON and pages: "drift"."""
     title: str
     definition: str
-    """What is measured, in a sentence."""
+    """The measure, in a sentence."""
     unit: str
     threshold: float
-    """From here on it is a fault, in that unit."""
+    """Least value that is a fault, in that unit."""
     least_seconds: float
-    """How long it must last."""
+    """Least duration."""
     hint: str
     """What to try."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault that was found in a film."""
+    """A fault that was found in a video."""
 
     fault: str
     start_seconds: float
@@ -45,7 +45,7 @@ class Finding:
     value: float
     """The score at that moment, in the fault's unit."""
     text: str
-    """What was seen, for people."""
+    """The observation, for people."""
     place: Place | None = None
     """Where, if it has a place."""
 

@@ -40,7 +40,7 @@ CAMERA = Fault(
     name="camera",
     title="Camera-motion leak",
     definition=f"How much higher the mean of the map is while the camera moves ({_MOVING_CAMERA:g} frame widths a second or "
-    f"more) than its median while the camera stands (below {STILL_CAMERA:g}), in the same shot, or in the film if the shot "
+    f"more) than its median while the camera stands (below {STILL_CAMERA:g}), in the same shot, or in the video if the shot "
     "has no such moment.",
     unit="% above the level at rest",
     threshold=50.0,

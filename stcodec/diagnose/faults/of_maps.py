@@ -44,7 +44,7 @@ DEAD = Fault(
     name="dead",
     title="Dead map",
     definition=f"How long the map has been flat (its values span less than {_FLAT:g}) or frozen (less than "
-    f"{_FROZEN_PERCENT:g} % of its mass moves) while the film went on (the camera moves, or {_LIVELY_PERCENT:g} % of the "
+    f"{_FROZEN_PERCENT:g} % of its mass moves) while the video went on (the camera moves, or {_LIVELY_PERCENT:g} % of the "
     "frame does).",
     unit="s",
     threshold=1.0,
@@ -74,6 +74,6 @@ def describe_dead(series: Series, finding: Finding) -> Finding:
     """The finding with the way in which the map was dead; it begins when the map died."""
     contrast, seconds = series["contrast"], series.seconds
     index = int(np.searchsorted(seconds, finding.worst_seconds))
-    how = "flat" if contrast[index] < _FLAT else "frozen while the film went on"
+    how = "flat" if contrast[index] < _FLAT else "frozen while the video went on"
     start = max(float(seconds[0]), finding.start_seconds - DEAD.threshold)
     return replace(finding, start_seconds=start, text=f"the map was {how} for {finding.value:.1f} s")

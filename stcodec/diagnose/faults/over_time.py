@@ -84,7 +84,7 @@ LAG = Fault(
 
 
 def lag_seconds(before: FloatArray, after: FloatArray, since: TimeArray) -> float | None:
-    """How long densities [T, h, w] after a change stay nearer to the density before it than to where they end up.
+    """Time for which densities [T, h, w] after a change stay nearer to the density before it than to where they end up.
 
     since: [T] seconds since the change. None if the maps end too soon, or end up where they were.
     """
@@ -102,7 +102,7 @@ def lag_seconds(before: FloatArray, after: FloatArray, since: TimeArray) -> floa
 
 
 def sudden_changes(series: Series) -> list[int]:
-    """The instants at which a shot begins or the picture changes out of the blue; not the film's first."""
+    """The instants at which a shot begins or the picture changes out of the blue; not the video's first."""
     seconds, jump, starts = series.seconds, series["jump_percent"], series.starts
     found = []
     for now in range(1, len(series)):

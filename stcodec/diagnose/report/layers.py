@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stcodec.diagnose.encoded import Encoded, shift_of
+from stcodec.diagnose.encoded import InspectedEncode, shift_of
 from stcodec.diagnose.measure import Attended
 from stcodec.diagnose.measures import OFFSET_LIMIT, offsets_of
 from stcodec.diagnose.subjects import Inspection
@@ -26,7 +26,7 @@ class Layer:
     grids: Sequence[FloatArray]
     low: float
     high: float
-    """What the darkest and the brightest colour stand for."""
+    """Values of the darkest and the brightest colour."""
     unit: str = ""
     signed: bool = False
     """True: blue to orange, with none in the middle."""
@@ -65,7 +65,7 @@ def ramps() -> dict[str, Any]:
 
 
 def subject_layers(inspection: Inspection, number: int, chosen: list[int]) -> list[Layer]:
-    """What can be laid over the stills of one source."""
+    """Layers for the stills of one source."""
     subject = inspection.subjects[number]
     maps = [subject.attended.maps[index] for index in chosen]
     found = [Layer("map", "Attention map", maps, 0, 1, subject=number)]
@@ -83,8 +83,8 @@ def subject_layers(inspection: Inspection, number: int, chosen: list[int]) -> li
     return found
 
 
-def encoded_layers(original: Attended, encoded: Encoded, chosen: list[int]) -> list[Layer]:
-    """What can be laid over the stills of the encode."""
+def encoded_layers(original: Attended, encoded: InspectedEncode, chosen: list[int]) -> list[Layer]:
+    """Layers for the stills of the encode."""
     maps = [encoded.maps[encoded.match[one]] if encoded.match[one] >= 0 else original.maps[one] * np.nan for one in chosen]
     shifts = [shift_of(original, encoded, one) for one in chosen]
     limit = max(1e-4, float(np.percentile(np.abs(shifts), 99.5)))

@@ -1,4 +1,4 @@
-"""The frames that the page shows: evenly over the film, and every moment that something was found at."""
+"""The frames that the page shows: evenly over the video, and every moment that something was found at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page needs of an inspection, as plain values for JSON."""
+"""Parts of an inspection as plain values for the page's JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stcodec.types import FloatArray
 from stcodec.web.page import finite
 
 _MOST_VALUES = 600
-"""Values of a lane of the timeline; of a longer film each is the highest of several."""
+"""Values of a lane of the timeline; of a longer video each is the highest of several."""
 
 
 def fault_view(fault: Fault) -> dict[str, Any]:

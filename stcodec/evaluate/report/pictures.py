@@ -12,7 +12,7 @@ from stcodec.evaluate.results import FramePictures, Viewer
 
 _PANELS = ("source", "gaze", "map", "qp", "plain", "guided", "error")
 _KINDS = {rb"\xff\xd8\xff": "image/jpeg", rb"\x89PNG\r\n\x1a\n": "image/png", rb"RIFF....WEBP": "image/webp"}
-"""How files of the kinds that a page may show begin."""
+"""First bytes of the kinds of files that a page may show."""
 
 
 def picture_blocks(viewers: Sequence[Viewer], folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the page needs of an evaluation besides series and pictures, as plain values for JSON.
+"""Parts of an evaluation, besides series and pictures, as plain values for the page's JSON.
 
 Keys are the fields' names of `stcodec.evaluate.results`, so that the page's scripts and results.json speak alike.
 """

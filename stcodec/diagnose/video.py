@@ -48,10 +48,10 @@ class _SubjectInTime:
         return saliency, self._ways.see(seconds, began, saliency)
 
 
-def write_film(inspection: Inspection, target: Path, meter: Meter) -> list[str]:
-    """Write the film, whole or not at all; what of the video is not in it. Raises MediaError."""
+def write_video(inspection: Inspection, target: Path, meter: Meter) -> list[str]:
+    """Write the video, whole or not at all; what of the video is not in it. Raises MediaError."""
     name = display_name(target)
-    meter.enter("film")
+    meter.enter("video")
     with (
         VideoReader(inspection.path, keep_partial=inspection.options.keep_partial) as reader,
         atomic_output(target, overwrite=inspection.options.overwrite) as temporary,
@@ -68,7 +68,7 @@ def write_film(inspection: Inspection, target: Path, meter: Meter) -> list[str]:
 
 
 class _Painter:
-    """Makes the film's picture of a frame."""
+    """Makes the video's picture of a frame."""
 
     def __init__(self, inspection: Inspection) -> None:
         self._inspection = inspection
