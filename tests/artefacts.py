@@ -21,7 +21,7 @@ from stcodec.evaluate.clips import ClipFile
 from stcodec.evaluate.guidance import Guide, Maps, MapsTask, WeightsTask
 from stcodec.evaluate.options import EvaluateOptions
 from stcodec.evaluate.points import EncodeTask, PointTask
-from stcodec.evaluate.reference import Reference, ReferenceTask
+from stcodec.evaluate.reference import PreparedClip, ReferenceTask
 from stcodec.media.decode import VideoReader
 from stcodec.media.maps import MapReader
 from stcodec.metrics.foveated import VIEWING_DISTANCE
@@ -50,7 +50,7 @@ class Studio:
         self.folder = folder
         self.cache = cache
 
-    def reference(self, *, scale: float = 1.0) -> Reference:
+    def reference(self, *, scale: float = 1.0) -> PreparedClip:
         clip = ClipFile("film", self.film, self.gaze)
         return ReferenceTask(clip, EvaluateOptions(scale=scale), self.cache).run()
 
