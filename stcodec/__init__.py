@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from stcodec.options import RunOptions as RunOptions
     from stcodec.pipeline.encode import encode as encode
     from stcodec.pipeline.maps import maps as maps
+    from stcodec.pipeline.verify import verify as verify
     from stcodec.progress import Progress as Progress
     from stcodec.report import EncodeReport as EncodeReport
     from stcodec.report import MatchReport as MatchReport
+    from stcodec.report import OffsetsApplied as OffsetsApplied
     from stcodec.stream.options import Rendition as Rendition
     from stcodec.stream.options import StreamOptions as StreamOptions
     from stcodec.stream.stream import run_stream as run_stream
@@ -53,8 +55,10 @@ _HOMES = {
     "encode": "pipeline.encode",
     "maps": "pipeline.maps",
     "Progress": "progress",
+    "verify": "pipeline.verify",
     "EncodeReport": "report",
     "MatchReport": "report",
+    "OffsetsApplied": "report",
     "match": "matching.match",
     "MatchOptions": "matching.options",
     "Rendition": "stream.options",

@@ -248,7 +248,7 @@ def plan() -> EncoderPlan:
     ],
 )
 def test_verdicts(plan: EncoderPlan, slope: float, noise: float, verdict: str) -> None:
-    applied = judge(blocks(slope, noise), "bitstream", 1, plan)
+    applied = judge(blocks(slope, noise), 1, "against-plain", "h264")
     assert applied.verdict == verdict
     assert applied.slope == pytest.approx(slope, abs=0.1 + noise / 40)
     assert applied.correlation is not None and np.isfinite(applied.correlation)
@@ -259,28 +259,28 @@ def test_what_the_range_cuts_off_is_no_fault(plan: EncoderPlan) -> None:
     requested = np.tile(np.arange(-4, 12, dtype=np.float32), (16, 1))
     in_file = np.minimum(47 + requested, 51)
     reading = _Reading(requested, in_file - 47, in_file, (0.0, 51.0))
-    applied = judge(pool([reading]), "bitstream", 1, plan)
+    applied = judge(pool([reading]), 1, "against-plain", "h264")
     assert applied.verdict == "applied" and applied.slope == pytest.approx(1, abs=0.01)
     assert applied.share_applied == pytest.approx(10 / 16)  # -4 to 5, within a step
     assert applied.share_clipped == pytest.approx(6 / 16)
     mirrored = _Reading(requested[:, ::-1], in_file - 47, in_file, (0.0, 51.0))
-    assert judge(pool([mirrored]), "bitstream", 1, plan).verdict == "not-applied"
+    assert judge(pool([mirrored]), 1, "against-plain", "h264").verdict == "not-applied"
     nothing_left = _Reading(requested, np.full_like(requested, 8), np.full_like(requested, 51), (0.0, 51.0))
-    assert judge(pool([nothing_left]), "bitstream", 1, plan).verdict == "not-measured"
+    assert judge(pool([nothing_left]), 1, "against-plain", "h264").verdict == "not-measured"
 
 
 def test_a_handful_of_blocks_tells_nothing(plan: EncoderPlan) -> None:
     requested = np.array([[3, -3], [3, -3]], np.float32)
-    applied = judge(pool([_Reading(requested, np.zeros_like(requested))]), "bitstream", 1, plan)
+    applied = judge(pool([_Reading(requested, np.zeros_like(requested))]), 1, "against-plain", "h264")
     assert applied.verdict == "not-measured" and "4 blocks are too few" in applied.why
 
 
 def test_the_effect_is_judged_by_another_scale(plan: EncoderPlan) -> None:
-    assert judge(blocks(0.35, 0.5), "effect", 1, plan).verdict == "applied"
-    assert judge(blocks(0.35, 0.5), "bitstream", 1, plan).verdict == "weak"
+    assert judge(blocks(0.35, 0.5), 1, "effect", "hevc").verdict == "applied"
+    assert judge(blocks(0.35, 0.5), 1, "against-plain", "h264").verdict == "weak"
 
 
 def test_too_little_to_go_by_is_not_measured(plan: EncoderPlan) -> None:
     for few in (blocks(1, 0, known_share=0.05), blocks(1, 0, spread=0.2)):
-        applied = judge(few, "bitstream", 1, plan)
+        applied = judge(few, 1, "against-plain", "h264")
         assert (applied.verdict, applied.slope) == ("not-measured", None)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import stcodec
-from stcodec.cli import batch, compare, doctor, encode, evaluate, inspect, maps, stream
+from stcodec.cli import batch, compare, doctor, encode, evaluate, inspect, maps, stream, verify
 from stcodec.cli.interrupts import Interrupts, is_interrupt
 from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.paths import display_name
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="stcodec", description="Smaller video of the same quality where people look.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"stcodec {stcodec.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (encode, stream, batch, maps, evaluate, compare, inspect, doctor):
+    for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, doctor):
         module.add_command(commands)
     return top
 

@@ -8,10 +8,9 @@ exports its QP; the effect is measured instead, the error of each block against 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from stcodec.encoders.encoder import Encoder, ReadBack
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.encoders.session import EncoderSession
@@ -37,6 +37,9 @@ _LEAST_BLOCKS = 16
 """Fewer, all frames together, tell nothing."""
 _LEAST_MEASURED = 1e-3
 """QP steps or dB: what varies less over the blocks is a constant, but for the rounding of floats."""
+
+
+FrameAt = Callable[[float], VideoFrame | None]
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,23 @@ class Blocks:
     known_share: float
 
 
+@dataclass(frozen=True)
+class Frames:
+    """The frames that a verdict needs; each function gives the one at a time of the samples, None if there is none."""
+
+    encoder: Encoder | None
+    """Of the file; None if it is none of ours."""
+    codec: str
+    grid: BlockGrid
+    bit_depth: int
+    way: ReadBack
+    coded: FrameAt
+    """Of the file, decoded with `EXPORT`."""
+    plain: FrameAt
+    """Of the same frames encoded without offsets, decoded with `EXPORT`."""
+    original: FrameAt
+
+
 def verify_offsets(
     plan: EncoderPlan, source: Path, output: Path, samples: Sequence[Requested], shift_seconds: float = 0.0
 ) -> OffsetsApplied:
@@ -84,21 +104,34 @@ def verify_offsets(
 
     shift_seconds: how much later the frames are in the output than in the source.
     """
-    method = "effect" if plan.encoder.read_back == "effect" else "bitstream"
+    frames = Frames(
+        plan.encoder,
+        plan.encoder.codec,
+        plan.grid,
+        plan.bit_depth,
+        plan.encoder.read_back,
+        coded=lambda seconds: frame_at(output, seconds + shift_seconds, EXPORT),
+        plain=lambda seconds: _plain_frame(plan, source, seconds),
+        original=lambda seconds: frame_at(source, seconds),
+    )
+    return verdict_on(frames, samples)
+
+
+def verdict_on(frames: Frames, samples: Sequence[Requested]) -> OffsetsApplied:
+    """What became of the offsets of some frames."""
+    method = "effect" if frames.way == "effect" else "bitstream"
     worthy = [sample for sample in samples if float(sample.delta_qp.std()) >= _LEAST_SPREAD]
     if not worthy:
         return OffsetsApplied(method, "flat", f"no sampled frame has offsets that vary by {_LEAST_SPREAD} QP or more")
-    read = _READINGS[plan.encoder.read_back]
-    there = partial(_frame_at, output, export=EXPORT)
     readings = [
         reading
         for sample in worthy
-        if (frame := there(sample.pts_seconds + shift_seconds)) is not None
-        and (reading := read(plan, source, frame, sample)) is not None
+        if (coded := frames.coded(sample.pts_seconds)) is not None
+        and (reading := _READINGS[frames.way](frames, coded, sample)) is not None
     ]
     if not readings:
         return OffsetsApplied(method, "not-measured", "the sampled frames were not found in the file, or carry no QP")
-    return judge(pool(readings), method, len(readings), plan)
+    return judge(pool(readings), len(readings), frames.way, frames.codec)
 
 
 def pool(readings: Sequence[_Reading]) -> Blocks:
@@ -131,8 +164,9 @@ def _comparable(reading: _Reading) -> tuple[FloatArray, FloatArray, FloatArray, 
     )
 
 
-def judge(blocks: Blocks, method: str, frames: int, plan: EncoderPlan) -> OffsetsApplied:
+def judge(blocks: Blocks, frames: int, way: ReadBack, codec: str) -> OffsetsApplied:
     """The verdict on all blocks together."""
+    method = "effect" if way == "effect" else "bitstream"
     requested, measured = blocks.allowed, blocks.measured
     if measured.size < _LEAST_BLOCKS:
         return OffsetsApplied(
@@ -150,18 +184,13 @@ def judge(blocks: Blocks, method: str, frames: int, plan: EncoderPlan) -> Offset
         verdict = "weak" if correlation >= 0.2 and slope >= full / 10 else "not-applied"
     common = {"frames": frames, "blocks": requested.size, "slope": slope, "correlation": correlation}
     if method == "effect":
-        why = f"{plan.encoder.codec} exports no QP: error around each block against a plain encode's, in dB for each QP step"
+        why = f"{codec} exports no QP: error around each block against a plain encode's, in dB for each QP step"
         return OffsetsApplied(method, verdict, why, **common)  # type: ignore[arg-type]
     applied = np.abs(blocks.measured - blocks.requested) <= 1.0
     return OffsetsApplied(
         method,
         verdict,
-        "QP of each block in the file"
-        + (
-            " against a plain encode's at the same frame"
-            if plan.encoder.read_back == "against-plain"
-            else " against its frame's"
-        ),
+        f"QP of each block in the file {_AGAINST[way]}",
         share_applied=float(applied.mean()),
         share_snapped=float((~applied & blocks.carried).mean()),
         share_clipped=float((~applied & blocks.at_limit).mean()),
@@ -176,38 +205,46 @@ def _carried(reading: _Reading) -> BoolArray:
     return carried
 
 
-def _against_plain(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
-    plain = _plain_frame(plan, source, sample.pts_seconds)
+def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | None:
+    plain = frames.plain(sample.pts_seconds)
     if plain is None:
         return None
-    in_file, baseline = qp_blocks(there, plan.grid), qp_blocks(plain, plan.grid)
+    in_file, baseline = qp_blocks(coded, frames.grid), qp_blocks(plain, frames.grid)
     if in_file is None or baseline is None:
         return None
-    low, high = plan.encoder.qp_limits(plan.bit_depth)
+    low, high = _limits(frames)
     # Of a plain encode that is at the end of the range nobody knows how far beyond it would have gone.
     known = np.where((baseline > low) & (baseline < high), baseline, np.float32(np.nan))
     return _Reading(sample.delta_qp, in_file - known, in_file, (low, high))
 
 
-def _against_frame(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
-    if there.key_frame and not plan.encoder.offsets_on_key_frames:
+def _against_frame(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | None:
+    if coded.key_frame and frames.encoder is not None and not frames.encoder.offsets_on_key_frames:
         return None
-    in_file = qp_blocks(there, plan.grid)
+    in_file = qp_blocks(coded, frames.grid)
     if in_file is None:  # a frame without segments: all blocks have the same QP
         return _Reading(sample.delta_qp, np.zeros_like(sample.delta_qp))
-    return _Reading(sample.delta_qp, in_file, in_file, plan.encoder.qp_limits(plan.bit_depth))
+    return _Reading(sample.delta_qp, in_file, in_file, _limits(frames))
 
 
-def _effect(plan: EncoderPlan, source: Path, there: VideoFrame, sample: Requested) -> _Reading | None:
-    original = _frame_at(source, sample.pts_seconds)
-    plain = _plain_frame(plan, source, sample.pts_seconds)
+def _effect(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | None:
+    original, plain = frames.original(sample.pts_seconds), frames.plain(sample.pts_seconds)
     if original is None or plain is None:
         return None
-    ours, theirs = (_around(_block_error(original, coded, plan.grid)) for coded in (there, plain))
+    ours, theirs = (_around(_block_error(original, one, frames.grid)) for one in (coded, plain))
     return _Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32))
 
 
-_READINGS = {"against-plain": _against_plain, "against-frame": _against_frame, "effect": _effect}
+def _limits(frames: Frames) -> tuple[float, float]:
+    return (-np.inf, np.inf) if frames.encoder is None else frames.encoder.qp_limits(frames.bit_depth)
+
+
+_READINGS: dict[ReadBack, Callable[[Frames, VideoFrame, Requested], _Reading | None]] = {
+    "against-plain": _against_plain,
+    "against-frame": _against_frame,
+    "effect": _effect,
+}
+_AGAINST = {"against-plain": "against a plain encode's at the same frame", "against-frame": "against its frame's"}
 
 
 def _around(values: FloatArray) -> FloatArray:
@@ -229,7 +266,8 @@ def _luma(frame: VideoFrame) -> NDArray[np.float32]:
     return frame.reformat(format="gray").to_ndarray().astype(np.float32)
 
 
-def _frame_at(path: Path, seconds: float, export: str = "") -> VideoFrame | None:
+def frame_at(path: Path, seconds: float, export: str = "") -> VideoFrame | None:
+    """The first frame of a video at a time or behind it."""
     with closing(frames_from(path, seconds, export=export)) as frames:
         return next(frames, None)
 
