@@ -23,7 +23,7 @@ from stcodec.encoders.carrier import REGION, RegionTable, attach, read_regions
 from stcodec.encoders.trial import program_changes_bits
 from stcodec.errors import EncoderError
 from stcodec.media.ffmpeg import find_ffmpeg
-from stcodec.media.side_data import side_data
+from stcodec.media.probe import side_data
 from stcodec.types import BlockGrid
 
 SIZES = st.tuples(st.integers(1, 200), st.integers(1, 200))

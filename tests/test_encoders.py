@@ -24,8 +24,8 @@ ALLOWED = {
     "cli/stream.py": "a default and help texts",
     "cli/evaluate.py": "a default and help texts",
     "media/lossless.py": "x264 as a tool: copies without loss",
-    "media/film_writer.py": "x264 as a tool: the film of `inspect`",
-    "media/losses.py": "what Matroska can't hold of VP9, whoever encoded it",
+    "media/video_writer.py": "x264 as a tool: the film of `inspect`",
+    "media/mux.py": "what Matroska can't hold of VP9, whoever encoded it",
     "media/seek.py": "raw streams, which are read from their start",
     "stream/output/tracks.py": "Matroska's names of codecs, also of sound",
 }

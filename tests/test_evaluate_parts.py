@@ -34,8 +34,8 @@ from stcodec.evaluate.summary import best_arm, headlines, savings
 from stcodec.media.decode import VideoReader
 from stcodec.media.lossless import scaled_size, write_lossless
 from stcodec.media.maps import read_maps
+from stcodec.media.pictures import write_still
 from stcodec.media.planes import PlaneReader
-from stcodec.media.still import write_still
 from stcodec.metrics.foveated import VIEWING_DISTANCE
 from stcodec.work.cache import Cache, content_hash, key_of, open_cache
 

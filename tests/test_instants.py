@@ -21,8 +21,8 @@ from skimage import data
 
 from stcodec.media.clips import ClipMaker, read_clip
 from stcodec.media.decode import VideoReader
+from stcodec.media.scaling import Thumbnailer
 from stcodec.media.shots import ShotDetector, mark_shots
-from stcodec.media.thumbnails import Thumbnailer
 from stcodec.media.vectors import VectorField
 from stcodec.types import Clip, ClipSpec, VideoInfo
 

@@ -33,11 +33,9 @@ from moving_scenes import (
 from numpy.typing import NDArray
 
 from stcodec.attention.center import center_density
-from stcodec.attention.motion import MotionSource
-from stcodec.attention.motion_density import motion_density
-from stcodec.attention.motion_energy import MotionTuning
+from stcodec.attention.motion import MIN_STEP_SECONDS, MotionSource
+from stcodec.attention.motion_energy import MotionTuning, motion_density
 from stcodec.attention.motion_field import DenseFlow, gray_thumbnail
-from stcodec.attention.motion_steps import MIN_STEP_SECONDS
 from stcodec.errors import AttentionError
 from stcodec.media.clips import read_clip
 from stcodec.types import Clip, SaliencyTrack

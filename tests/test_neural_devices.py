@@ -23,7 +23,7 @@ from stcodec.attention.neural_options import NeuralOptions, no_gpu_reason
 from stcodec.attention.neural_torch import TorchEngine
 from stcodec.errors import AttentionError
 from stcodec.media.decode import VideoReader
-from stcodec.media.thumbnails import Thumbnailer
+from stcodec.media.scaling import Thumbnailer
 from stcodec.model import inference
 from stcodec.model.config import THUMBNAIL_SIDE_PX
 from stcodec.model.inference import Fixed, batch_size

@@ -14,8 +14,7 @@ from PIL import Image
 from stcodec.attention import AttentionSource, open_source, source_names
 from stcodec.attention.blended import BlendedSource
 from stcodec.attention.gaze import GazeSource
-from stcodec.attention.map_file import MapFileSource
-from stcodec.attention.mask import MaskSource
+from stcodec.attention.map_file import MapFileSource, MaskSource
 from stcodec.attention.registry import with_device
 from stcodec.errors import AttentionError, MediaError, OptionsError
 from stcodec.options import DEFAULT_ATTENTION

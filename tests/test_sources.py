@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stcodec.attention.map_file import MapFileSource
-from stcodec.attention.mask import MaskSource
+from stcodec.attention.map_file import MapFileSource, MaskSource
 from stcodec.errors import AttentionError, MediaError
 from stcodec.media.maps import MapWriter
 from stcodec.types import FloatArray, VideoInfo

@@ -28,16 +28,15 @@ from stcodec.model.network import AttentionNet, log_density
 from stcodec.model.weights import load_stem, save_weights
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.train.__main__ import main
+from stcodec.train.clip_features import clip_logits, features_of
 from stcodec.train.config import StageConfig, TrainConfig
 from stcodec.train.cutouts import read_cutouts
 from stcodec.train.images import GazedImage, pixels_of, random_view, read_images
 from stcodec.train.losses import correlation, divergence, fixation_map, gaze_loss
 from stcodec.train.recipe import Trainer, read_material
 from stcodec.train.recordings import SPEC, Recording, read_recordings
-from stcodec.train.runs import seen
-from stcodec.train.sequence import run_logits
-from stcodec.train.stages import CENTER_POWER, train_images, train_runs
-from stcodec.train.synthetic import synthetic_run
+from stcodec.train.stages import CENTER_POWER, train_clips, train_images
+from stcodec.train.synthetic import synthetic_clip
 from stcodec.train.views import Views, read_views
 
 HEADER = "observer,start_ms,duration_ms,x_px,y_px\n"
@@ -192,15 +191,15 @@ def test_losses() -> None:
 def test_it_learns(views: Views, recording: Recording) -> None:
     net = fresh()
     config = replace(TINY, video=replace(TINY.video, steps=8))
-    run = seen(recording, net.stem)
+    run = features_of(recording, net.stem)
 
     def loss() -> float:
         with torch.no_grad():
-            logits = run_logits(net, run, ahead=False)
+            logits = clip_logits(net, run, ahead=False)
             return float(gaze_loss(logits[run.scored], run.density[run.scored], 0.5))
 
     before, steps = loss(), []
-    train_runs(
+    train_clips(
         net, "video", [(run,)], views.through(net.stem), config, lambda stage, step, loss: steps.append((stage, step))
     )
     assert steps == [("video", step) for step in range(1, 9)]
@@ -269,7 +268,7 @@ def test_cutouts(mask_folder: Path) -> None:
 
 def test_a_camera_alone_moves_the_gaze_with_the_picture(images: list[GazedImage]) -> None:
     """Nothing moves against it, so that the gate stays shut, and the looked-at place stays the same patch of fur."""
-    runs = [synthetic_run(images[:1], [], 8, np.random.default_rng((3, number))) for number in range(6)]
+    runs = [synthetic_clip(images[:1], [], 8, np.random.default_rng((3, number))) for number in range(6)]
     followed = 0
     for run in runs:
         assert run.pictures.shape == (8, 3, 192, 320)
@@ -290,7 +289,7 @@ def test_a_thing_that_moves_draws_the_gaze(images: list[GazedImage], mask_folder
     things = read_cutouts(mask_folder)
     drawn = []
     for number in range(12):
-        run = synthetic_run(images[:1], things, 8, np.random.default_rng((4, number)))
+        run = synthetic_clip(images[:1], things, 8, np.random.default_rng((4, number)))
         red = (run.pictures[:, 0] - run.pictures[:, 1:].amax(1)).float() > 0.8
         shown = torch.nn.functional.avg_pool2d(red.float()[:, None], 8)
         near = torch.nn.functional.max_pool2d(shown, 5, 1, 2)[:, 0] > 0
@@ -337,7 +336,7 @@ def test_a_run_is_what_the_source_computes_step_by_step(
     source = NeuralSource(NeuralOptions(causal=causal, device="torch"), path, on_detail=details.append)
     source.attend(read_clip(video_folder / "videos" / "film.avi", SPEC))
     with torch.no_grad():
-        expected = log_density(run_logits(net, seen(recording, net.stem), ahead=not causal))[:, 0].exp().numpy()
+        expected = log_density(clip_logits(net, features_of(recording, net.stem), ahead=not causal))[:, 0].exp().numpy()
     for ours, theirs in zip(details, expected, strict=True):  # before densities are averaged over time
         density = ours.spatial_density * np.exp(ours.temporal_gain)
         np.testing.assert_allclose(density / density.max(), theirs / theirs.max(), atol=0.02)

@@ -43,8 +43,7 @@ from stcodec.model.weights import save_weights
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.pipeline.summary import versions
 from stcodec.qp import BlockAverage, MapTimeline
-from stcodec.train.runs import Run
-from stcodec.train.sequence import run_logits
+from stcodec.train.clip_features import ClipFeatures, clip_logits
 from stcodec.types import BlockGrid, FloatArray, SaliencyTrack
 
 SHAPE = (192, 256)
@@ -63,12 +62,12 @@ Foretold = Mapping[str, FloatArray]
 
 
 @torch.no_grad()
-def foretold(net: AttentionNet, run: Run) -> FloatArray:
+def foretold(net: AttentionNet, run: ClipFeatures) -> FloatArray:
     """Log densities [T, h, w], with a look ahead."""
     parts = []
     for start in range(0, len(run), _CHUNK):
         before = min(_CHUNK, start)
-        logits = run_logits(net, run.part(start - before, before + 2 * _CHUNK), ahead=True)
+        logits = clip_logits(net, run.part(start - before, before + 2 * _CHUNK), ahead=True)
         parts.append(log_density(logits)[before : before + _CHUNK, 0])
     return torch.cat(parts).numpy()
 
@@ -94,7 +93,7 @@ def calibrated(log_densities: FloatArray, calibration: Calibration) -> FloatArra
     return np.asarray((1 - calibration.center_share) * density + calibration.center_share * center, np.float32)
 
 
-def averaged(densities: FloatArray, run: Run, reach_seconds: float) -> FloatArray:
+def averaged(densities: FloatArray, run: ClipFeatures, reach_seconds: float) -> FloatArray:
     """Densities [T, h, w] as they come out of the source, each the mean of those about it in time."""
     window: ShotWindow[FloatArray] = ShotWindow(reach_seconds, reach_seconds, SLACK_SECONDS)
     starts = np.diff(run.shot.numpy(), prepend=-1) != 0
@@ -105,7 +104,7 @@ def averaged(densities: FloatArray, run: Run, reach_seconds: float) -> FloatArra
     return np.stack([np.mean([one.what for one in near], axis=0) for near in seen])
 
 
-def clip_scores(clip: GazeClip, run: Run, densities: FloatArray) -> dict[str, float]:
+def clip_scores(clip: GazeClip, run: ClipFeatures, densities: FloatArray) -> dict[str, float]:
     """Mean scores of densities [T, h, w] over the instants of a clip."""
     starts = np.diff(run.shot.numpy(), prepend=-1) != 0
     seconds = run.seconds.numpy().astype(np.float64)

@@ -17,9 +17,9 @@ from stcodec.attention.global_motion import GlobalMotion
 from stcodec.model.config import NetworkConfig
 from stcodec.model.network import AttentionNet
 from stcodec.model.weights import load_stem
+from stcodec.train.clip_features import ClipFeatures
 from stcodec.train.config import TrainConfig
 from stcodec.train.recipe import Material, Trainer, read_material
-from stcodec.train.runs import Run
 from stcodec.train.stages import expect_video
 from stcodec.types import FloatArray
 
@@ -62,7 +62,7 @@ class Variant:
 
     def material(self, whole: Material) -> Material:
         """What it is shown of a material."""
-        shown: Callable[[Run], Run] = (lambda run: run) if self.gate else _ungated
+        shown: Callable[[ClipFeatures], ClipFeatures] = (lambda run: run) if self.gate else _ungated
         if not self.motion:
             shown = _motionless
         synthetic = [shown(run) for run in whole.synthetic] if self.synthetic and self.pictures and self.motion else []
@@ -166,11 +166,11 @@ class Study:
             return read_material(folders[0], folders[1], folders[2], stem, config)
 
 
-def _ungated(run: Run) -> Run:
+def _ungated(run: ClipFeatures) -> ClipFeatures:
     return replace(run, score=torch.ones_like(run.score))
 
 
-def _motionless(run: Run) -> Run:
+def _motionless(run: ClipFeatures) -> ClipFeatures:
     return replace(run, motion=torch.zeros_like(run.motion), score=torch.zeros_like(run.score))
 
 

@@ -25,11 +25,9 @@ import numpy as np
 from gaze_clips import GazeClip, RealArray, mean_scores, read_clips, scores
 
 from stcodec.attention.center import center_density, map_shape
-from stcodec.attention.motion import MotionSource
-from stcodec.attention.motion_density import MotionMemory
-from stcodec.attention.motion_energy import Evidence, MotionTuning
+from stcodec.attention.motion import MotionSource, MotionSteps
+from stcodec.attention.motion_energy import Evidence, MotionMemory, MotionTuning
 from stcodec.attention.motion_field import gray_thumbnail
-from stcodec.attention.motion_steps import MotionSteps
 from stcodec.media.clips import read_clip
 from stcodec.pipeline.summary import versions
 from stcodec.types import Clip, FloatArray

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,6 +59,25 @@ def track(video: VideoInfo, source: str, pts: TimeArray, shot_starts: BoolArray,
         video.display_width_px,
         video.display_height_px,
         source,
+    )
+
+
+class TimedMap(NamedTuple):
+    """A saliency map [h, w] at a time."""
+
+    pts_seconds: float
+    starts_shot: bool
+    saliency: FloatArray
+
+
+def track_of(video: VideoInfo, source: str, maps: Sequence[TimedMap]) -> SaliencyTrack:
+    """Maps of one shape, in order, as a track; see `track`."""
+    return track(
+        video,
+        source,
+        np.array([one.pts_seconds for one in maps], np.float64),
+        np.array([one.starts_shot for one in maps], np.bool_),
+        np.stack([one.saliency for one in maps]) if maps else np.empty((0, 1, 1), np.float32),
     )
 
 

@@ -6,14 +6,13 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from functools import reduce
-from typing import NamedTuple
 
 import numpy as np
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, track_of
 from stcodec.attention.grids import filled, peak_one, resize
 from stcodec.errors import AttentionError, OptionsError
-from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+from stcodec.types import Clip, ClipSpec, SaliencyTrack, VideoInfo
 
 
 class BlendedSource(AttentionSource):
@@ -41,12 +40,6 @@ class BlendedSource(AttentionSource):
         return _BlendedSession(self._weights, [source.open(video) for source in self._sources], video, self.name)
 
 
-class _Instant(NamedTuple):
-    pts_seconds: float
-    shot_starts: bool
-    saliency: FloatArray
-
-
 class _BlendedSession(AttentionSession):
     """Sources may answer with different delays: what came early waits in a queue."""
 
@@ -55,7 +48,7 @@ class _BlendedSession(AttentionSession):
         self._sessions = sessions
         self._video = video
         self._name = name
-        self._queues: list[deque[_Instant]] = [deque() for _ in sessions]
+        self._queues: list[deque[TimedMap]] = [deque() for _ in sessions]
         self._shape: tuple[int, int] | None = None
 
     def attend(self, clip: Clip) -> SaliencyTrack:
@@ -74,18 +67,12 @@ class _BlendedSession(AttentionSession):
 
     def _drain(self) -> SaliencyTrack:
         """What all parts have by now."""
-        ready: list[_Instant] = []
+        ready: list[TimedMap] = []
         while all(self._queues):
             ready.append(self._blend([queue.popleft() for queue in self._queues]))
-        return track(
-            self._video,
-            self._name,
-            np.array([one.pts_seconds for one in ready], np.float64),
-            np.array([one.shot_starts for one in ready], np.bool_),
-            np.stack([one.saliency for one in ready]) if ready else np.empty((0, 1, 1), np.float32),
-        )
+        return track_of(self._video, self._name, ready)
 
-    def _blend(self, parts: list[_Instant]) -> _Instant:
+    def _blend(self, parts: list[TimedMap]) -> TimedMap:
         times = [part.pts_seconds for part in parts]
         if min(times) != max(times):
             raise AttentionError(f"{self._name}: the parts answer for different times: {min(times)} and {max(times)} s")
@@ -95,11 +82,11 @@ class _BlendedSession(AttentionSession):
         for weight, part in zip(self._weights, parts, strict=True):
             density = filled(resize(part.saliency, shape))
             total += weight / density.sum() * density
-        return _Instant(times[0], any(part.shot_starts for part in parts), peak_one(total))
+        return TimedMap(times[0], any(part.starts_shot for part in parts), peak_one(total))
 
 
-def _instants(found: SaliencyTrack | None) -> list[_Instant]:
+def _instants(found: SaliencyTrack | None) -> list[TimedMap]:
     if found is None:
         return []
     times, starts = found.pts_seconds.tolist(), found.shot_starts.tolist()
-    return [_Instant(*one) for one in zip(times, starts, found.saliency, strict=True)]
+    return [TimedMap(*one) for one in zip(times, starts, found.saliency, strict=True)]

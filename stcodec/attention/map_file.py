@@ -1,15 +1,16 @@
-"""`map:FILE`: saliency maps that were made before, by `stcodec maps` or by any other program."""
+"""`map:FILE` and `mask:FILE`: saliency maps made before, by `stcodec maps` or any other program, and masks."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
+import cv2
 import numpy as np
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
-from stcodec.attention.grids import filled, shrink
+from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, track
+from stcodec.attention.grids import filled, resize, shrink
 from stcodec.errors import AttentionError
 from stcodec.media.maps import MapReader
 from stcodec.media.paths import display_name
@@ -86,12 +87,6 @@ class MapFileSource(AttentionSource):
         )
 
 
-class _TimedMap(NamedTuple):
-    seconds: float
-    saliency: FloatArray
-    starts_shot: bool
-
-
 class _MapFileSession(AttentionSession):
     def __init__(self, source: MapFileSource, reader: MapReader, video: VideoInfo) -> None:
         self._source = source
@@ -118,21 +113,50 @@ class _MapFileSession(AttentionSession):
     def _advance(self, seconds: float) -> bool:
         """Read on until the next map lies ahead; True if a shot began on the way."""
         started = False
-        while self._next is not None and self._next.seconds <= seconds + _SAME_SECONDS:
+        while self._next is not None and self._next.pts_seconds <= seconds + _SAME_SECONDS:
             started |= self._next.starts_shot
             self._now, self._next = self._next, next(self._maps, None)
         return started
 
     def _at(self, seconds: float) -> FloatArray:
-        elapsed = seconds - self._now.seconds
+        elapsed = seconds - self._now.pts_seconds
         if self._next is None or self._next.starts_shot or elapsed <= _SAME_SECONDS:
             return self._now.saliency
-        share = np.float32(elapsed / (self._next.seconds - self._now.seconds))
+        share = np.float32(elapsed / (self._next.pts_seconds - self._now.pts_seconds))
         return self._now.saliency + share * (self._next.saliency - self._now.saliency)
 
 
-def _timed_maps(reader: MapReader, video: VideoInfo, prepare: Callable[[FloatArray], FloatArray]) -> Iterator[_TimedMap]:
+def _timed_maps(reader: MapReader, video: VideoInfo, prepare: Callable[[FloatArray], FloatArray]) -> Iterator[TimedMap]:
     starts = np.array(reader.shot_starts_seconds)
     for seconds, saliency in reader.maps(video.duration_seconds):
         starts_shot = bool(np.any(np.abs(starts - seconds) <= _SAME_SECONDS))
-        yield _TimedMap(seconds + video.start_seconds, prepare(saliency), starts_shot)
+        yield TimedMap(seconds + video.start_seconds, starts_shot, prepare(saliency))
+
+
+_SIGMA_SHARE = 0.02
+"""Sigma of the softening, as a share of the frame's width."""
+_SOFT_SIDE_PX = 240
+
+
+class MaskSource(MapFileSource):
+    """A mask from a file that `map:` could read too, with a soft edge around what it marks.
+
+    What is white stays as it is, however small; around it attention falls off as a Gaussian of sigma = 2 % of the
+    width, so that blocks that hold a part of it keep their quality. Gray means "in between". A black frame counts as
+    all ones.
+    """
+
+    prefix = "mask"
+
+    def prepare(self, saliency: FloatArray) -> FloatArray:
+        """A mask [h, w], softened."""
+        mask = shrink(saliency)
+        coarse = shrink(mask, _SOFT_SIDE_PX)  # what is soft needs no fine grid
+        sigma = _SIGMA_SHARE * coarse.shape[1]
+        blurred = cv2.GaussianBlur(coarse, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        reach = 2 * math.ceil(3 * sigma) + 1
+        highest = cv2.dilate(coarse, np.ones((reach, reach), np.uint8))
+        # Twice the blur is full at a straight edge and falls off outside of it; nothing outshines what is near it.
+        soft = np.minimum(2 * blurred, highest)
+        shape = (mask.shape[0], mask.shape[1])
+        return filled(np.maximum(mask, resize(soft, shape)))

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, track_of
 from stcodec.attention.grids import peak_one
 from stcodec.attention.neural_engine import (
     BranchLogits,
@@ -27,7 +27,7 @@ from stcodec.attention.neural_input import FrameMotion, MotionInput, input_shape
 from stcodec.attention.neural_options import INSTALL_GPU, NeuralOptions, checked_device, no_gpu_reason, parse_options
 from stcodec.attention.shot_window import Placed, ShotWindow
 from stcodec.errors import AttentionError
-from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, MEAN_SECONDS, SLACK_SECONDS, STRIDE, THUMBNAIL_SIDE_PX
+from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, MEAN_SECONDS, SLACK_SECONDS, THUMBNAIL_SIDE_PX
 from stcodec.model.weights_file import WEIGHTS_PATH
 from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
 
@@ -193,15 +193,11 @@ class _NeuralSession(AttentionSession):
         return [np.exp(self._network.log_density(one.spatial, one.temporal)) for one in fused]
 
     def _track(self, ready: list[_ReadyDensity]) -> SaliencyTrack:
-        height, width = (side // STRIDE for side in self._shape)
-        maps = [peak_one(np.mean([one.what for one in near], axis=0)) for _, near in ready]
-        return track(
-            self._video,
-            self._name,
-            np.array([now.pts_seconds for now, _ in ready], np.float64),
-            np.array([now.starts_shot for now, _ in ready], np.bool_),
-            np.stack(maps) if ready else np.empty((0, height, width), np.float32),
-        )
+        maps = [
+            TimedMap(now.pts_seconds, now.starts_shot, peak_one(np.mean([one.what for one in near], axis=0)))
+            for now, near in ready
+        ]
+        return track_of(self._video, self._name, maps)
 
 
 def _detail(now: SeenFrame, near: list[SeenFrame], look: Look, fused: BranchLogits) -> NeuralDetail:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcodec.attention.global_motion import ComplexArray, GlobalMotion
+from stcodec.attention.motion import MotionWatch
 from stcodec.attention.motion_energy import MotionTuning, motion_energy
-from stcodec.attention.motion_watch import MotionWatch
 from stcodec.model.config import HALF_OPEN, INPUT_AREA_PX, INPUT_STEP_PX, MOTION_CHANNELS, STRIDE, TOKEN_STRIDE
 from stcodec.types import Clip, FloatArray, VideoInfo
 

@@ -24,7 +24,7 @@ GROUP = "stcodec.attention_sources"
 _PLAIN = {"center": ("center", "CenterSource"), "motion": ("motion", "MotionSource")}
 _OF_FILES = {
     "map": ("map_file", "MapFileSource", "FILE"),
-    "mask": ("mask", "MaskSource", "FILE"),
+    "mask": ("map_file", "MaskSource", "FILE"),
     "gaze": ("gaze", "GazeSource", "FILE.csv"),
     "onnx": ("onnx", "OnnxSource", "FILE.onnx"),
 }

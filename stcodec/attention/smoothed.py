@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, track_of
 from stcodec.attention.shot_window import Placed, ShotWindow
 from stcodec.errors import OptionsError
 from stcodec.types import Clip, FloatArray, SaliencyTrack, VideoInfo
@@ -60,14 +60,8 @@ class _SmoothedSession(AttentionSession):
             yield from self._window.push(float(pts), bool(starts), saliency)
 
     def _track(self, seen: Iterable[_Seen]) -> SaliencyTrack:
-        ready = [(now, self._mean(now, near)) for now, near in seen]
-        return track(
-            self._video,
-            self._name,
-            np.array([now.pts_seconds for now, _ in ready], np.float64),
-            np.array([now.starts_shot for now, _ in ready], np.bool_),
-            np.stack([mean for _, mean in ready]) if ready else np.empty((0, 1, 1), np.float32),
-        )
+        maps = [TimedMap(now.pts_seconds, now.starts_shot, self._mean(now, near)) for now, near in seen]
+        return track_of(self._video, self._name, maps)
 
     def _mean(self, now: Placed[FloatArray], near: list[Placed[FloatArray]]) -> FloatArray:
         total = np.zeros(now.what.shape, np.float32)

@@ -16,8 +16,8 @@ from stcodec.diagnose.series import MapWatch, Series
 from stcodec.errors import AttentionError
 from stcodec.media.clips import ShotMarker, export_for
 from stcodec.media.decode import VideoReader
+from stcodec.media.scaling import Thumbnailer
 from stcodec.media.shots import mark_shots
-from stcodec.media.thumbnails import Thumbnailer
 from stcodec.pipeline.attend import attend
 from stcodec.progress import Meter
 from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo

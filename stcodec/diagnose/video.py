@@ -11,10 +11,10 @@ from stcodec.diagnose.measures import OFFSET_LIMIT, offsets_of
 from stcodec.diagnose.peaks import PeakTrails, Trail
 from stcodec.diagnose.subjects import Inspection, Subject
 from stcodec.media.decode import VideoReader
-from stcodec.media.film_writer import FilmWriter
 from stcodec.media.output import atomic_output
 from stcodec.media.paths import display_name
-from stcodec.media.thumbnails import Thumbnailer
+from stcodec.media.scaling import Thumbnailer
+from stcodec.media.video_writer import VideoWriter
 from stcodec.progress import Meter
 from stcodec.qp import MapTimeline
 from stcodec.types import FloatArray
@@ -60,7 +60,7 @@ def write_video(inspection: Inspection, target: Path, meter: Meter) -> list[str]
         panels = painter.panels
         thumbnail = Thumbnailer(reader.info, _LONGEST_PX if panels == 1 else _LONGEST_PX * 2 // 3)
         height, width = (side // 2 * 2 for side in thumbnail(reader.first_frame).shape[:2])
-        with FilmWriter(temporary, name, reader, panels * width + (panels - 1) * _GAP_PX, height) as writer:
+        with VideoWriter(temporary, name, reader, panels * width + (panels - 1) * _GAP_PX, height) as writer:
             for frame in reader.frames(on_packet=writer.copy):
                 meter.frame(frame.time, 0)
                 writer.write(frame, painter(thumbnail(frame)[:height, :width], frame.time))

@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stcodec.errors import EncoderError
-from stcodec.media.side_data import side_data
+from stcodec.media.probe import side_data
 from stcodec.types import BlockGrid, FloatArray
 
 REGION = np.dtype(

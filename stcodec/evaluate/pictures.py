@@ -21,9 +21,9 @@ from stcodec.evaluate.reference import PreparedClip
 from stcodec.evaluate.results import FramePictures, Viewer
 from stcodec.evaluate.summary import series_of
 from stcodec.media.decode import VideoReader
+from stcodec.media.pictures import STILL_SUFFIX, write_still
 from stcodec.media.planes import PlaneReader, common_format
-from stcodec.media.still import SUFFIX, write_still
-from stcodec.media.thumbnails import Thumbnailer
+from stcodec.media.scaling import Thumbnailer
 from stcodec.metrics.fidelity import squared_error
 from stcodec.types import BlockGrid, FloatArray
 
@@ -85,7 +85,7 @@ class PicturesTask:
         pictures = _drawn(look, qp_range)
         names = {}
         for kind, picture in pictures.items():
-            path = self.folder / f"{look.index:05d}-{kind}{SUFFIX}"
+            path = self.folder / f"{look.index:05d}-{kind}{STILL_SUFFIX}"
             write_still(path, picture)
             names[kind] = path.relative_to(self.folder.parents[1]).as_posix()
         theirs, ours = series_of(plain.raw), series_of(guided.raw)

@@ -9,8 +9,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from stcodec.media.decode import VideoReader
+from stcodec.media.scaling import Thumbnailer
 from stcodec.media.shots import mark_shots
-from stcodec.media.thumbnails import Thumbnailer
 from stcodec.media.vectors import VectorField
 from stcodec.types import Clip, ClipSpec, VideoInfo
 

@@ -12,10 +12,54 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
+from av.subtitles.stream import SubtitleStream
 
 from stcodec.errors import OptionsError
 from stcodec.media.probe import is_cover, stream_codec
-from stcodec.media.subtitles import SubtitleConverter
+
+_TEXT = {"srt", "subrip", "ass", "ssa", "mov_text", "webvtt", "text"}
+_TARGETS = {"mp4": "mov_text", "mov": "mov_text", "ipod": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+
+
+class SubtitleConverter:
+    """Rewrites one stream of text subtitles; what is said and when stays, styles may not.
+
+    Raises ValueError if the subtitles are pictures or the container has no form of its own for text.
+    """
+
+    def __init__(self, container: OutputContainer, source: Stream) -> None:
+        codec = source.codec_context.name if source.codec_context is not None else "unknown"
+        target = _TARGETS.get(container.format.name)
+        if codec not in _TEXT or target is None or not isinstance(source, SubtitleStream):
+            raise ValueError("it can't be converted to a form that it holds")
+        self._decoder = source.codec_context
+        self._source = source
+        stream = container.add_stream(target)
+        assert isinstance(stream, SubtitleStream)
+        self.stream = stream
+        self.codec = target
+        # The encoder wants the style header; a decoder has it once it is open.
+        self._decoder.open(strict=False)
+        stream.codec_context.subtitle_header = self._decoder.subtitle_header
+        assert source.time_base is not None
+        stream.codec_context.time_base = source.time_base
+        stream.time_base = source.time_base
+
+    def convert(self, packet: Packet[Any]) -> Packet[Any] | None:
+        """The packet rewritten; None if it says nothing or can't be read."""
+        try:
+            found = self._decoder.decode2(packet)
+            if found is None:
+                return None
+            rewritten = self.stream.codec_context.encode_subtitle(found)
+        except (FFmpegError, ValueError):
+            return None
+        rewritten.time_base = packet.time_base
+        rewritten.pts, rewritten.dts, rewritten.duration = packet.pts, packet.dts, packet.duration
+        rewritten.stream = self.stream
+        rewritten.is_keyframe = True
+        return rewritten
+
 
 _STALE_TAGS = {
     "encoder", "duration", "bps", "number_of_frames", "number_of_bytes", "_statistics_tags", "_statistics_writing_app",

@@ -21,8 +21,7 @@ from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
 from stcodec.media.paths import check_input, display_name, file_error, local_url
-from stcodec.media.probe import is_cover, main_video, video_info
-from stcodec.media.side_data import side_data
+from stcodec.media.probe import is_cover, main_video, side_data, video_info
 from stcodec.media.timeline import Timeline
 from stcodec.media.timestamps import BestEffortPts
 from stcodec.media.truncation import missing_bytes

@@ -18,10 +18,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
-from stcodec.media.luma import LumaReader
 from stcodec.media.map_writer import FRAME_TAG, MAPS_TAG, MapWriter
 from stcodec.media.paths import display_name, file_error, local_url
-from stcodec.media.pictures import find_pictures, read_picture
+from stcodec.media.pictures import LumaReader, find_pictures, read_picture
 from stcodec.media.probe import duration_seconds, main_video
 from stcodec.media.timestamps import BestEffortPts
 from stcodec.types import FloatArray

@@ -1,4 +1,4 @@
-"""Writing the result: the new video, and everything else of the input as it was."""
+"""The output file: the new video, and everything else of the input as it was, or a message on what is lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError
 from stcodec.media.copies import StreamCopies, kept_tags, stream_tags
 from stcodec.media.decode import VideoReader
-from stcodec.media.losses import picture_losses
 from stcodec.media.paths import file_error, local_url
+from stcodec.media.probe import side_data
 
 
 class Muxer:
@@ -114,3 +114,27 @@ class Muxer:
 
     def _write_error(self, error: Exception) -> MediaError:
         return file_error(self.name, "writing failed", error, "; nothing was left behind")
+
+
+_NEVER_KEPT = {
+    "SPHERICAL": "that it is a 360 degree video",
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+}
+"""Side data of frames (libavutil's names) that neither the encoders nor PyAV's muxers take."""
+
+
+def picture_losses(reader: VideoReader, container: str, video: VideoStream) -> list[str]:
+    """Messages on a reader's video in a container (ffmpeg's name), encoded as `video` is."""
+    first = reader.first_frame
+    losses = [f"{what} is lost: PyAV can't write it" for name, what in _NEVER_KEPT.items() if side_data(first, name)]
+    degrees = reader.info.rotation_degrees
+    if container == "mpegts" and (degrees or reader.is_mirrored):
+        what = f"the rotation by {degrees} degrees" if degrees else "the mirroring"
+        losses.append(f"{what} is lost: mpegts has no place for it; use .mp4")
+    aspect = reader.info.sample_aspect_ratio
+    if aspect not in (None, 1) and video.codec_context.codec.canonical_name == "vp9" and "mp4" not in container:
+        losses.append(
+            f"the pixels' aspect {aspect} is lost: VP9 in {container} has no place for it that PyAV writes; use .mp4"
+        )
+    return losses

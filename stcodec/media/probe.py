@@ -1,8 +1,9 @@
-"""What a container says of its video, as a VideoInfo."""
+"""Properties of a container's video, as a VideoInfo, and side data of its frames."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import cast
 
 import av
 from av.container import InputContainer
@@ -66,3 +67,9 @@ def duration_seconds(container: InputContainer, stream: VideoStream) -> float | 
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
+
+
+def side_data(frame: VideoFrame, name: str) -> bytes | None:
+    """A frame's side data by libavutil's name ("DISPLAYMATRIX"); None if it carries none."""
+    entry = frame.side_data.get(name)
+    return None if entry is None else bytes(cast("bytes", entry))  # PyAV's stubs leave out that it is a buffer

@@ -8,7 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from stcodec.media.thumbnails import Thumbnailer
+from stcodec.media.scaling import Thumbnailer
 from stcodec.types import VideoInfo
 
 _SIDE_PX = 48

@@ -12,17 +12,17 @@ import numpy as np
 
 from stcodec.model.network import AttentionNet
 from stcodec.model.stem import Stem
+from stcodec.train.clip_features import ClipFeatures, features_of
 from stcodec.train.config import TrainConfig
 from stcodec.train.cutouts import read_cutouts
 from stcodec.train.images import read_images
 from stcodec.train.recordings import read_recordings
-from stcodec.train.runs import Run, seen
-from stcodec.train.stages import Report, train_images, train_runs
-from stcodec.train.synthetic import synthetic_run
+from stcodec.train.stages import Report, train_clips, train_images
+from stcodec.train.synthetic import synthetic_clip
 from stcodec.train.views import Views, read_views
 
 _VIEW_SEED, _SYNTHETIC_SEED = 0, 77
-"""The same views and synthetic runs for every seed of the training."""
+"""The same views and synthetic clips for every seed of the training."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Material:
     """What is trained on, as a stem with ImageNet weights sees it."""
 
     views: Views
-    synthetic: Sequence[Run]
-    clips: Mapping[str, tuple[Run, Run]]
+    synthetic: Sequence[ClipFeatures]
+    clips: Mapping[str, tuple[ClipFeatures, ClipFeatures]]
     """By name: as it is, and mirrored."""
 
 
@@ -43,11 +43,13 @@ def read_material(
     views = read_views(pictures, stem, config.views, _VIEW_SEED)
     cutouts = read_cutouts(masks) if config.synthetic_runs else []
     synthetic = [
-        seen(synthetic_run(pictures, cutouts, config.instants, np.random.default_rng((_SYNTHETIC_SEED, number))), stem)
+        features_of(
+            synthetic_clip(pictures, cutouts, config.instants, np.random.default_rng((_SYNTHETIC_SEED, number))), stem
+        )
         for number in range(config.synthetic_runs)
     ]
     clips = {
-        one.name: (seen(one, stem), seen(one.mirrored(), stem))
+        one.name: (features_of(one, stem), features_of(one.mirrored(), stem))
         for one in read_recordings(video)
         if one.name not in leave_out
     }
@@ -74,24 +76,24 @@ class Trainer:
     def learn_motion(self) -> None:
         """The second stage, synthetic video; nothing if there is none."""
         if self._material.synthetic and self._config.synthetic.trains:
-            runs = [(self._seen(one),) for one in self._material.synthetic]
+            clips = [(self._seen(one),) for one in self._material.synthetic]
             point = self._point("synthetic")
-            train_runs(self.net, "synthetic", runs, self._pictures, self._config, self._report, point)
+            train_clips(self.net, "synthetic", clips, self._pictures, self._config, self._report, point)
 
     def tune(self, names: Collection[str]) -> AttentionNet:
         """The last stage, on the clips of these names: a network of its own; the trainer's stays as it was."""
         net = copy.deepcopy(self.net)
-        runs = [tuple(self._seen(one) for one in self._material.clips[name]) for name in names]
-        train_runs(net, "video", runs, self._pictures, self._config, self._report, self._point("video"))
+        clips = [tuple(self._seen(one) for one in self._material.clips[name]) for name in names]
+        train_clips(net, "video", clips, self._pictures, self._config, self._report, self._point("video"))
         return net
 
     def points(self) -> list[Path]:
         """Checkpoints that may be there."""
         return [one for stage in ("images", "synthetic", "video") if (one := self._point(stage)) is not None]
 
-    def _seen(self, run: Run) -> Run:
-        """A run as the stem sees it by now."""
-        return run.through(self.net.stem) if self._config.trains_stem else run
+    def _seen(self, clip: ClipFeatures) -> ClipFeatures:
+        """A clip as the stem sees it by now."""
+        return clip.through(self.net.stem) if self._config.trains_stem else clip
 
     @cached_property
     def _pictures(self) -> Views:

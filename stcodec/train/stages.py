@@ -13,11 +13,10 @@ from torch import Tensor
 from stcodec.attention.center import center_density
 from stcodec.model.config import DENSITY_CHANNEL, DENSITY_CHANNEL_UNIT, PRIOR_SHAPE
 from stcodec.model.network import AttentionNet
+from stcodec.train.clip_features import ClipFeatures, clip_logits
 from stcodec.train.config import TrainConfig
 from stcodec.train.loop import fit
 from stcodec.train.losses import gaze_loss
-from stcodec.train.runs import Run
-from stcodec.train.sequence import run_logits
 from stcodec.train.views import Views
 
 Report = Callable[[str, int, float], None]
@@ -62,18 +61,18 @@ def expect_video(net: AttentionNet) -> None:
     net.temporal.direct[DENSITY_CHANNEL] = MOTION_POWER * DENSITY_CHANNEL_UNIT
 
 
-def train_runs(
+def train_clips(
     net: AttentionNet,
     stage: Literal["synthetic", "video"],
-    runs: Sequence[Sequence[Run]],
+    clips: Sequence[Sequence[ClipFeatures]],
     pictures: Views,
     config: TrainConfig,
     report: Report,
     checkpoint: Path | None = None,
 ) -> None:
-    """A stage on runs of video, with or without a look ahead, and pictures beside them.
+    """A stage on clips of video, with or without a look ahead, and pictures beside them.
 
-    runs: what is drawn from, each as a few versions of the same (as it is, mirrored). The stem is not trained.
+    clips: what is drawn from, each as a few versions of the same (as it is, mirrored). The stem is not trained.
     """
     settings = config.synthetic if stage == "synthetic" else config.video
 
@@ -81,11 +80,11 @@ def train_runs(
         random = np.random.default_rng((config.seed, _SEEDS[stage], step))
         with _precision(config):
             losses = []
-            for number in random.choice(len(runs), min(settings.batch, len(runs)), replace=False):
-                whole = runs[number][int(random.integers(len(runs[number])))]
+            for number in random.choice(len(clips), min(settings.batch, len(clips)), replace=False):
+                whole = clips[number][int(random.integers(len(clips[number])))]
                 start = int(random.integers(max(1, len(whole) - config.instants + 1)))
-                run = whole.part(start, config.instants).on(config.device)
-                losses.append(_run_loss(net, run, bool(random.integers(2)), config))
+                clip = whole.part(start, config.instants).on(config.device)
+                losses.append(_clip_loss(net, clip, bool(random.integers(2)), config))
             total = torch.stack(losses).mean()
             if config.replay and settings.spatial_rate > 0:
                 total = total + config.replay_weight * _replay_loss(net, pictures, config, random)
@@ -103,12 +102,12 @@ def train_runs(
     )
 
 
-def _run_loss(net: AttentionNet, run: Run, ahead: bool, config: TrainConfig) -> Tensor:
-    scored = run.scored
+def _clip_loss(net: AttentionNet, clip: ClipFeatures, ahead: bool, config: TrainConfig) -> Tensor:
+    scored = clip.scored
     if not bool(scored.any()):
         return torch.zeros((), device=config.device)
-    logits = run_logits(net, run, ahead)
-    return gaze_loss(logits[scored], run.density[scored], config.cc_weight)
+    logits = clip_logits(net, clip, ahead)
+    return gaze_loss(logits[scored], clip.density[scored], config.cc_weight)
 
 
 def _replay_loss(net: AttentionNet, pictures: Views, config: TrainConfig, random: np.random.Generator) -> Tensor:

@@ -33,7 +33,7 @@ _RESTING_SHARE = 0.3
 
 
 @dataclass(frozen=True)
-class CameraPath:
+class CameraMove:
     """What a camera shows of a picture at each of T instants; all in shares of the picture."""
 
     centre: FloatArray
@@ -44,10 +44,10 @@ class CameraPath:
     """[T]."""
 
 
-def synthetic_run(
+def synthetic_clip(
     images: Sequence[GazedImage], cutouts: Sequence[Cutout], instants: int, random: np.random.Generator
 ) -> Recording:
-    """One run of so many instants of a random picture, camera and cut-out; one run in five has a cut."""
+    """A clip of so many instants of a random picture, camera and cut-out; one in five has a cut."""
     cut = int(random.integers(3, instants - 2)) if random.random() < 0.2 else instants
     parts = [_shot(images, cutouts, count, random) for count in (cut, instants - cut) if count > 0]
     pictures = torch.cat([one[0] for one in parts])
@@ -82,7 +82,7 @@ def _shot(
     return pictures, densities
 
 
-def _camera(aspect: float, count: int, random: np.random.Generator) -> CameraPath:
+def _camera(aspect: float, count: int, random: np.random.Generator) -> CameraMove:
     """A still camera three times in ten, else pans and zooms, shaken four times in ten; it stays on the picture."""
     along = np.linspace(0, 1, count) if count > 1 else np.zeros(1)
     still = random.random() < 0.3
@@ -96,10 +96,10 @@ def _camera(aspect: float, count: int, random: np.random.Generator) -> CameraPat
     centre = size / 2 + place * (1 - size)
     if not still and random.random() < 0.4:
         centre = centre + random.normal(0, random.uniform(0.003, 0.015), (count, 2))
-    return CameraPath(*(np.asarray(one, np.float32) for one in (centre, width, height)))
+    return CameraMove(*(np.asarray(one, np.float32) for one in (centre, width, height)))
 
 
-def _seen(source: Tensor, path: CameraPath) -> Tensor:
+def _seen(source: Tensor, path: CameraMove) -> Tensor:
     """[T, 3, H, W] of a picture [3, h, w]; smoothed first where it is shown smaller than it is."""
     shrink = max(1.0, float(path.width.mean()) * source.shape[2] / INPUT_SHAPE[1])
     if shrink > 1.25:
@@ -112,7 +112,7 @@ def _seen(source: Tensor, path: CameraPath) -> Tensor:
     return F.grid_sample(source.expand(len(theta), -1, -1, -1), grid, padding_mode="border", align_corners=False)
 
 
-def _looked(fixations: FloatArray, path: CameraPath, index: int) -> Tensor:
+def _looked(fixations: FloatArray, path: CameraMove, index: int) -> Tensor:
     """[H/8, W/8] of the fixations [N, 2] that are in view, in shares of the picture; 0 if they are too few."""
     size = np.array([path.width[index], path.height[index]])
     x, y = ((fixations - path.centre[index]) / size + 0.5).T

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from stcodec.media.decode import VideoReader
-from stcodec.media.still import SUFFIX, write_still
-from stcodec.media.thumbnails import Thumbnailer
+from stcodec.media.pictures import STILL_SUFFIX, write_still
+from stcodec.media.scaling import Thumbnailer
 from stcodec.progress import Meter
 from stcodec.types import TimeArray
 
@@ -38,7 +38,7 @@ def make_stills(path: Path, seconds: Iterable[float], folder: Path, meter: Meter
         for frame in reader.frames():
             meter.frame(frame.time, 0)
             if len(stills) < len(wanted) and frame.time >= wanted[len(stills)] - 1e-6:
-                stills.append(_data_uri(thumbnail(frame), folder / f"still{SUFFIX}"))
+                stills.append(_data_uri(thumbnail(frame), folder / f"still{STILL_SUFFIX}"))
             if len(stills) == len(wanted):
                 break
     return stills + stills[-1:] * (len(wanted) - len(stills))

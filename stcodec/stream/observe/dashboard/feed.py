@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stcodec.media.still import still_bytes
+from stcodec.media.pictures import still_bytes
 from stcodec.stream.observe.metrics import ill
 from stcodec.stream.observe.snapshot import Preview, RenditionState, StreamSnapshot
 from stcodec.stream.observe.status import record

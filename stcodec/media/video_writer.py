@@ -1,4 +1,4 @@
-"""Pictures as a film, with the sound and everything else of the film that they were made of."""
+"""Pictures as a video, with the audio and everything else of the video that they were made of."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BT709 = 1
 _LIMITED_RANGE = 1
 
 
-class FilmWriter:
+class VideoWriter:
     """Writes RGB pictures as H.264, at the times of the frames they were made of; other streams are copied.
 
-    Pictures come in display orientation and are shown so: the film keeps the input's rotation. Raises MediaError.
+    Pictures come in display orientation and are shown so: the video keeps the input's rotation. Raises MediaError.
     """
 
     def __init__(self, path: Path, name: str, reader: VideoReader, width_px: int, height_px: int) -> None:
@@ -49,7 +49,7 @@ class FilmWriter:
 
     @property
     def messages(self) -> list[str]:
-        """What of the input is not in the film."""
+        """What of the input is not in the result."""
         return self._muxer.messages
 
     def __enter__(self) -> Self:
@@ -80,5 +80,5 @@ class FilmWriter:
         try:
             packets = self._muxer.video.encode(frame)
         except (FFmpegError, OSError) as error:
-            raise file_error(self._name, "the film can't be encoded", error) from None
+            raise file_error(self._name, "the video can't be encoded", error) from None
         self._muxer.write_video(packets)
