@@ -64,6 +64,21 @@ def test_a_tree_with_a_bad_file_and_awkward_names(capfd: Capture, folder: Path) 
     assert {name: before[name] for name in AWKWARD}.items() <= command.snapshot(folder / "out").items()
 
 
+def test_videos_are_known_by_their_content(capfd: Capture, folder: Path) -> None:
+    make_folder(folder / "in", "a.mp4", "b.avi", "c.mkv")
+    for name, other in (("a.mp4", "phone.3gp"), ("b.avi", "old.divx"), ("c.mkv", "no ending")):
+        (folder / "in" / name).rename(folder / "in" / other)
+    media.make_film(folder / "in" / "still.mp4", size=(64, 48), frames=1)
+    media.run_ffmpeg("-i", "in/still.mp4", "-frames:v", "1", "-update", "1", "in/still.png")
+    (folder / "in" / "still.mp4").unlink()
+    (folder / "in" / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:1,\n{folder}/in/phone.3gp\n#EXT-X-ENDLIST\n")
+    (folder / "in" / "list.txt").write_text("ffconcat version 1.0\nfile phone.3gp\n")
+    (folder / "in" / "sound.wav").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
+    done = run(capfd, *BATCH)
+    assert done.status == 0 and "3 videos: 3 done; 4 other files passed over" in done.out, done
+    assert files(folder / "out") == {"phone.mkv", "old.mkv", "no ending.mkv"}
+
+
 def test_the_table_says_how_a_file_was_made(capfd: Capture, folder: Path) -> None:
     make_folder(folder / "in", "a.mp4")
     assert run(capfd, *BATCH, "--crf", "31").status == 0

@@ -23,7 +23,7 @@ class BatchOptions:
     template: str | None = None
     """The outputs' names, see `stcodec.batch.names`; None = the source's name, in a container that takes the codec."""
     include: tuple[str, ...] = ()
-    """Patterns of files to take; empty = every file whose name ends like a video's."""
+    """Patterns of files to take; empty = every file that is a video by its name or content."""
     exclude: tuple[str, ...] = ()
     """Patterns of files and folders to leave out."""
     keep_partial: bool = False

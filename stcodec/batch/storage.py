@@ -189,5 +189,5 @@ def change_mark(facts: dict[str, Any]) -> int:
         return int(value.timestamp() * 1e9)
     if isinstance(value, int | float):
         return int(value * 1e9)
-    told = value if isinstance(value, str) else str(facts.get("ETag") or sorted(facts.items(), key=str))
-    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:6])
+    text = value if isinstance(value, str) else str(facts.get("ETag") or sorted(facts.items(), key=str))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])

@@ -12,16 +12,18 @@ from pathlib import Path
 from stcodec.batch.storage import Remote
 from stcodec.errors import MediaError
 from stcodec.media.paths import VIDEO_ENDINGS, display_name, local_url
+from stcodec.media.sniff import holds_video
 
 _TRANSPORT = frozenset({".ts", ".mts", ".m2ts"})
 """Endings that other kinds of files have, too."""
 _SYNC_BYTE = 0x47
-_NO_VIDEO = "not a video, by its name"
+_MORE_ENDINGS = frozenset({".3gp", ".divx", ".f4v", ".flv", ".gif", ".mxf", ".ogm", ".rm", ".vob", ".wmv"})
+"""Of files elsewhere, whose content is not looked at before they are fetched."""
 
 
 @dataclass(frozen=True)
 class FoundVideo:
-    """A video, by its name."""
+    """A video, by its name or its content."""
 
     path: Path
     """Begins with the folder that is walked."""
@@ -94,16 +96,19 @@ class Walk:
         return deeper
 
     def _file(self, path: Path) -> FoundVideo | SkippedFile:
-        if not self._include and path.suffix.lower() not in VIDEO_ENDINGS:
-            return SkippedFile(path, _NO_VIDEO)
+        is_named_so = bool(self._include) or path.suffix.lower() in VIDEO_ENDINGS
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
                 return SkippedFile(path, "no regular file")
+            if not is_named_so and not holds_video(path, status.st_size, status.st_mtime_ns):
+                return SkippedFile(path, "not a video, by its content")
             if path.suffix.lower() in _TRANSPORT and os.access(path, os.R_OK) and not _is_transport(path):
                 return SkippedFile(path, f"not a video: no {path.suffix.lower()} stream begins like that")
         except OSError as error:
             broken = path.is_symlink() and not path.exists()
+            if not is_named_so:
+                return SkippedFile(path, f"not a video by its name, and can't be read ({error.strerror})")
             why = "a link that leads nowhere" if broken else f"can't be read ({error.strerror})"
             return SkippedFile(path, why, is_fault=not broken)
         return FoundVideo(path, status.st_size, status.st_mtime_ns)
@@ -119,8 +124,8 @@ def remote_walk(
             continue
         if include and not _matches(below, include):
             continue
-        if not include and below.suffix.lower() not in VIDEO_ENDINGS:
-            yield SkippedFile(base / below, _NO_VIDEO)
+        if not include and below.suffix.lower() not in VIDEO_ENDINGS | _MORE_ENDINGS:
+            yield SkippedFile(base / below, "not a video, by its name")
         else:
             yield FoundVideo(base / below, size, changed)
 
