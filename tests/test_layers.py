@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -96,6 +97,19 @@ def test_packages_stay_where_they_belong(path: Path) -> None:
     for name in imports(path):
         package = name.split(".")[0]
         assert place(path) in ONLY_IN.get(package, {place(path)}), f"{path} imports {name}"
+
+
+def test_no_files_import_each_other() -> None:
+    """Not in a circle either, and not for type checkers."""
+    paths = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    graph: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        nodes = [one for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(one, ast.ImportFrom)]
+        named = {
+            text for one in nodes for text in (one.module or "", *(f"{one.module}.{alias.name}" for alias in one.names))
+        }
+        graph[name] = (named & paths.keys()) - {name}
+    TopologicalSorter(graph).prepare()  # raises CycleError, with the circle
 
 
 def test_attention_needs_torch_in_one_file_only() -> None:

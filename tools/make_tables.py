@@ -227,7 +227,7 @@ def bench_inspect_films() -> str:
         [f"`{row['attention']}`", f"{row['film_seconds']} s", f"{row['peak_mib']} MiB", f"{row['page_mb']:.1f} MB"]
         for row in read("bench_inspect")["films"]
     ]
-    return table(["source", "film", "memory at most", "page"], rows)
+    return table(["source", "video", "memory at most", "page"], rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
