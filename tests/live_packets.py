@@ -1,4 +1,4 @@
-"""Packets as the live encoders make them, encoded once and sent to outlets at any pace; and what arrived, read again."""
+"""Packets as the live encoders make them, encoded once and sent to targets at any pace; and what arrived, read again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 
 from stcodec.stream.observe.snapshot import TargetState
-from stcodec.stream.packet import TICK, LivePacket, Outlet, Track
+from stcodec.stream.packet import TICK, LivePacket, Target, Track
 
 FPS = 25
 SECONDS = 12
@@ -60,7 +60,7 @@ class Recorded:
 
 @functools.cache
 def recorded() -> Recorded:
-    """Two renditions of a moving picture with a key frame a second, and sound: 12 s."""
+    """Two renditions of a moving picture with a key frame a second, and audio: 12 s."""
     tracks: list[Track] = []
     packets: list[LivePacket] = []
     for index, size in enumerate(SIZES):
@@ -128,26 +128,26 @@ def _encode_sound(index: int) -> tuple[Track, list[LivePacket]]:
     ), packets
 
 
-def feed(what: Recorded, *outlets: Outlet, speed: float | None = None) -> None:
+def feed(what: Recorded, *targets: Target, speed: float | None = None) -> None:
     """Put all packets, so many times faster than they were made; or at once, as if they had come in their own time."""
     begin = time.monotonic()
     for packet in what.packets:
         seconds = float(packet.dts * TICK)
         if speed is not None:
             time.sleep(max(0.0, begin + seconds / speed - time.monotonic()))
-        for outlet in outlets:
+        for target in targets:
             captured_at = begin + seconds if speed is None else time.monotonic()
-            outlet.put(dataclasses.replace(packet, captured_at=captured_at))
+            target.put(dataclasses.replace(packet, captured_at=captured_at))
 
 
 class Pump:
     """Puts a recording again and again, with times that go on, until it is stopped."""
 
-    def __init__(self, what: Recorded, *outlets: Outlet, speed: float = 3.0) -> None:
+    def __init__(self, what: Recorded, *targets: Target, speed: float = 3.0) -> None:
         self.frames = 0
         """Of the first rendition, put so far."""
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(what, outlets, speed))
+        self._thread = threading.Thread(target=self._run, args=(what, targets, speed))
         self._thread.start()
 
     def stop(self) -> None:
@@ -155,22 +155,22 @@ class Pump:
         self._stopping.set()
         self._thread.join()
 
-    def _run(self, what: Recorded, outlets: Sequence[Outlet], speed: float) -> None:
+    def _run(self, what: Recorded, targets: Sequence[Target], speed: float) -> None:
         begin = time.monotonic()
         for turn in itertools.count():
             for packet in what.later(turn * SECONDS).packets:
                 if self._stopping.wait(max(0.0, begin + float(packet.dts * TICK) / speed - time.monotonic())):
                     return
-                for outlet in outlets:
-                    outlet.put(dataclasses.replace(packet, captured_at=time.monotonic()))
+                for target in targets:
+                    target.put(dataclasses.replace(packet, captured_at=time.monotonic()))
                 self.frames += packet.track == 0
 
 
-def close_all(*outlets: Outlet, seconds: float = 20.0) -> list[TargetState]:
+def close_all(*targets: Target, seconds: float = 20.0) -> list[TargetState]:
     """End them; how they are then."""
-    for outlet in outlets:
-        outlet.close(seconds)
-    return [outlet.state() for outlet in outlets]
+    for target in targets:
+        target.close(seconds)
+    return [target.state() for target in targets]
 
 
 def arrived(place: Path | str, stream: int = 0) -> list[float]:
@@ -186,10 +186,10 @@ def assert_same_times(found: Sequence[float], wanted: Sequence[float], tolerance
     assert all(abs(one - (other - wanted[0])) < tolerance for one, other in zip(found, wanted, strict=True))
 
 
-def eventually(outlet: Outlet, holds: Callable[[TargetState], bool], seconds: float = 30.0) -> TargetState:
+def eventually(target: Target, holds: Callable[[TargetState], bool], seconds: float = 30.0) -> TargetState:
     """The first state of which it holds."""
     end = time.monotonic() + seconds
-    while not holds(state := outlet.state()):
+    while not holds(state := target.state()):
         assert time.monotonic() < end, f"it never came to that: {state}"
         time.sleep(0.02)
     return state

@@ -15,14 +15,14 @@ import numpy as np
 
 TS_PACKET = 188
 FLASH_SECONDS = 0.48
-"""A film of `make_flashing_ts` is white, and sounds, from here on in every second for 0.2 s."""
-Act = Callable[["Feed"], None]
+"""A film of `make_flashing_ts` is white, and audio_streams, from here on in every second for 0.2 s."""
+Act = Callable[["DashboardData"], None]
 
 
 def play(path: Path, *, damage: Callable[[bytes], bytes] | None = None, speed: float = 1.0) -> Act:
     """Send a film at the pace of its time."""
 
-    def act(feed: Feed) -> None:
+    def act(feed: DashboardData) -> None:
         content = path.read_bytes()
         content = content if damage is None else damage(content)
         with av.open(str(path)) as container:
@@ -43,7 +43,7 @@ def stall(seconds: float) -> Act:
 def go_away(seconds: float) -> Act:
     """Hang up, and take no calls for a time."""
 
-    def act(feed: Feed) -> None:
+    def act(feed: DashboardData) -> None:
         feed.hang_up()
         feed.rest(seconds)
 
@@ -56,7 +56,7 @@ def lose_packets(content: bytes) -> bytes:
     return b"".join(one for index, one in enumerate(packets) if index < 60 or index % 40)
 
 
-class Feed:
+class DashboardData:
     """A server on loopback for one reader at a time; the acts are played to whoever is there."""
 
     def __init__(self, acts: Sequence[Act]) -> None:
@@ -103,9 +103,9 @@ class Feed:
 
 
 @contextmanager
-def feeding(*acts: Act) -> Iterator[Feed]:
+def feeding(*acts: Act) -> Iterator[DashboardData]:
     """A feed that plays these acts, one after another, from when somebody reads."""
-    feed = Feed(acts)
+    feed = DashboardData(acts)
     try:
         yield feed
     finally:
@@ -119,7 +119,7 @@ def make_flashing_ts(
     size: media.Size = (320, 180),
     fps: int = 25,
     start_seconds: float = 10.0,
-    sound: str = "aac",
+    audio: str = "aac",
     rate_hz: int = 48000,
 ) -> Path:
     """A moving test picture that flashes, with a tone while it does; key frames each half second, no B frames."""
@@ -130,7 +130,7 @@ def make_flashing_ts(
     media.run_ffmpeg(
         "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone,
         "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", str(fps // 2), "-bf", "0", "-b:v", "600k",
-        "-c:a", sound, "-muxdelay", "0", "-muxpreload", "0", "-output_ts_offset", str(start_seconds), "-f", "mpegts", path,
+        "-c:a", audio, "-muxdelay", "0", "-muxpreload", "0", "-output_ts_offset", str(start_seconds), "-f", "mpegts", path,
     )  # fmt: skip
     return path
 

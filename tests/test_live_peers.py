@@ -27,15 +27,15 @@ from live_rigs import (
 )
 
 from stcodec.stream.output.address import parse_target
-from stcodec.stream.output.targets import open_outlet
-from stcodec.stream.packet import Outlet
+from stcodec.stream.output.targets import open_target
+from stcodec.stream.packet import Target
 
 SPEED = 6.0
 """Faster than real time, so that the tests are short; the peers don't mind."""
 
 
-def ends_well(outlet: Outlet) -> None:
-    (state,) = live.close_all(outlet)
+def ends_well(target: Target) -> None:
+    (state,) = live.close_all(target)
     assert (state.condition, state.packets_dropped, state.reconnects) == ("closed", 0, 0), state
 
 
@@ -66,10 +66,10 @@ def test_rtmp_servers_give_readers_every_frame(
         address = f"{running.rtmp}/s3cret"
         with ffmpeg_peer(*reader(address, tmp_path / "got.ts"), log=tmp_path / "log"):
             wait_for_reader(running)
-            outlet = open_outlet(parse_target(address), what.tracks, waits=True)
-            live.feed(what, outlet, speed=SPEED)
-            assert live.eventually(outlet, lambda one: one.condition == "open").name == f"{running.rtmp}/***"
-            ends_well(outlet)
+            target = open_target(parse_target(address), what.tracks, waits=True)
+            live.feed(what, target, speed=SPEED)
+            assert live.eventually(target, lambda one: one.condition == "open").name == f"{running.rtmp}/***"
+            ends_well(target)
             # The reader stays: a server keeps its readers for when the stream comes back.
             wait_until(lambda: arrived_packets(tmp_path / "got.ts") == 6 * live.FPS, "every frame arrives")
     live.assert_same_times(live.arrived(tmp_path / "got.ts"), what.video_seconds())
@@ -84,9 +84,9 @@ def test_hevc_goes_over_enhanced_rtmp(tmp_path: Path) -> None:
         ffmpeg_peer(*reader(f"{running.rtmp}/key", tmp_path / "got.ts"), log=tmp_path / "log"),
     ):
         wait_for_reader(running)
-        outlet = open_outlet(parse_target(f"{running.rtmp}/key"), what.tracks, waits=True)
-        live.feed(what, outlet, speed=SPEED)
-        ends_well(outlet)
+        target = open_target(parse_target(f"{running.rtmp}/key"), what.tracks, waits=True)
+        live.feed(what, target, speed=SPEED)
+        ends_well(target)
         wait_until(lambda: arrived_packets(tmp_path / "got.ts") == 75, "every frame arrives")
     live.assert_same_times(live.arrived(tmp_path / "got.ts"), what.video_seconds())
 
@@ -94,15 +94,15 @@ def test_hevc_goes_over_enhanced_rtmp(tmp_path: Path) -> None:
 def test_rtmps_trusts_only_certificates_that_the_machine_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     what = live.recorded().until(3)
     with node_media_server(tmp_path / "server", has_tls=True) as running:
-        refused = open_outlet(parse_target(f"{running.rtmp}/key"), what.tracks)
+        refused = open_target(parse_target(f"{running.rtmp}/key"), what.tracks)
         live.feed(what, refused)
         state = live.eventually(refused, lambda one: one.condition == "retrying")
         assert state.message.startswith("certificate verify failed; trying again") and state.bytes == 0
         live.close_all(refused)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server" / "cert.pem"))
-        outlet = open_outlet(parse_target(f"{running.rtmp}/key"), what.tracks, waits=True)
-        live.feed(what, outlet, speed=SPEED)
-        ends_well(outlet)
+        target = open_target(parse_target(f"{running.rtmp}/key"), what.tracks, waits=True)
+        live.feed(what, target, speed=SPEED)
+        ends_well(target)
 
 
 def test_srt_rtsp_tcp_and_udp_peers_get_every_frame_side_by_side(tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ def test_srt_rtsp_tcp_and_udp_peers_get_every_frame_side_by_side(tmp_path: Path)
         f"udp://127.0.0.1:{udp}": (reader(f"udp://127.0.0.1:{udp}?timeout=2000000", tmp_path / "udp.ts"), udp),
     }
     with side_by_side(tmp_path, peers.values()) as running:
-        outlets = [open_outlet(parse_target(address), what.tracks, waits=True) for address in peers]
-        live.feed(what, *outlets, speed=SPEED)
-        for outlet in outlets:
-            ends_well(outlet)
+        targets = [open_target(parse_target(address), what.tracks, waits=True) for address in peers]
+        live.feed(what, *targets, speed=SPEED)
+        for target in targets:
+            ends_well(target)
         for peer in running:
             peer.wait(20)
     for name in ("srt", "tcp", "udp"):
@@ -132,8 +132,8 @@ def test_srt_rtsp_tcp_and_udp_peers_get_every_frame_side_by_side(tmp_path: Path)
 def test_a_server_that_goes_away_is_found_again_and_the_others_go_on(tmp_path: Path) -> None:
     what, port = live.recorded(), free_port()
     address = f"rtmp://127.0.0.1:{port}/live/key"
-    gone = open_outlet(parse_target(address), what.tracks)
-    fine = open_outlet(parse_target(str(tmp_path / "talk.mkv")), what.tracks)
+    gone = open_target(parse_target(address), what.tracks)
+    fine = open_target(parse_target(str(tmp_path / "talk.mkv")), what.tracks)
     pumped = live.Pump(what, gone, fine)
     try:
         state = live.eventually(gone, lambda one: one.condition == "retrying")
@@ -161,8 +161,8 @@ def test_a_server_that_never_answers_holds_up_nobody(tmp_path: Path, kind: str) 
     what = live.recorded()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"{kind}://127.0.0.1:{silent.getsockname()[1]}/live/key"
-        mute = open_outlet(parse_target(address), what.tracks)
-        fine = open_outlet(parse_target(str(tmp_path / "talk.mkv")), what.tracks)
+        mute = open_target(parse_target(address), what.tracks)
+        fine = open_target(parse_target(str(tmp_path / "talk.mkv")), what.tracks)
         begin = time.monotonic()
         live.feed(what, mute, fine, speed=12)
         (state,) = live.close_all(fine)
@@ -178,14 +178,14 @@ def test_a_reader_that_is_too_slow_gets_what_can_be_decoded(tmp_path: Path) -> N
     what = live.Recorded((track,), tuple(packets))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        outlet = open_outlet(parse_target(f"tcp://127.0.0.1:{server.getsockname()[1]}"), what.tracks)
+        target = open_target(parse_target(f"tcp://127.0.0.1:{server.getsockname()[1]}"), what.tracks)
         connection, _ = server.accept()
-        live.feed(what, outlet, speed=20)
-        assert outlet.state().packets_dropped > live.FPS
+        live.feed(what, target, speed=20)
+        assert target.state().packets_dropped > live.FPS
         received = bytearray()
         draining = threading.Thread(target=drain, args=(connection, received))
         draining.start()
-        live.close_all(outlet)
+        live.close_all(target)
         draining.join()
         connection.close()
     (tmp_path / "got.ts").write_bytes(received)
@@ -194,35 +194,35 @@ def test_a_reader_that_is_too_slow_gets_what_can_be_decoded(tmp_path: Path) -> N
 
 def test_an_srt_listener_waits_for_its_caller_and_gives_him_what_is_new(tmp_path: Path) -> None:
     what, port = live.recorded(), free_port(socket.SOCK_DGRAM)
-    outlet = open_outlet(parse_target(f"srt://127.0.0.1:{port}?mode=listener"), what.tracks)
-    pumped = live.Pump(what, outlet)
+    target = open_target(parse_target(f"srt://127.0.0.1:{port}?mode=listener"), what.tracks)
+    pumped = live.Pump(what, target)
     try:
-        live.eventually(outlet, lambda one: one.packets_dropped > 0)
-        assert outlet.state().condition == "connecting"
+        live.eventually(target, lambda one: one.packets_dropped > 0)
+        assert target.state().condition == "connecting"
         with ffmpeg_peer(*reader(f"srt://127.0.0.1:{port}", tmp_path / "got.ts"), log=tmp_path / "log"):
-            live.eventually(outlet, lambda one: one.condition == "open")
+            live.eventually(target, lambda one: one.condition == "open")
             wait_until(lambda: has_frames(tmp_path / "got.ts"), "frames come")
     finally:
         pumped.stop()
-    live.close_all(outlet, seconds=1)
-    assert len(live.arrived(tmp_path / "got.ts")) > 5 and outlet.state().reconnects == 0
+    live.close_all(target, seconds=1)
+    assert len(live.arrived(tmp_path / "got.ts")) > 5 and target.state().reconnects == 0
 
 
 def test_readers_come_and_go_at_a_port_of_ours(tmp_path: Path) -> None:
     what, port = live.recorded(), free_port()
-    outlet = open_outlet(parse_target(f"tcp://127.0.0.1:{port}?listen=1"), what.tracks)
-    pumped = live.Pump(what, outlet)
+    target = open_target(parse_target(f"tcp://127.0.0.1:{port}?listen=1"), what.tracks)
+    pumped = live.Pump(what, target)
     try:
         for turn in range(2):
             with ffmpeg_peer(*reader(f"tcp://127.0.0.1:{port}", tmp_path / f"{turn}.ts"), log=tmp_path / "log"):
                 wait_until(lambda: has_frames(tmp_path / f"{turn}.ts"), "frames come")  # noqa: B023
-        busy = open_outlet(parse_target(f"tcp://127.0.0.1:{port}?listen=1"), what.tracks)
+        busy = open_target(parse_target(f"tcp://127.0.0.1:{port}?listen=1"), what.tracks)
         assert live.eventually(busy, lambda one: one.condition == "retrying").message.startswith("Address already in use")
         live.close_all(busy)
     finally:
         pumped.stop()
-    live.close_all(outlet, seconds=1)
-    assert outlet.state().reconnects >= 1
+    live.close_all(target, seconds=1)
+    assert target.state().reconnects >= 1
     assert all(len(live.arrived(tmp_path / f"{turn}.ts")) > 5 for turn in range(2))
 
 

@@ -15,17 +15,17 @@ from live_rigs import free_port
 from stcodec.errors import MediaError
 from stcodec.stream.input.relay import device_relay, srt_relay
 from stcodec.stream.output.address import parse_target
-from stcodec.stream.output.targets import open_outlet
-from stcodec.stream.packet import Outlet
+from stcodec.stream.output.targets import open_target
+from stcodec.stream.packet import Target
 
 
 @pytest.mark.parametrize("mode", ["listener", "caller"])
 def test_an_srt_stream_comes_through_whoever_calls(mode: str) -> None:
     what, port = live.recorded().until(6), free_port(socket.SOCK_DGRAM)
     ours, theirs = ("?mode=listener", "") if mode == "listener" else ("", "?mode=listener")
-    outlet = open_outlet(parse_target(f"srt://127.0.0.1:{port}{theirs}"), what.tracks)
+    target = open_target(parse_target(f"srt://127.0.0.1:{port}{theirs}"), what.tracks)
     relay = srt_relay(f"srt://127.0.0.1:{port}{ours}", 20, lambda: False)
-    sending = threading.Thread(target=send, args=(what, outlet))
+    sending = threading.Thread(target=send, args=(what, target))
     sending.start()
     got: list[float] = []
     try:
@@ -40,9 +40,9 @@ def test_an_srt_stream_comes_through_whoever_calls(mode: str) -> None:
     live.assert_same_times([one - got[0] for one in got], wanted[: len(got)])
 
 
-def send(what: live.Recorded, outlet: Outlet) -> None:
-    live.feed(what, outlet, speed=8)
-    live.close_all(outlet)
+def send(what: live.Recorded, target: Target) -> None:
+    live.feed(what, target, speed=8)
+    live.close_all(target)
 
 
 def test_a_peer_that_is_not_there_is_said_without_the_passphrase() -> None:

@@ -32,14 +32,14 @@ LADDER = (Rendition(180, 600.0), Rendition(90, 200.0))
 
 @pytest.fixture(scope="module")
 def flashing(films: Path) -> Path:
-    """Three seconds with AAC, that flash and sound."""
+    """Three seconds with AAC, that flash and audio."""
     return live_source.make_flashing_ts(films / "flashing.ts", seconds=3)
 
 
 @pytest.fixture(scope="module")
 def mp2(films: Path) -> Path:
-    """The same with another kind of sound, at another rate."""
-    return live_source.make_flashing_ts(films / "mp2.ts", seconds=3, sound="mp2", rate_hz=44100)
+    """The same with another kind of audio, at another rate."""
+    return live_source.make_flashing_ts(films / "mp2.ts", seconds=3, audio="mp2", rate_hz=44100)
 
 
 def frame_times(path: Path, *, key: bool = False) -> list[Fraction]:

@@ -9,10 +9,10 @@ from coding import frames_for
 
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.session import EncoderSession
-from stcodec.stream.observe.vbv import LeakyBucket
+from stcodec.stream.observe.gauges import LeakyBucket
 from stcodec.stream.options import Rendition, StreamOptions
 from stcodec.stream.packet import TICK
-from stcodec.stream.plans import going_on, live_plan
+from stcodec.stream.plans import continued_plan, live_plan
 from stcodec.types import VideoInfo
 
 SIZE, FPS = (320, 180), 25
@@ -37,7 +37,7 @@ def bucket_after(*, goes_on: bool) -> LeakyBucket:
             assert bucket.underflows == 0
             assert bucket.fill < 0.25
             plan = one_thread(live_plan(OPTIONS, RENDITION, video, "superfast"))
-            session = EncoderSession(going_on(plan, RENDITION, bucket.fill) if goes_on else plan)
+            session = EncoderSession(continued_plan(plan, RENDITION, bucket.fill) if goes_on else plan)
         frame.pts, frame.time_base = round(number / FPS / TICK), TICK
         for packet in session.send(frame, None, key=number % FPS == 0 or number == CHANGE):
             assert packet.pts is not None

@@ -20,8 +20,8 @@ from stcodec.attention.base import AttentionSession, AttentionSource
 from stcodec.attention.center import CenterSource
 from stcodec.errors import MediaError
 from stcodec.stream import attend, stream
-from stcodec.stream.audio import Sound
-from stcodec.stream.input.reader import SoundIn
+from stcodec.stream.audio import LiveAudio
+from stcodec.stream.input.reader import AudioIn
 from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline
 from stcodec.stream.observe.snapshot import StreamSnapshot
 from stcodec.stream.options import AudioChoice, Rendition, StreamOptions
@@ -72,7 +72,7 @@ def steps(path: Path) -> list[float]:
 
 
 def sound_steps(path: Path) -> list[float]:
-    """Seconds between the packets of sound in a file, each of which decodes."""
+    """Seconds between the packets of audio in a file, each of which decodes."""
     with av.open(str(path)) as container:
         times = [frame.time for frame in container.decode(audio=0) if frame.time is not None]
     return [b - a for a, b in pairwise(times)]
@@ -88,7 +88,7 @@ def test_a_stall_is_filled_with_the_last_picture_and_ends_where_the_source_goes_
     assert max(found) < 0.8  # half a second of patience, then a frame a frame
     flashes, tones = flashes_and_tones(tmp_path / "out.ts")
     assert len(flashes) == 4 and tones == pytest.approx(flashes, abs=0.04)
-    assert max(sound_steps(tmp_path / "out.ts")) < 0.1  # silence stands in for the sound
+    assert max(sound_steps(tmp_path / "out.ts")) < 0.1  # silence stands in for the audio
     assert flashes[2] - flashes[1] > 1.5  # the time that it took is in the time of the stream
 
 
@@ -97,13 +97,13 @@ def test_sound_that_is_missing_is_silence(early: Path, way: AudioChoice) -> None
     """Whether it is copied or encoded: as many packets, on the grid of those before."""
     with av.open(str(early)) as container:
         stream = container.streams.audio[0]
-        sound = Sound(stream, StreamOptions("source", ("out.ts",), audio=way), 1)
+        audio = LiveAudio(stream, StreamOptions("source", ("out.ts",), audio=way), 1)
         timeline = Timeline()
         given = [
             packet.pts
             for number, one in enumerate(container.demux(stream))
             if one.size and not 20 <= number < 30
-            for packet in sound.packets(SoundIn(one, stream, 0.0), timeline, None)
+            for packet in audio.packets(AudioIn(one, stream, 0.0), timeline, None)
         ]
     length = 1024 * TICKS_PER_SECOND // 48000
     assert len(given) > 60 and set(np.diff(given)) == {length}
@@ -123,7 +123,7 @@ def test_a_source_that_goes_away_is_opened_again(early: Path, late: Path, tmp_pa
 def test_a_source_that_says_nothing_for_too_long_is_opened_again(early: Path, tmp_path: Path) -> None:
     """The line stays up; only a new connection brings it back."""
 
-    def leave_hanging(feed: live_source.Feed) -> None:
+    def leave_hanging(feed: live_source.DashboardData) -> None:
         feed.rest(1.0)
         feed.hang_up()
 

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from stcodec.errors import OptionsError
 from stcodec.options import OffsetPolicy
 from stcodec.stream.attend import LiveMap
-from stcodec.stream.input.frame_rate import FrameRateWatch
-from stcodec.stream.input.pace import Pacer
+from stcodec.stream.input.pace import FrameRateWatch, Pacer
 from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
+from stcodec.stream.observe.gauges import LeakyBucket
 from stcodec.stream.observe.snapshot import Pressure, TargetState
-from stcodec.stream.observe.vbv import LeakyBucket
 from stcodec.stream.offsets import FADED_SECONDS, FRESH_SECONDS, HELD_SECONDS, LiveOffsets, faded_share
 from stcodec.stream.options import Rendition, StreamOptions, parse_rendition, seconds
 from stcodec.stream.output.fan import Fan
@@ -47,11 +46,11 @@ def test_a_jump_becomes_one_frame_and_sound_stays_with_the_picture(jump: int) ->
     timeline = Timeline()
     for index in range(30):
         timeline.place("video", index * FRAME, FRAME)
-        timeline.place("sound", index * FRAME + 700, FRAME)
+        timeline.place("audio", index * FRAME + 700, FRAME)
     picture = [timeline.place("video", jump + index * FRAME, FRAME) for index in range(30, 60)]
-    sound = [timeline.place("sound", jump + index * FRAME + 700, FRAME) for index in range(30, 60)]
+    audio = [timeline.place("audio", jump + index * FRAME + 700, FRAME) for index in range(30, 60)]
     assert picture == [index * FRAME for index in range(30, 60)]
-    assert sound == [index * FRAME + 700 for index in range(30, 60)]
+    assert audio == [index * FRAME + 700 for index in range(30, 60)]
     assert timeline.jumps == 1
 
 
@@ -59,11 +58,11 @@ def test_sound_may_jump_before_the_picture_does() -> None:
     timeline = Timeline()
     for index in range(10):
         timeline.place("video", index * FRAME, FRAME)
-        timeline.place("sound", index * FRAME, FRAME)
-    sound = [timeline.place("sound", HOUR + index * FRAME, FRAME) for index in range(10, 14)]
+        timeline.place("audio", index * FRAME, FRAME)
+    audio = [timeline.place("audio", HOUR + index * FRAME, FRAME) for index in range(10, 14)]
     late = timeline.place("video", 10 * FRAME, FRAME)  # still of before
     picture = [timeline.place("video", HOUR + index * FRAME, FRAME) for index in range(11, 14)]
-    assert sound == [index * FRAME for index in range(10, 14)]
+    assert audio == [index * FRAME for index in range(10, 14)]
     assert [late, *picture] == [index * FRAME for index in range(10, 14)]
     assert timeline.jumps == 1
 
@@ -76,7 +75,7 @@ def test_what_a_live_source_was_away_is_in_the_time() -> None:
         timeline.place("video", index * FRAME, FRAME, now)
     timeline.restart()
     now += 7 * TICKS_PER_SECOND
-    assert timeline.place("sound", 123, FRAME, now) is None  # never seen before, and the picture comes first
+    assert timeline.place("audio", 123, FRAME, now) is None  # never seen before, and the picture comes first
     assert timeline.place("video", 99, FRAME, now) == 9 * FRAME + 7 * TICKS_PER_SECOND
     assert timeline.jumps == 0
 
@@ -107,7 +106,7 @@ def test_frames_that_come_after_their_time_was_filled_are_left_out_and_then_take
     assert timeline.jumps == 1
 
 
-@given(st.lists(st.tuples(st.sampled_from(["video", "sound"]), st.integers(-(2**40), 2**40)), min_size=1, max_size=60))
+@given(st.lists(st.tuples(st.sampled_from(["video", "audio"]), st.integers(-(2**40), 2**40)), min_size=1, max_size=60))
 def test_time_never_goes_back_nor_stands(items: list[tuple[str, int]]) -> None:
     timeline = Timeline()
     last: dict[str, int] = {}
@@ -228,7 +227,7 @@ def test_another_frame_rate_is_seen_once_it_is_steady() -> None:
 
 @dataclass
 class Heard:
-    """An outlet that remembers."""
+    """An target that remembers."""
 
     said: list[tuple[int, int] | tuple[Track, ...]] = field(default_factory=list)
 

@@ -21,10 +21,9 @@ from streaming import HD, HLS, RTMP, SNAPSHOT, FakeStream, picture
 
 from stcodec.errors import OptionsError
 from stcodec.stream.observe.listen import WebOptions, read_token
-from stcodec.stream.observe.metrics import CONTENT_TYPE, ill, prometheus_text
+from stcodec.stream.observe.metrics import CONTENT_TYPE, health_problems, prometheus_text
 from stcodec.stream.observe.snapshot import Pressure, StreamSnapshot
-from stcodec.stream.observe.status import JsonLines, StatusLine, status_line
-from stcodec.stream.observe.watch import Watch
+from stcodec.stream.observe.status import JsonLines, StatusLine, Watch, status_line
 from stcodec.stream.observe.web import WebServer
 
 TOKEN = "a-token-of-some-length"
@@ -154,16 +153,16 @@ def test_hostile_names_and_odd_numbers_stay_values() -> None:
 
 
 def test_health_has_reasons() -> None:
-    assert ill(SNAPSHOT) == []
+    assert health_problems(SNAPSHOT) == []
     starting = dataclasses.replace(SNAPSHOT, running_seconds=2.0, source_condition="connecting", fps_in=0.0)
-    assert ill(starting) == []
-    assert ill(dataclasses.replace(starting, running_seconds=20.0)) == ["source is connecting"]
+    assert health_problems(starting) == []
+    assert health_problems(dataclasses.replace(starting, running_seconds=20.0)) == ["source is connecting"]
     bad = dataclasses.replace(
         SNAPSHOT,
         renditions=(dataclasses.replace(HD, fps=0.0),),
         targets=(dataclasses.replace(RTMP, condition="failed", message="refused"),),
     )
-    assert ill(bad) == ["rendition 720p stands still", f"target {RTMP.name} is failed: refused"]
+    assert health_problems(bad) == ["rendition 720p stands still", f"target {RTMP.name} is failed: refused"]
 
 
 # --- over HTTP ------------------------------------------------------------------------------------------------------

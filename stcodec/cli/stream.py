@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from stcodec.stream.observe.snapshot import StreamSnapshot
-    from stcodec.stream.observe.watch import SnapshotSink
+    from stcodec.stream.observe.status import SnapshotSink
     from stcodec.stream.observe.web import WebServer
     from stcodec.stream.options import Rendition, StreamOptions
     from stcodec.stream.stream import LiveStream
@@ -41,7 +41,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="FILE.m3u8, FILE.mpd, FILE.ts, rtmp://, srt://, rtsp://, udp://, -",
     )
     _add_video(command)
-    _add_sound(command)
+    _add_audio(command)
     add_attention_flags(command)
     command.set_defaults(anchor="mean")  # at a fixed rate
     _add_running(command)
@@ -68,12 +68,12 @@ def _add_video(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_sound(command: argparse.ArgumentParser) -> None:
-    sound = command.add_argument_group("sound")
-    sound.add_argument(
+def _add_audio(command: argparse.ArgumentParser) -> None:
+    audio = command.add_argument_group("audio")
+    audio.add_argument(
         "--audio", choices=("auto", "aac", "none"), default="auto", help="auto: AAC is copied, the rest encoded to AAC"
     )
-    sound.add_argument("--audio-bitrate", type=bitrate_kbps, default=128.0, metavar="RATE", help="if it is encoded (128k)")
+    audio.add_argument("--audio-bitrate", type=bitrate_kbps, default=128.0, metavar="RATE", help="if it is encoded (128k)")
 
 
 def _add_running(command: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def _add_running(command: argparse.ArgumentParser) -> None:
     running.add_argument(
         "--no-pace", dest="pace", action="store_false", help="take the source as fast as the encoders can, dropping nothing"
     )
-    running.add_argument("--loop", action="store_true", help="begin a file anew when it ends")
+    running.add_argument("--loop", action="store_true", help="begin a file again when it ends")
     running.add_argument(
         "--input-opt", action="append", default=[], metavar="KEY=VALUE", help="an option of ffmpeg's for the source"
     )
@@ -94,7 +94,7 @@ def _add_running(command: argparse.ArgumentParser) -> None:
 
 
 def _add_showing(command: argparse.ArgumentParser) -> None:
-    showing = command.add_argument_group("seen from outside")
+    showing = command.add_argument_group("monitoring")
     where = "on this machine by default"
     showing.add_argument(
         "--metrics", nargs="?", const="", metavar="IP:PORT", help=f"metrics for Prometheus, and /healthz; {where}"
@@ -202,8 +202,7 @@ def _servers(arguments: argparse.Namespace) -> list[WebServer]:
 
 
 def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStream, servers: list[WebServer]) -> None:
-    from stcodec.stream.observe.status import JsonLines, StatusLine
-    from stcodec.stream.observe.watch import Watch
+    from stcodec.stream.observe.status import JsonLines, StatusLine, Watch
 
     sinks: list[SnapshotSink] = [server.show for server in servers]
     for server in servers:

@@ -1,4 +1,4 @@
-"""Attention on a thread of its own: it sees the newest instant only, and nobody waits for it."""
+"""Attention on a thread of its own: it sees the newest instant only, and no frame waits for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST_HANG_SECONDS = 30.0
 _KEPT = 8
 """Maps that are kept: frames that wait for their encoder are older than the newest map."""
 _NICE = 5
-"""How far attention steps back for the encoders when both want the same core."""
+"""Nice value of the attention thread, so that encoders come first."""
 _LATE_SECONDS = 1.0
 _CLOSE_SECONDS = 3.0
 _AGAIN_SECONDS = 0.5
@@ -45,8 +45,8 @@ class LiveMap:
 
 
 @dataclass(frozen=True)
-class Instant:
-    """What attention is shown."""
+class AttentionInput:
+    """An instant that attention is shown."""
 
     clip: Clip
     """One instant."""
@@ -64,6 +64,8 @@ class Attention:
         self, open_source: Callable[[], AttentionSource], source: AttentionSource, video: VideoInfo, smoothing_seconds: float
     ) -> None:
         """open_source: how a fresh source is got; source: the first one, opened already."""
+        self.spec = source.spec
+        """The clips that the source wants to be shown."""
         self.restarts = 0
         self.made = 0
         self.rate = Rate()
@@ -74,15 +76,15 @@ class Attention:
         self._smoothing = smoothing_seconds
         self._lasts = source.spec.maps_per_second <= 0
         self._changed = threading.Condition()
-        self._waiting: Instant | None = None
+        self._waiting: AttentionInput | None = None
         self._maps: deque[LiveMap] = deque(maxlen=_KEPT)
         self._video = video
-        self._worker: _Worker | None = None
+        self._worker: _AttentionThread | None = None
         self._missed_at = -_LATE_SECONDS
         self._ended = False
         self._begin(source)
 
-    def offer(self, instant: Instant) -> None:
+    def offer(self, instant: AttentionInput) -> None:
         """Show an instant; never waits."""
         with self._changed:
             if self._waiting is not None:
@@ -105,7 +107,7 @@ class Attention:
         return time.monotonic() - self._missed_at < _LATE_SECONDS
 
     def check(self, now: float) -> None:
-        """Begin anew if the thread has died or hangs. Called now and then."""
+        """Restart the source if its thread has died or hangs. To be called often."""
         worker = self._worker
         if worker is None or self._ended:
             return
@@ -124,11 +126,11 @@ class Attention:
         if worker is not None:
             worker.join(_CLOSE_SECONDS)  # an interpreter that exits in the middle of a map aborts
 
-    def is_current(self, worker: _Worker) -> bool:
+    def is_current(self, worker: _AttentionThread) -> bool:
         """Whether a worker is still the one that is listened to."""
         return self._worker is worker
 
-    def take(self, worker: _Worker) -> Instant | None:
+    def take(self, worker: _AttentionThread) -> AttentionInput | None:
         """The newest instant as soon as there is one; None if the worker is to end."""
         with self._changed:
             while self.is_current(worker) and self._waiting is None:
@@ -138,7 +140,7 @@ class Attention:
             instant, self._waiting = self._waiting, None
             return instant
 
-    def put(self, worker: _Worker, instant: Instant, saliency: FloatArray) -> None:
+    def put(self, worker: _AttentionThread, instant: AttentionInput, saliency: FloatArray) -> None:
         """A finished map."""
         with self._changed:
             if not self.is_current(worker):
@@ -160,13 +162,13 @@ class Attention:
 
     def _begin(self, source: AttentionSource | None) -> None:
         with self._changed:
-            self._worker = _Worker(self, self._open_source, source, self._video)
+            self._worker = _AttentionThread(self, self._open_source, source, self._video)
             self._changed.notify_all()
         self._worker.start()
 
 
-class _Worker(threading.Thread):
-    """A source at work until it fails, or until another has taken its place."""
+class _AttentionThread(threading.Thread):
+    """Thread that runs a source until it fails or is replaced."""
 
     def __init__(
         self, owner: Attention, open_source: Callable[[], AttentionSource], source: AttentionSource | None, video: VideoInfo
@@ -182,7 +184,7 @@ class _Worker(threading.Thread):
         self._failed_at = 0.0
 
     def trouble(self, now: float) -> str | None:
-        """Why another must take its place; None if it is well."""
+        """The reason to replace it; None if it works."""
         if self._failed is not None:
             return self._failed if now - self._failed_at >= _AGAIN_SECONDS else None
         if not self.is_alive():
@@ -205,7 +207,7 @@ class _Worker(threading.Thread):
             self._failed_at = time.monotonic()
             self._failed = str(error).splitlines()[0] if str(error) else type(error).__name__
 
-    def _attend(self, session: AttentionSession, instant: Instant) -> None:
+    def _attend(self, session: AttentionSession, instant: AttentionInput) -> None:
         while self._owner.is_current(self) and not self._owner.may_run():
             time.sleep(0.005)
         self._busy_since = time.monotonic()

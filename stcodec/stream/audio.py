@@ -1,4 +1,4 @@
-"""The sound of a stream: AAC goes through as it is, anything else is encoded; on the same time as the picture."""
+"""Audio of a stream: AAC is copied, anything else is encoded to AAC; timed like the video."""
 
 from __future__ import annotations
 
@@ -17,60 +17,60 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from av.packet import Packet
 
-from stcodec.stream.input.reader import SoundIn
+from stcodec.stream.input.reader import AudioIn
 from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.packet import LivePacket, Track
 
 _AAC_RATES = 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350
-"""By their index in an AudioSpecificConfig (ISO/IEC 14496-3)."""
+"""Sample rates by index in an AudioSpecificConfig (ISO/IEC 14496-3)."""
 _FALLBACK_RATE = 48000
 _SAMPLES = 1024
-"""In a packet of AAC."""
+"""Samples in a packet of AAC."""
 _LOOSE = TICKS_PER_SECOND // 40
-"""Sound may come so much earlier or later than it should before silence is put in or samples are left out."""
+"""LiveAudio may come so much earlier or later than it should before silence is put in or samples are left out."""
 _LONGEST_SILENCE = 10 * TICKS_PER_SECOND
 
 
-class Sound:
-    """Makes packets of the one track of sound from whatever the source gives, now and after it was opened again."""
+class LiveAudio:
+    """The one audio track of a stream, whatever the source gives, now and after it is opened again."""
 
     def __init__(self, stream: AudioStream, options: StreamOptions, index: int) -> None:
         self._index = index
         self._choice = options.audio
         self._options = options
-        self._way: _Copy | _Encode
-        self._way = _Copy(stream) if self._can_copy(stream) else _Encode(stream, options.audio_bitrate_kbps)
-        self.track = self._way.track
+        self._coder: _AudioCopy | _AudioEncoder
+        self._coder = _AudioCopy(stream) if self._can_copy(stream) else _AudioEncoder(stream, options.audio_bitrate_kbps)
+        self.track = self._coder.track
 
     def source_changed(self, stream: AudioStream | None) -> None:
-        """The source was opened again. What is like before goes on; what differs is made like before."""
+        """Go on with a source that was opened again; audio of another format is encoded to the old one."""
         if stream is None:
             return
-        if isinstance(self._way, _Encode):
-            self._way.source_changed(stream)
-        elif not self._can_copy(stream) or _Copy(stream).track != self.track:
-            self._way = _Encode(stream, self._options.audio_bitrate_kbps, self.track)
+        if isinstance(self._coder, _AudioEncoder):
+            self._coder.source_changed(stream)
+        elif not self._can_copy(stream) or _AudioCopy(stream).track != self.track:
+            self._coder = _AudioEncoder(stream, self._options.audio_bitrate_kbps, self.track)
 
-    def packets(self, item: SoundIn, timeline: Timeline, arrived: int | None) -> Iterator[LivePacket]:
-        """What comes of a packet of the source."""
+    def packets(self, item: AudioIn, timeline: Timeline, arrived: int | None) -> Iterator[LivePacket]:
+        """Packets for the targets, from a packet of the source."""
         packet = item.packet
         base = packet.time_base or item.stream.time_base or Fraction(1, TICKS_PER_SECOND)
         rate = item.stream.sample_rate or _FALLBACK_RATE
         length = round((packet.duration or 0) * base * TICKS_PER_SECOND) or _SAMPLES * TICKS_PER_SECOND // rate
         source = None if packet.pts is None else round(packet.pts * base * TICKS_PER_SECOND)
-        placed = timeline.place("sound", source, length, arrived)
+        placed = timeline.place("audio", source, length, arrived)
         if placed is None:
             return
-        for pts, data in self._way.packets(packet, placed):
+        for pts, data in self._coder.packets(packet, placed):
             if pts >= 0:
                 yield self._packet(pts, data, item.arrived)
 
     def silence(self, timeline: Timeline, until: int, now: float) -> Iterator[LivePacket]:
-        """Silence from where the sound ended to a time of the stream: a gap would stop players, as one in the picture."""
-        while (last := timeline.placed("sound")) is not None and last + 2 * self._length <= until:
-            timeline.hold("sound", last + self._length, to_ticks(now))
-            for pts, data in self._way.silent(last + self._length):
+        """Silence from where the audio ended to a time of the stream: a gap would stop players, as one in the picture."""
+        while (last := timeline.placed("audio")) is not None and last + 2 * self._length <= until:
+            timeline.hold("audio", last + self._length, to_ticks(now))
+            for pts, data in self._coder.silent(last + self._length):
                 yield self._packet(pts, data, now)
 
     @property
@@ -87,7 +87,7 @@ class Sound:
         return self._choice == "auto" and plain and context.channels <= 2
 
 
-class _Copy:
+class _AudioCopy:
     """AAC as it came, without the ADTS headers that MPEG-TS puts before each packet; gaps are filled with silence."""
 
     def __init__(self, stream: AudioStream) -> None:
@@ -112,7 +112,7 @@ class _Copy:
         yield placed, _silent_packet(self.track.sample_rate_hz, self.track.channels)
 
 
-class _Encode:
+class _AudioEncoder:
     """Decoded and encoded to AAC; gaps are filled with silence, so that sample counts are times."""
 
     def __init__(self, stream: AudioStream, bitrate_kbps: float, like: Track | None = None) -> None:
@@ -140,7 +140,7 @@ class _Encode:
         self._resampler = AudioResampler("fltp", self._layout, self._rate)
 
     def packets(self, packet: Packet[Any], placed: int) -> Iterator[tuple[int, bytes]]:
-        """What is complete with this packet."""
+        """Packets that are complete with this one, with their times."""
         try:
             frames = [ready for frame in self._stream.decode(packet) for ready in self._resampled(frame)]
         except FFmpegError:
@@ -151,7 +151,7 @@ class _Encode:
         yield from self._complete()
 
     def silent(self, placed: int) -> Iterator[tuple[int, bytes]]:
-        """What is complete with a packet of silence."""
+        """Packets that are complete after a packet of silence."""
         self._take(self._silence(_SAMPLES), placed)
         yield from self._complete()
 

@@ -1,4 +1,4 @@
-"""All encoders of a stream: every frame goes to all of them or to none, and they are opened anew together."""
+"""All encoders of a stream: every frame goes to all of them or to none, and they are reopened together."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from av.video.frame import VideoFrame
 
 from stcodec.encoders.session import EncoderSession
 from stcodec.media.scaling import Scaler
-from stcodec.stream.encode import RenditionEncoder, Reopen, Work
+from stcodec.stream.encode import EncoderChange, FrameToEncode, RenditionEncoder
 from stcodec.stream.input.timeline import to_ticks
 from stcodec.stream.observe.snapshot import Pressure
 from stcodec.stream.options import StreamOptions
-from stcodec.stream.plans import easier_presets, first_preset, going_on, live_plan
+from stcodec.stream.plans import continued_plan, easier_presets, first_preset, live_plan
 from stcodec.stream.pressure import ENGAGE, PressureControl
 from stcodec.types import VideoInfo
 
@@ -39,7 +39,7 @@ class EncoderBank:
         self._last_key: int | None = None
 
     def put(self, canvas: VideoFrame, ticks: int, length: int, captured_at: float, shot: int) -> None:
-        """Give all encoders a frame; a key frame in all of them if one is due."""
+        """Give all encoders a frame, as a key frame if one is due."""
         # Half a frame early is nearer than half a frame late.
         key = self._last_key is None or ticks - self._last_key >= to_ticks(self._options.keyint_seconds) - length // 2
         if key:
@@ -47,7 +47,7 @@ class EncoderBank:
         # Pictures are scaled here, before any encoder has the frame: no two threads touch one frame.
         frames = [canvas if scaler is None else scaler(canvas) for scaler in self._scalers]
         for encoder, frame in zip(self._encoders, frames, strict=True):
-            encoder.put(Work(frame, ticks, length, captured_at, shot, key))
+            encoder.put(FrameToEncode(frame, ticks, length, captured_at, shot, key))
 
     def drop(self) -> None:
         """Count a frame that none of them gets."""
@@ -59,12 +59,12 @@ class EncoderBank:
         self._last_key = None
 
     def reopen(self, canvas: VideoInfo) -> None:
-        """All encoders anew, from the next frame on, for frames like this."""
+        """Reopen all encoders from the next frame on. canvas: the frames that will come."""
         self._canvas = canvas
         preset = self._presets[self._eased]
         for encoder, rendition in zip(self._encoders, self._options.renditions, strict=True):
             plan = live_plan(self._options, rendition, canvas, preset)
-            encoder.put(Reopen(EncoderSession(going_on(plan, rendition, encoder.buffer_fill)), preset))
+            encoder.put(EncoderChange(EncoderSession(continued_plan(plan, rendition, encoder.buffer_fill)), preset))
         self.ask_key()
 
     def relieve(self, maps_late: bool) -> bool:
@@ -78,7 +78,7 @@ class EncoderBank:
         return level == Pressure.DROPPED_FRAMES and load >= ENGAGE[Pressure.DROPPED_FRAMES]
 
     def wait_for_room(self, stopping: threading.Event) -> None:
-        """Until none has too much to do; instead of dropping."""
+        """Wait until every encoder has room; used where nothing may be dropped."""
         for encoder in self._encoders:
             while encoder.error is None and not stopping.is_set() and not encoder.wait_for_room(_ROOM, _POLL_SECONDS):
                 pass

@@ -1,25 +1,23 @@
-"""The middle of a live stream: takes what the source gives, and hands each frame to attention and to all encoders."""
+"""Director of a live stream: takes frames from the source and hands each to attention and to all encoders."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from stcodec.attention.base import AttentionSource
 from stcodec.media.clips import ClipMaker
-from stcodec.stream.attend import Attention, Instant
-from stcodec.stream.audio import Sound
+from stcodec.stream.attend import Attention, AttentionInput
+from stcodec.stream.audio import LiveAudio
 from stcodec.stream.bank import EncoderBank
 from stcodec.stream.cuts import CutDetector
-from stcodec.stream.input.fit import Fit, copied
-from stcodec.stream.input.frame_rate import FrameRateWatch
-from stcodec.stream.input.pace import Pacer
-from stcodec.stream.input.reader import Ended, FrameIn, Opened, Reader, SoundIn
+from stcodec.stream.input.frames import FrameFitter, copied
+from stcodec.stream.input.pace import FrameRateWatch, Pacer
+from stcodec.stream.input.reader import AudioIn, FrameIn, Reader, SourceEnded, SourceOpened
 from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
 from stcodec.stream.observe.gauges import Rate
 from stcodec.stream.observe.snapshot import Pressure
@@ -36,19 +34,11 @@ _HOLD_AFTER_FRAMES = 3
 _SETTLING_SECONDS = 5.0
 """Longest that a source which was just opened may come faster than its pace."""
 _FEWER = 3
-"""Of so many instants attention sees one when maps are to be fewer."""
-
-
-@dataclass(frozen=True)
-class Watched:
-    """What attention looks at, and the source that is asked."""
-
-    source: AttentionSource
-    attention: Attention
+"""Attention sees one of so many instants when maps are to be fewer."""
 
 
 class Director(threading.Thread):
-    """Runs until the source ends, the duration is over, or it is told to stop."""
+    """Thread that runs until the source ends, the duration is over, or `stop` is called."""
 
     def __init__(
         self,
@@ -57,8 +47,8 @@ class Director(threading.Thread):
         canvas: VideoInfo,
         bank: EncoderBank,
         fan: Fan,
-        sound: Sound | None,
-        watched: Watched | None,
+        audio: LiveAudio | None,
+        attention: Attention | None,
     ) -> None:
         super().__init__(name="director", daemon=True)
         self.timeline = Timeline()
@@ -69,12 +59,12 @@ class Director(threading.Thread):
         self.newest: VideoFrame | None = None
         """The newest picture that went to the encoders."""
         self._options, self._reader, self._bank, self._fan = options, reader, bank, fan
-        self._sound, self._watched = sound, watched
+        self._audio, self._attention = audio, attention
         self._stopping = threading.Event()
         self._canvas = canvas
         self._rate = FrameRateWatch(canvas.frame_rate or Fraction(30))
         self._pacer = Pacer() if reader.address.is_paced and options.is_paced else None
-        self._waiting_sound: deque[LivePacket] = deque()
+        self._waiting_audio: deque[LivePacket] = deque()
         self._shot = 0
         self._instants = 0
         self._new_shot = True
@@ -99,7 +89,7 @@ class Director(threading.Thread):
         try:
             while not self._stopping.is_set() and self._next():
                 pass
-            self._give_sound(None)
+            self._give_audio(None)
         except Exception as error:  # carried to the thread that waits for the end
             self.error = error
         finally:
@@ -110,11 +100,11 @@ class Director(threading.Thread):
         item = self._reader.take(_POLL_SECONDS if not self._holding else float(self._rate.length * TICK))
         if isinstance(item, FrameIn):
             self._frame(item)
-        elif isinstance(item, SoundIn):
-            self._take_sound(item)
-        elif isinstance(item, Opened):
+        elif isinstance(item, AudioIn):
+            self._take_audio(item)
+        elif isinstance(item, SourceOpened):
             self._opened(item)
-        elif isinstance(item, Ended):
+        elif isinstance(item, SourceEnded):
             return False
         if not isinstance(item, FrameIn) and self._is_away():
             self._hold()
@@ -123,25 +113,25 @@ class Director(threading.Thread):
 
     # --- the source ---------------------------------------------------------------------------------------------------
 
-    def _opened(self, item: Opened) -> None:
+    def _opened(self, item: SourceOpened) -> None:
         if self._last_ticks < 0:
             return  # the first time: everything is made for it already
         self.timeline.restart()
         self._settled_at = time.monotonic() + _SETTLING_SECONDS
         self._new_shot = True
-        if self._sound is not None:
-            self._sound.source_changed(item.sound)
+        if self._audio is not None:
+            self._audio.source_changed(item.audio)
         if _shape(item.video) != _shape(self._video):
             self._see(item.video)
 
     def _see(self, video: VideoInfo) -> None:
-        """Make what depends on the source's pictures."""
+        """Set up what depends on the source's frame size and rotation."""
         self._video = video
-        self._fit = Fit(self._canvas.width_px, self._canvas.height_px)
+        self._fitter = FrameFitter(self._canvas.width_px, self._canvas.height_px)
         self._cuts = CutDetector(self._canvas)
         self._maker: ClipMaker | None = None
-        if self._watched is not None:
-            spec = self._watched.source.spec
+        if self._attention is not None:
+            spec = self._attention.spec
             # Vectors are in the source's pixels: they fit the canvas only if that is the source's own picture.
             own = (video.width_px, video.height_px) == (self._canvas.width_px, self._canvas.height_px)
             vectors = spec.motion_vectors and own and not video.rotation_degrees
@@ -171,26 +161,26 @@ class Director(threading.Thread):
         return None if self._reader.address.is_paced else to_ticks(at)
 
     def _pace(self, ticks: int) -> float:
-        """Wait until a frame is due, giving the sound before it at its own time; when it was due."""
+        """Wait until a frame is due, giving the audio before it at its own time; when it was due."""
         assert self._pacer is not None
-        self._give_sound(ticks)
+        self._give_audio(ticks)
         due = self._pacer.due(float(ticks * TICK), time.monotonic())
         self._sleep_until(due)
         return due
 
-    def _take_sound(self, item: SoundIn) -> None:
-        if self._sound is None:
+    def _take_audio(self, item: AudioIn) -> None:
+        if self._audio is None:
             return
-        for packet in self._sound.packets(item, self.timeline, self._arrived(item.arrived)):
+        for packet in self._audio.packets(item, self.timeline, self._arrived(item.arrived)):
             if self._pacer is None:
                 self._fan.put(packet)
             else:
-                self._waiting_sound.append(packet)
+                self._waiting_audio.append(packet)
 
-    def _give_sound(self, until_ticks: int | None) -> None:
-        """Sound of a paced source, each packet when it is due; None = all that is left, at once."""
-        while self._waiting_sound and (until_ticks is None or self._waiting_sound[0].pts <= until_ticks):
-            packet = self._waiting_sound.popleft()
+    def _give_audio(self, until_ticks: int | None) -> None:
+        """LiveAudio of a paced source, each packet when it is due; None = all that is left, at once."""
+        while self._waiting_audio and (until_ticks is None or self._waiting_audio[0].pts <= until_ticks):
+            packet = self._waiting_audio.popleft()
             if until_ticks is not None and self._pacer is not None:
                 self._sleep_until(self._pacer.due(float(packet.pts * TICK), time.monotonic()))
             self._fan.put(replace(packet, captured_at=time.monotonic()))
@@ -219,15 +209,15 @@ class Director(threading.Thread):
         self.timeline.hold("video", ticks, to_ticks(now))
         self._holding = self._new_shot = True
         self._encode(frame, ticks, now)
-        if self._sound is not None:
-            for packet in self._sound.silence(self.timeline, ticks, now):
+        if self._audio is not None:
+            for packet in self._audio.silence(self.timeline, ticks, now):
                 self._fan.put(packet)
 
     # --- the encoders -------------------------------------------------------------------------------------------------
 
     def _show(self, frame: VideoFrame, ticks: int, captured_at: float) -> None:
         """A new picture: attention may see it, and all encoders get it."""
-        canvas = self._fit(frame, self._video.rotation_degrees)
+        canvas = self._fitter(frame, self._video.rotation_degrees)
         canvas.pts, canvas.time_base = ticks, TICK
         starts = self._cuts(canvas) or self._new_shot
         self._new_shot = False
@@ -241,7 +231,7 @@ class Director(threading.Thread):
         self._encode(canvas, ticks, captured_at)
 
     def _attend(self, frame: VideoFrame, canvas: VideoFrame, starts: bool) -> None:
-        if self._watched is None or self._maker is None:
+        if self._attention is None or self._maker is None:
             return
         same = (frame.width, frame.height) == (canvas.width, canvas.height)
         clip = self._maker.push(frame if same else canvas, starts)
@@ -249,7 +239,7 @@ class Director(threading.Thread):
             return
         self._instants += 1
         if starts or self._bank.pressure.level < Pressure.FEWER_MAPS or self._instants % _FEWER == 0:
-            self._watched.attention.offer(Instant(clip, self._shot))
+            self._attention.offer(AttentionInput(clip, self._shot))
 
     def _encode(self, canvas: VideoFrame, ticks: int, captured_at: float) -> None:
         if self._must_go():
@@ -266,7 +256,7 @@ class Director(threading.Thread):
             return False
         if self._is_settling(time.monotonic()):
             return False
-        return self._bank.relieve(self._watched is not None and self._watched.attention.is_late())
+        return self._bank.relieve(self._attention is not None and self._attention.is_late())
 
     def _is_settling(self, now: float) -> bool:
         """Whether what the source had in store when it was opened is still being worked off: that is no lack of power."""

@@ -1,4 +1,4 @@
-"""One encoder on a thread of its own: frames wait in its queue, packets go to the fan."""
+"""Encoder of one rendition, on a thread of its own: frames wait in its queue, packets go to the fan."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from stcodec.encoders.session import EncoderSession
 from stcodec.errors import StcodecError
 from stcodec.options import OffsetPolicy
 from stcodec.stream.attend import Attention
-from stcodec.stream.observe.gauges import Rate, Recent
+from stcodec.stream.observe.gauges import LeakyBucket, Rate, Recent
 from stcodec.stream.observe.readback import KeyFrame
 from stcodec.stream.observe.snapshot import RenditionState
-from stcodec.stream.observe.vbv import LeakyBucket
 from stcodec.stream.offsets import FrameOffsets, LiveOffsets
 from stcodec.stream.options import Rendition
 from stcodec.stream.output.fan import Fan
@@ -31,7 +30,7 @@ KeySink = Callable[[KeyFrame], None]
 
 
 @dataclass(frozen=True)
-class Work:
+class FrameToEncode:
     """A frame on its way into an encoder."""
 
     frame: VideoFrame
@@ -44,8 +43,8 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Reopen:
-    """From the next frame on (a key frame), this encoder."""
+class EncoderChange:
+    """Change of the encoder from the next frame on, which is a key frame."""
 
     session: EncoderSession
     preset: str
@@ -68,7 +67,7 @@ class RenditionEncoder:
         self.latency = Recent()
         self.map_age = Recent()
         self.newest: FrameOffsets | None = None
-        """What the newest frame was encoded with; None without attention."""
+        """Offsets of the newest frame; None without attention."""
         self.dropped = 0
         """Frames that never came here, as the director counts them."""
         self.on_key: KeySink | None = None
@@ -77,18 +76,18 @@ class RenditionEncoder:
         self._attention = attention
         self._fps, self._kbps, self._frames = Rate(), Rate(), 0
         self._bucket = LeakyBucket(rendition.peak_kbps * 1000, rendition.buffer_kbit * 1000)
-        self._queue: queue.Queue[Work | Reopen | None] = queue.Queue()
+        self._queue: queue.Queue[FrameToEncode | EncoderChange | None] = queue.Queue()
         self._waiting: deque[float] = deque()
-        """When the frames came in that are not encoded yet."""
+        """Arrival of the frames that are not encoded yet."""
         self._changed = threading.Condition()
-        self._sent: dict[int, Work] = {}
+        self._sent: dict[int, FrameToEncode] = {}
         self._fan: Fan | None = None
         self._thread = threading.Thread(target=self._run, name=f"encoder-{index}", daemon=True)
         self._use(session, preset)
 
     @property
     def track(self) -> Track:
-        """What its packets are, for targets."""
+        """Track of its packets."""
         return track_of(self._session, self._rendition)
 
     @property
@@ -98,17 +97,17 @@ class RenditionEncoder:
 
     @property
     def buffer_fill(self) -> float:
-        """How full the decoder's buffer is, 0 to 1."""
+        """Fullness of the decoder's buffer, 0 to 1."""
         return self._bucket.fill
 
     def start(self, fan: Fan) -> None:
-        """Begin."""
+        """Start the thread."""
         self._fan = fan
         self._thread.start()
 
-    def put(self, item: Work | Reopen) -> None:
+    def put(self, item: FrameToEncode | EncoderChange) -> None:
         """Add to the queue; how long that may grow is the director's business."""
-        if isinstance(item, Work):
+        if isinstance(item, FrameToEncode):
             with self._changed:
                 self._waiting.append(item.captured_at)
         self._queue.put(item)
@@ -119,7 +118,7 @@ class RenditionEncoder:
         self._thread.join(timeout_seconds)
 
     def backlog_seconds(self, now: float) -> float:
-        """How long the oldest frame has been here that is not through; 0 if there is none."""
+        """Wait of the oldest frame that is not encoded yet; 0 without one."""
         with self._changed:
             return max(0.0, now - self._waiting[0]) if self._waiting else 0.0
 
@@ -129,7 +128,7 @@ class RenditionEncoder:
             return self._changed.wait_for(lambda: len(self._waiting) < most_waiting, timeout_seconds)
 
     def state(self) -> RenditionState:
-        """How it is doing."""
+        """The current state."""
         plan = self.plan
         return RenditionState(
             name=rendition_name(plan),
@@ -156,7 +155,7 @@ class RenditionEncoder:
     def _run(self) -> None:
         try:
             while (item := self._queue.get()) is not None:
-                if isinstance(item, Reopen):
+                if isinstance(item, EncoderChange):
                     self._reopen(item)
                 else:
                     self._encode(item)
@@ -164,13 +163,13 @@ class RenditionEncoder:
         except StcodecError as error:
             self.error = error
 
-    def _reopen(self, item: Reopen) -> None:
+    def _reopen(self, item: EncoderChange) -> None:
         assert self._fan is not None
         self._emit(self._session.flush())
         self._use(item.session, item.preset)
         self._fan.enter(self.index, self.track)
 
-    def _encode(self, work: Work) -> None:
+    def _encode(self, work: FrameToEncode) -> None:
         delta = None
         if self._offsets is not None:
             seconds = float(work.ticks * TICK)
@@ -210,7 +209,7 @@ def rendition_name(plan: EncoderPlan) -> str:
 
 
 def track_of(session: EncoderSession, rendition: Rendition) -> Track:
-    """What the packets of an encoder are, for targets."""
+    """The track of an encoder's packets."""
     plan = session.plan
     return Track(
         kind="video",

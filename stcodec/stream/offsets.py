@@ -1,4 +1,4 @@
-"""The offsets of a frame from the newest map: held, then faded to the centre prior as the map grows old."""
+"""Offsets of a frame from the newest map, which is held and then faded to the centre prior as it ages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FADE_STEPS = 10
 
 @dataclass(frozen=True)
 class FrameOffsets:
-    """What a frame is encoded with."""
+    """Offsets that a frame is encoded with."""
 
     delta_qp: FloatArray
     """[rows, cols] in QP steps."""

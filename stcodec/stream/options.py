@@ -1,4 +1,4 @@
-"""What a live stream is asked to be, checked before anything starts."""
+"""Options of a live stream, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Rendition:
     """Pixels of the shorter side; None = the source's size."""
     bitrate_kbps: float
     maxrate_kbps: float | None = None
-    """What the decoder's buffer is filled with; None = the bitrate (CBR)."""
+    """Rate at which the decoder's buffer is filled; None = the bitrate (CBR)."""
     bufsize_kbit: float | None = None
     """The decoder's buffer; None = a second of maxrate."""
 

@@ -1,4 +1,4 @@
-"""What goes from the encoders to the targets: tracks and their packets, owned by nobody else."""
+"""Tracks and packets, as they go from the encoders to the targets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 from stcodec.stream.observe.snapshot import TargetState
 
 TICK = Fraction(1, 90_000)
-"""Unit of all times in packets, seconds: the clock of MPEG, which every target's container can say."""
+"""Unit of all times in packets, in seconds: the 90 kHz clock of MPEG, which every container can express."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """One video rendition, or the sound, as it is offered to every target."""
+    """One video rendition or the audio, as offered to every target."""
 
     kind: Literal["video", "audio"]
     name: str
@@ -25,7 +25,7 @@ class Track:
     """The global header. H.264 and HEVC are in Annex B, headers and packets; the packets of key frames carry the header
     too. AAC is raw (no ADTS), and this is its AudioSpecificConfig."""
     bitrate_bps: int
-    """What the track aims at; 0 = not known."""
+    """Bitrate that the encoder aims at; 0 = not known."""
     width_px: int = 0
     height_px: int = 0
     frame_rate: Fraction | None = None
@@ -36,9 +36,13 @@ class Track:
     profile: str = ""
 
 
+Tracks = tuple[Track, ...]
+"""All tracks of a stream; packets name theirs by its index."""
+
+
 @dataclass(frozen=True)
 class LivePacket:
-    """An encoded frame. Times go on for ever: whatever the source does, they never go back."""
+    """An encoded frame. Times never go back, whatever the source does."""
 
     track: int
     """Index into the tracks that the target was opened with."""
@@ -52,17 +56,17 @@ class LivePacket:
     """`time.monotonic()` when the frame came in: latency is counted from here."""
 
 
-class Outlet(Protocol):
+class Target(Protocol):
     """A target at work on a thread of its own. Nothing here waits for the network or the disk."""
 
     def put(self, packet: LivePacket) -> None:
         """Take a packet. When the target can't keep up its oldest are dropped up to the next key frame, and counted."""
 
-    def restart(self, tracks: tuple[Track, ...]) -> None:
-        """From the next packet on (a key frame) the tracks are these: the source's size or the header has changed."""
+    def restart(self, tracks: Tracks) -> None:
+        """Change the tracks from the next packet on, which is a key frame: the size or the header has changed."""
 
     def state(self) -> TargetState:
-        """How it is doing; from any thread."""
+        """The current state. Safe from any thread."""
 
     def close(self, seconds: float) -> None:
         """End files and playlists properly with what was put; give up after so many seconds. Never raises."""

@@ -1,4 +1,4 @@
-"""From the options of a stream to the plan of each of its encoders."""
+"""Encoder plans of a stream, from its options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stcodec.stream.packet import TICK
 from stcodec.types import VideoInfo
 
 PIX_FMT = "yuv420p"
-"""What every player and every server takes."""
+"""Pixel format that every player and server takes."""
 _SPARE_KEY_DISTANCE = 4
 """Key frames are asked for by time; the encoder's own limit lies so many times further, should it ever be needed."""
 _LEAST_FILL = 0.02
@@ -44,7 +44,7 @@ def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, p
     return replace(plan, is_live=True, threads=_threads(len(options.renditions)))
 
 
-def going_on(plan: EncoderPlan, rendition: Rendition, buffer_fill: float) -> EncoderPlan:
+def continued_plan(plan: EncoderPlan, rendition: Rendition, buffer_fill: float) -> EncoderPlan:
     """The plan of an encoder that takes over from another: it begins with the decoder's buffer as that left it, 0 to 1.
 
     By itself it would take the buffer for nearly full, and spend what is not there.
@@ -81,8 +81,8 @@ def _sized(rendition: Rendition, canvas: VideoInfo) -> VideoInfo:
     return replace(canvas, width_px=width, height_px=height, sample_aspect_ratio=aspect)
 
 
-def canvas_of(video: VideoInfo, frame_rate: Fraction) -> VideoInfo:
-    """What is encoded of a source: upright, even sizes, 8 bits, the stream's clock."""
+def encoded_video(video: VideoInfo, frame_rate: Fraction) -> VideoInfo:
+    """The video that is encoded from a source: upright, even sizes, 8 bits, the stream's clock."""
     width, height = video.display_width_px // 2 * 2, video.display_height_px // 2 * 2
     aspect = video.sample_aspect_ratio
     if aspect and video.rotation_degrees in (90, 270):
@@ -102,7 +102,7 @@ def canvas_of(video: VideoInfo, frame_rate: Fraction) -> VideoInfo:
 
 
 def _extra(options: StreamOptions, rendition: Rendition, preset: str) -> dict[str, str]:
-    """What makes the encoder a live one, over what the user gave."""
+    """Encoder options for live use, over those of the user."""
     for key in ("maxrate", "bufsize"):
         if key in options.extra:
             raise OptionsError(f"--opt {key}=... is set by --{key}: use that")

@@ -1,4 +1,4 @@
-"""What gives way under load, in a fixed order, and how it comes back in the reverse one. No clocks, no threads."""
+"""Control of what gives way under load, in a fixed order, and comes back in reverse. No clocks, no threads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PressureControl:
 
     @property
     def counts(self) -> PressureCounts:
-        """How often each level came in; for presets, how often they were eased."""
+        """Times that each level came in; for presets, steps eased."""
         return PressureCounts(*self._counts[1:])
 
     def step(self, load: float, now: float, maps_late: bool = False) -> Pressure:

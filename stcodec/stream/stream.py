@@ -14,11 +14,11 @@ from stcodec.encoders.session import EncoderSession
 from stcodec.errors import MediaError
 from stcodec.media.clips import export_for
 from stcodec.stream.attend import Attention
-from stcodec.stream.audio import Sound
+from stcodec.stream.audio import LiveAudio
 from stcodec.stream.bank import EncoderBank
-from stcodec.stream.director import Director, Watched
+from stcodec.stream.director import Director
 from stcodec.stream.encode import RenditionEncoder
-from stcodec.stream.input.frame_rate import plausible
+from stcodec.stream.input.pace import plausible
 from stcodec.stream.input.reader import Reader
 from stcodec.stream.input.sources import source_address
 from stcodec.stream.live_attention import live_source, warm_up
@@ -28,8 +28,8 @@ from stcodec.stream.observe.snapshot import Preview, StreamSnapshot
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.output.fan import Fan
 from stcodec.stream.output.targets import Targets, check_first_connections
-from stcodec.stream.packet import Outlet, Track
-from stcodec.stream.plans import canvas_of, easier_presets, first_preset, live_plan
+from stcodec.stream.packet import Target, Track
+from stcodec.stream.plans import easier_presets, encoded_video, first_preset, live_plan
 
 _CHECK_SECONDS = 0.1
 _FIRST_CONNECTION_SECONDS = 15.0
@@ -39,17 +39,17 @@ _CLOSE_SECONDS = 5.0
 
 
 class LiveStream:
-    """A stream that was found possible: its source is open and its encoders are. Use as a context: leaving it ends it."""
+    """A live stream with an open source and open encoders. As a context it begins on entering and ends on leaving."""
 
     def __init__(self, options: StreamOptions) -> None:
-        """Opens everything. Raises a StcodecError, in one line, with nothing begun."""
+        """Open the source, the encoders and the targets. Raises a StcodecError, in one line, before anything is sent."""
         easier_presets(options)  # checks the encoder and the preset
         targets = Targets(options)
         address = source_address(options.source)
         source, reopen_source = live_source(options.attention)
         self._options = options
         self._reader = Reader(address, options, export_for(source.spec) if source is not None else "")
-        self._outlets: Sequence[Outlet] = []
+        self._targets: Sequence[Target] = []
         self._attention: Attention | None = None
         self._read_back = ReadBack()
         self._started = time.monotonic()
@@ -73,24 +73,22 @@ class LiveStream:
         targets: Targets,
     ) -> None:
         options, reader = self._options, self._reader
-        canvas = canvas_of(reader.video, plausible(reader.video.frame_rate))
+        canvas = encoded_video(reader.video, plausible(reader.video.frame_rate))
         preset = first_preset(options)
         sessions = [EncoderSession(live_plan(options, one, canvas, preset)) for one in options.renditions]
-        watched = None
         if source is not None:
             warm_up(source, canvas)  # a source that does not fit says so now
             self._attention = Attention(reopen_source, source, canvas, options.policy.smoothing_seconds)
-            watched = Watched(source, self._attention)
         self._encoders = [
             RenditionEncoder(index, rendition, session, preset, options.policy, self._attention)
             for index, (rendition, session) in enumerate(zip(options.renditions, sessions, strict=True))
         ]
-        sound = None if reader.sound is None else Sound(reader.sound, options, len(self._encoders))
-        tracks = tuple(one.track for one in self._encoders) + (() if sound is None else (sound.track,))
-        self._outlets = targets.open(tracks)
-        self._fan = Fan(self._outlets, tracks)
+        audio = None if reader.audio is None else LiveAudio(reader.audio, options, len(self._encoders))
+        tracks = tuple(one.track for one in self._encoders) + (() if audio is None else (audio.track,))
+        self._targets = targets.open(tracks)
+        self._fan = Fan(self._targets, tracks)
         self._bank = EncoderBank(options, self._encoders, canvas)
-        self._director = Director(options, reader, canvas, self._bank, self._fan, sound, watched)
+        self._director = Director(options, reader, canvas, self._bank, self._fan, audio, self._attention)
         self._previews = Previews(self._director, self._encoders[0])
         for encoder in self._encoders:
             encoder.on_key = partial(self._read_back.offer, encoder.index)
@@ -126,18 +124,18 @@ class LiveStream:
         self._end_parts()
 
     def _end_parts(self) -> None:
-        """What runs already when nothing has begun, but the source, which the director stops."""
+        """End the parts that run from the start, except the source, which the director stops."""
         if self._attention is not None:
             self._attention.close()
         self._read_back.close()
-        closing = [threading.Thread(target=one.close, args=(_CLOSE_SECONDS,), daemon=True) for one in self._outlets]
+        closing = [threading.Thread(target=one.close, args=(_CLOSE_SECONDS,), daemon=True) for one in self._targets]
         for thread in closing:
             thread.start()
         for thread in closing:
             thread.join(_CLOSE_SECONDS + 1)
 
     def wait(self) -> None:
-        """Until the stream ends by itself. Raises what made it end if that was a fault."""
+        """Wait until the stream ends by itself. Raises the error that ended it, if there was one."""
         while not self._director.ended.wait(_CHECK_SECONDS):
             self.check()
         self.check()
@@ -145,11 +143,11 @@ class LiveStream:
             raise MediaError(f"{self._reader.address.shown}: {self._reader.message}")
 
     def check(self) -> None:
-        """Put right what can be. Raises what makes it end. Called now and then by whoever waits."""
+        """Repair what can be repaired; call it often while waiting. Raises an error that ends the stream."""
         if self._attention is not None:
             self._attention.check(time.monotonic())
         if time.monotonic() - self._started < _FIRST_CONNECTION_SECONDS:
-            check_first_connections(self._outlets)
+            check_first_connections(self._targets)
         for error in (self._director.error, *(one.error for one in self._encoders)):
             if error is not None:
                 raise error
@@ -165,7 +163,7 @@ class LiveStream:
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """What goes to the targets now."""
+        """The tracks that go to the targets now."""
         return self._fan.tracks
 
     def preview(self) -> Preview | None:
@@ -173,7 +171,7 @@ class LiveStream:
         return self._previews.newest()
 
     def snapshot(self) -> StreamSnapshot:
-        """How it is doing now."""
+        """The current state."""
         director, reader, first = self._director, self._reader, self._encoders[0]
         newest, attention = first.newest, self._attention
         silent = reader.condition == "open" and director.is_holding
@@ -197,14 +195,14 @@ class LiveStream:
             attention_restarts=0 if attention is None else attention.restarts,
             pressure=self._bank.pressure.level,
             renditions=tuple(self._read_back.fill(one.index, one.state()) for one in self._encoders),
-            targets=tuple(one.state() for one in self._outlets),
+            targets=tuple(one.state() for one in self._targets),
             pressure_counts=self._bank.pressure.counts,
             attention_message="" if attention is None else attention.message,
         )
 
 
 def run_stream(options: StreamOptions, *, on_start: Callable[[LiveStream], None] | None = None) -> StreamSnapshot:
-    """Stream until the source ends, the duration is over, or KeyboardInterrupt; how it was at the end.
+    """Stream until the source ends, the duration is over, or KeyboardInterrupt; return the last snapshot.
 
     Files and playlists are ended properly in every case. on_start: is given the running stream, to be watched.
     Raises a StcodecError: OptionsError, MediaError, AttentionError or EncoderError.

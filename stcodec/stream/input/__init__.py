@@ -1,1 +1,1 @@
-"""Where a live stream comes from: sources, their frames and audio, and their time."""
+"""Sources of a live stream: opening, decoding, and their time."""

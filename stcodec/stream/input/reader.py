@@ -1,4 +1,4 @@
-"""The source on a thread of its own: opened, decoded, and opened again when it is lost."""
+"""Reader of the source, on a thread of its own: opens, decodes, and reopens it when it is lost."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError, StcodecError
 from stcodec.media.probe import video_info
-from stcodec.stream.input.deinterlace import Deinterlacer
-from stcodec.stream.input.interleave import by_time
-from stcodec.stream.input.sources import SourceAddress, choose_streams, open_source, reason
+from stcodec.stream.input.frames import Deinterlacer
+from stcodec.stream.input.sources import SourceAddress, by_time, choose_streams, open_source, reason
 from stcodec.stream.observe.snapshot import SourceCondition
 from stcodec.stream.options import StreamOptions
 from stcodec.types import VideoInfo
@@ -42,8 +41,8 @@ class FrameIn:
 
 
 @dataclass(frozen=True)
-class SoundIn:
-    """An encoded packet of sound."""
+class AudioIn:
+    """An encoded packet of audio."""
 
     packet: Packet[Any]
     stream: AudioStream
@@ -51,23 +50,23 @@ class SoundIn:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The source is there (again); what follows is of this."""
+class SourceOpened:
+    """The source was opened (again); the items that follow are from it."""
 
     video: VideoInfo
-    sound: AudioStream | None
+    audio: AudioStream | None
 
 
 @dataclass(frozen=True)
-class Ended:
-    """Nothing more will come; the reader's condition says why."""
+class SourceEnded:
+    """End of the source; the reader's condition says why."""
 
 
-Arrival = FrameIn | SoundIn | Opened | Ended
+Arrival = FrameIn | AudioIn | SourceOpened | SourceEnded
 
 
-class _Input:
-    """An open source: decodes its first frame, so that what is open can be decoded."""
+class _DecodedSource:
+    """An open source, proven by decoding its first frame."""
 
     def __init__(
         self, address: SourceAddress, options: StreamOptions, export: str, counts: Reader, stopping: Callable[[], bool]
@@ -80,28 +79,28 @@ class _Input:
         self.container: InputContainer = self._source.container
         try:
             self.stream: VideoStream
-            self.stream, sound = choose_streams(self.container, address)
-            self.sound = None if options.audio == "none" else sound
+            self.stream, audio = choose_streams(self.container, address)
+            self.audio = None if options.audio == "none" else audio
             # Frame threads would keep several pictures back, and export vectors of some still being decoded.
             self.stream.thread_type = "SLICE"
             if export:
                 self.stream.codec_context.options = {"export_side_data": export}
             self._items = self._demux()
-            self._held: list[FrameIn | SoundIn] = []
+            self._held: list[FrameIn | AudioIn] = []
             first = self._first(address)
         except BaseException:
             self.close()
             raise
         self.video = video_info(self.container, self.stream, first)
 
-    def items(self) -> Iterator[FrameIn | SoundIn]:
-        """Everything, as it comes. Raises FFmpegError or OSError when the source is lost."""
+    def items(self) -> Iterator[FrameIn | AudioIn]:
+        """Frames and audio in order. Raises FFmpegError or OSError when the source is lost."""
         yield from self._held
         self._held.clear()
         yield from self._items
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
         self._source.close()
 
     def _first(self, address: SourceAddress) -> VideoFrame:
@@ -115,11 +114,11 @@ class _Input:
             raise MediaError(f"{address.shown}: nothing could be read ({reason(error)})") from None
         raise MediaError(f"{address.shown}: no frame of its {self.stream.codec_context.name} video could be decoded")
 
-    def _demux(self) -> Iterator[FrameIn | SoundIn]:
-        wanted = [self.stream] if self.sound is None else [self.stream, self.sound]
+    def _demux(self) -> Iterator[FrameIn | AudioIn]:
+        wanted = [self.stream] if self.audio is None else [self.stream, self.audio]
         packets = self.container.demux(wanted)
         # A live source is taken as it comes: what waits for the other stream would be late.
-        for packet in by_time(packets) if self._is_file and self.sound is not None else packets:
+        for packet in by_time(packets) if self._is_file and self.audio is not None else packets:
             if self._stopping():
                 return
             arrived = time.monotonic()
@@ -128,8 +127,8 @@ class _Input:
             if packet.stream.index == self.stream.index:
                 yield from self._decode(packet, arrived)
             elif packet.size:
-                assert self.sound is not None
-                yield SoundIn(packet, self.sound, arrived)
+                assert self.audio is not None
+                yield AudioIn(packet, self.audio, arrived)
 
     def _decode(self, packet: Packet[Any], arrived: float) -> Iterator[FrameIn]:
         try:
@@ -146,10 +145,10 @@ class _Input:
 
 
 class Reader:
-    """Gives what the source gives, on a thread; what is lost is opened again, later and later."""
+    """Thread that reads the source and reopens it when it is lost, with growing pauses."""
 
     def __init__(self, address: SourceAddress, options: StreamOptions, export: str) -> None:
-        """Opens the source, and begins to read. Raises MediaError in one line."""
+        """Open the source and begin to read. Raises MediaError in one line."""
         self.address = address
         self.condition: SourceCondition = "connecting"
         self.message = ""
@@ -160,11 +159,11 @@ class Reader:
         self._export = export
         self._stop = threading.Event()
         self._queue: queue.Queue[Arrival] = queue.Queue(_DEPTH)
-        self._first: queue.Queue[_Input | StcodecError] = queue.Queue()
+        self._first: queue.Queue[_DecodedSource | StcodecError] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
         self._thread.start()
         first = self._wait_for_first()
-        self.video, self.sound = first.video, first.sound
+        self.video, self.audio = first.video, first.audio
 
     def stop(self) -> None:
         """End soon; a read that hangs in the network is left to end by itself."""
@@ -172,7 +171,7 @@ class Reader:
         self._thread.join(0.3)
 
     def take(self, timeout_seconds: float) -> Arrival | None:
-        """What came next; None if nothing does for so long."""
+        """Take the next item; None after the timeout."""
         try:
             return self._queue.get(timeout=max(0.0, timeout_seconds)) if timeout_seconds > 0 else self._queue.get_nowait()
         except queue.Empty:
@@ -182,11 +181,11 @@ class Reader:
         """Whether nothing waits to be taken."""
         return self._queue.empty()
 
-    def _open(self) -> _Input:
-        return _Input(self.address, self._options, self._export, self, self._stop.is_set)
+    def _open(self) -> _DecodedSource:
+        return _DecodedSource(self.address, self._options, self._export, self, self._stop.is_set)
 
-    def _wait_for_first(self) -> _Input:
-        """In steps, so that Ctrl-C ends it: libav can't be interrupted, and a source may be long in coming."""
+    def _wait_for_first(self) -> _DecodedSource:
+        """Wait in steps, so that Ctrl-C works: libav can't be interrupted, and a source may take long."""
         try:
             while True:
                 with contextlib.suppress(queue.Empty):
@@ -200,7 +199,7 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            current: _Input | None = self._open()
+            current: _DecodedSource | None = self._open()
         except StcodecError as error:
             self._first.put(error)
             return
@@ -208,16 +207,16 @@ class Reader:
         self._first.put(current)
         try:
             while current is not None and not self._stop.is_set():
-                self._put(Opened(current.video, current.sound))
+                self._put(SourceOpened(current.video, current.audio))
                 self._pass_on(current)
                 current = self._next()
         except Exception as error:  # a fault of ours, too, is an end with a reason, and not a silence
             if not self._stop.is_set():
                 self.condition, self.message = "failed", reason(error)
-                self._put(Ended())
+                self._put(SourceEnded())
         self.condition = "ended" if not self.message else self.condition
 
-    def _pass_on(self, current: _Input) -> None:
+    def _pass_on(self, current: _DecodedSource) -> None:
         self.condition, self.message = "open", ""
         try:
             for item in current.items():
@@ -229,19 +228,19 @@ class Reader:
         finally:
             current.close()
 
-    def _next(self) -> _Input | None:
-        """The source opened again, or None if this was its end."""
+    def _next(self) -> _DecodedSource | None:
+        """Reopen the source; None at its end."""
         if self._stop.is_set():
             return None
         if self.address.kind == "file" and self._options.loops:
             return self._open()
         if self.address.ends and (not self.message or self.address.kind in ("file", "pipe")):
             self.condition = "failed" if self.message else "ended"
-            self._put(Ended())
+            self._put(SourceEnded())
             return None
         return self._again()
 
-    def _again(self) -> _Input | None:
+    def _again(self) -> _DecodedSource | None:
         lost, backoff = time.monotonic(), _FIRST_BACKOFF_SECONDS
         self.condition, self.message = "retrying", self.message or "it ended"
         while not self._stop.wait(backoff):
@@ -255,7 +254,7 @@ class Reader:
             limit = self._options.give_up_seconds
             if limit is not None and time.monotonic() - lost > limit:
                 self.condition, self.message = "failed", f"it stayed away for {limit:g} s: {self.message}"
-                self._put(Ended())
+                self._put(SourceEnded())
                 return None
             backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
         return None

@@ -1,4 +1,4 @@
-"""What libav reads from a pipe: stdin, and the ffmpeg program where PyAV's wheel can't speak to a source (SRT, cameras)."""
+"""Pipes that libav reads: stdin, and the ffmpeg program for sources that PyAV's wheel can't open (SRT, cameras)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import ffmpeg
 
 from stcodec.errors import MediaError
 from stcodec.media.paths import display_name
-from stcodec.stream.child import Child
+from stcodec.stream.ffmpeg_process import FfmpegProcess
 
 _LOOK_SECONDS = 0.1
 _COPY_VIDEO = {"c": "copy", "flush_packets": "1"}
@@ -20,7 +20,7 @@ _COPY = {"map": "0", **_COPY_VIDEO}
 
 
 class PipeReader:
-    """A file object for av.open that can be left alone: it gives up when nothing comes, or when told to stop."""
+    """File object for av.open that gives up when nothing comes or when told to stop."""
 
     def __init__(self, fd: int, stopping: Callable[[], bool], stall_seconds: float = math.inf) -> None:
         """stopping: whether it is all over; stall_seconds: nothing for so long, and reading fails."""
@@ -30,7 +30,7 @@ class PipeReader:
         self._is_over = False
 
     def read(self, size: int) -> bytes:
-        """What has come, at least a byte; empty at the end and when stopping. Raises OSError when it stalls."""
+        """Read at least a byte; empty at the end and when stopping. Raises OSError on a stall."""
         waited = 0.0
         # libav asks again after an error: it is told once, or the first would be lost.
         while not self._is_over and not self._stopping():
@@ -47,36 +47,36 @@ class PipeReader:
         return b""
 
     def ended(self) -> None:
-        """The pipe was closed on the other side. Raises OSError if that is no good end."""
+        """Handle the end of the pipe. Raises OSError if it is an error."""
 
     def close(self) -> None:
-        """Let go; the pipe belongs to whoever made it."""
+        """Do nothing: the pipe belongs to its maker."""
 
 
 class Relay(PipeReader):
-    """The output of the ffmpeg program, which ends with this."""
+    """Output of the ffmpeg program; closing it ends the program."""
 
     def __init__(self, output: Any, url: str, stall_seconds: float, stopping: Callable[[], bool]) -> None:
         """output: ffmpeg-python's node, into "pipe:1". Raises MediaError if there is no program."""
-        self._child = Child(output, url, writes=False)
-        super().__init__(self._child.pipe.fileno(), stopping, stall_seconds)
+        self._program = FfmpegProcess(output, url, writes=False)
+        super().__init__(self._program.pipe.fileno(), stopping, stall_seconds)
 
     def ended(self) -> None:
-        """It ends only when the source is lost."""
-        raise ConnectionError(self._child.reason())
+        """Raise: the program ends only when the source is lost."""
+        raise ConnectionError(self._program.reason())
 
     @property
     def process_id(self) -> int:
-        """Of the program."""
-        return self._child.process.pid
+        """Process id of the program."""
+        return self._program.process.pid
 
     def close(self) -> None:
         """End the program."""
-        self._child.close()
+        self._program.close()
 
 
 def srt_relay(url: str, stall_seconds: float, stopping: Callable[[], bool]) -> Relay:
-    """The bytes of MPEG-TS as they come. As data, the program looks into nothing: no probing, no delay, no other times."""
+    """SRT as bytes of MPEG-TS. Read as data: no probing, no delay, unchanged timestamps."""
     source = ffmpeg.input(os.fsencode(url), f="data", nofind_stream_info=None)
     return Relay(source.output("pipe:1", f="data", **_COPY), url, stall_seconds, stopping)
 
@@ -84,7 +84,7 @@ def srt_relay(url: str, stall_seconds: float, stopping: Callable[[], bool]) -> R
 def device_relay(
     kind: str, place: str, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
 ) -> Relay:
-    """Pictures of a device as it gives them, in NUT. Raises MediaError for an option that is no device's."""
+    """Frames of a device, copied into NUT. Raises MediaError for an option that is no device's."""
     if refused := options.keys() & {"f", "format", "filename"}:
         raise MediaError(f"{kind}:{display_name(place)}: {min(refused)} is no option of a device")
     # ffmpeg-python takes video_size as two numbers only; -s is the same, in ffmpeg's words.

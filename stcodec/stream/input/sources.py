@@ -1,10 +1,11 @@
-"""Opening what a live stream comes from: files, pipes, network addresses, cameras and screens."""
+"""Sources of a live stream, opened for demuxing: files, pipes, network addresses, cameras and screens."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import ExitError, FFmpegError
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
@@ -28,16 +30,16 @@ _NETWORK = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "http", "http
 _DEVICES = ("v4l2", "x11grab", "fbdev", "lavfi")
 _DEVICE = re.compile(rf"({'|'.join(_DEVICES)}):(?!//)(.+)")
 _OPEN_SECONDS = 10.0
-"""At least so long a server may take to answer."""
+"""Least time in which a server must answer."""
 _SEGMENTS_SLOWER = 3
 """HLS comes a segment at a time: silence between two is no stall."""
 _LISTEN_SECONDS = 86_400
-"""Who listens waits for somebody to call."""
+"""Time for which a listening source waits for a caller."""
 
 
 @dataclass(frozen=True)
 class SourceAddress:
-    """Where a stream comes from."""
+    """Address of a source."""
 
     url: str
     """The path, the address, or the device's name."""
@@ -48,22 +50,22 @@ class SourceAddress:
 
     @property
     def is_paced(self) -> bool:
-        """Whether it gives more at a time than its pace: all at once, as a file does, or a segment, as HLS does."""
+        """Whether it must be paced: it comes faster than real time, as files do, or in segments, as HLS does."""
         return self.kind in ("file", "lavfi", "http", "https")
 
     @property
     def is_device(self) -> bool:
-        """Whether it is a camera, a screen, or a picture that libav makes up."""
+        """Whether it is a camera, a screen, or a generated picture (lavfi)."""
         return self.kind in _DEVICES
 
     @property
     def ends(self) -> bool:
-        """Whether the end of what it gives is the end of the stream; else it is opened again."""
+        """Whether its end is the end of the stream; otherwise it is opened again."""
         return self.kind in ("file", "lavfi", "pipe", "http", "https")
 
 
 def source_address(text: str) -> SourceAddress:
-    """What a user wrote. Raises MediaError for a file that is not there, and for a scheme that nobody knows."""
+    """Parse a source as written by the user. Raises MediaError for a missing file and for an unknown scheme."""
     if text == "-":
         return SourceAddress(text, "pipe", "stdin")
     device = _DEVICE.fullmatch(text)
@@ -82,10 +84,10 @@ def source_address(text: str) -> SourceAddress:
     return SourceAddress(text, scheme, hide_secrets(text))
 
 
-def _device(form: str, place: str, shown: str) -> SourceAddress:
-    if form in ("v4l2", "fbdev") and not Path(place).exists():
+def _device(kind: str, place: str, shown: str) -> SourceAddress:
+    if kind in ("v4l2", "fbdev") and not Path(place).exists():
         raise MediaError(f"{shown}: no such device")
-    return SourceAddress(place, form, shown)
+    return SourceAddress(place, kind, shown)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class OpenSource:
     pipe: PipeReader | None = None
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the container and the pipe."""
         self.container.close()
         if self.pipe is not None:
             self.pipe.close()
@@ -105,21 +107,21 @@ class OpenSource:
 def open_source(
     address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
 ) -> OpenSource:
-    """Raises MediaError in one line."""
-    pipe, keywords = _way_in(address, options, stall_seconds, stopping)
+    """Open a source. Raises MediaError in one line."""
+    pipe, keywords = _open_arguments(address, options, stall_seconds, stopping)
     try:
         container = av.open(pipe or keywords.pop("file"), "r", metadata_errors="replace", **keywords)
     except (FFmpegError, OSError, ValueError) as error:
-        why = _said_by(pipe, error)
+        why = _cause(pipe, error)
         raise MediaError(f"{address.shown}: can't be opened ({hide_in(why, address.url)})") from None
     assert isinstance(container, InputContainer)
     return OpenSource(container, pipe)
 
 
-def _way_in(
+def _open_arguments(
     address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
 ) -> tuple[PipeReader | None, dict[str, Any]]:
-    """A pipe if there is one, and what av.open is given."""
+    """The pipe, if there is one, and the arguments of av.open."""
     if address.kind == "file":
         return None, {"file": local_url(address.url), "options": {"pattern_type": "none", **options}}
     probing = {"options": {**_PROBE, **options}}
@@ -142,8 +144,8 @@ def _way_in(
     return None, {"file": address.url, "timeout": timeout, **probing}
 
 
-def _said_by(pipe: PipeReader | None, error: BaseException) -> str:
-    """What is wrong; where a program reads the source, it knows best."""
+def _cause(pipe: PipeReader | None, error: BaseException) -> str:
+    """Reason of a failure, in the words of the program where one reads the source."""
     try:
         if pipe is not None:
             pipe.ended()
@@ -156,18 +158,52 @@ def _said_by(pipe: PipeReader | None, error: BaseException) -> str:
 
 
 def choose_streams(container: InputContainer, address: SourceAddress) -> tuple[VideoStream, AudioStream | None]:
-    """The video, and the sound that goes with it. Raises MediaError if there is no video."""
+    """The video, and the audio that goes with it. Raises MediaError if there is no video."""
     video = main_video(container)
     if video is None:
         kinds = ", ".join(sorted({one.type for one in container.streams})) or "nothing"
         raise MediaError(f"{address.shown}: has no video that can be decoded (it holds {kinds})")
-    sounds = [one for one in container.streams.audio if one.codec_context is not None]
-    return video, sounds[0] if sounds else None
+    audio_streams = [one for one in container.streams.audio if one.codec_context is not None]
+    return video, audio_streams[0] if audio_streams else None
 
 
 def reason(error: BaseException) -> str:
-    """libav's words, in one line."""
+    """libav's message, in one line."""
     if isinstance(error, ExitError):
         return "nothing came in time"
     text = str(getattr(error, "strerror", None) or error)
     return display_name(" ".join(text.split()))[:200]
+
+
+_AT_MOST = 300
+"""Most packets of one stream that wait for the other, some seconds: the other may have ended."""
+
+
+def by_time(packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
+    """Sort packets of two streams by decoding time; those without a time stay in place."""
+    waiting: dict[int, deque[Packet[Any]]] = {}
+    for packet in packets:
+        if not packet.size or packet.dts is None:
+            yield from _drained(waiting)
+            yield packet
+            continue
+        waiting.setdefault(packet.stream.index, deque()).append(packet)
+        while len(waiting) > 1 and (all(waiting.values()) or max(map(len, waiting.values())) > _AT_MOST):
+            yield _earliest(waiting)
+        if len(waiting) == 1 and len(waiting[packet.stream.index]) > _AT_MOST:
+            yield _earliest(waiting)
+    yield from _drained(waiting)
+
+
+def _drained(waiting: dict[int, deque[Packet[Any]]]) -> Iterator[Packet[Any]]:
+    while any(waiting.values()):
+        yield _earliest(waiting)
+
+
+def _earliest(waiting: dict[int, deque[Packet[Any]]]) -> Packet[Any]:
+    def seconds(packets: deque[Packet[Any]]) -> float:
+        first = packets[0]
+        assert first.dts is not None and first.time_base is not None
+        return float(first.dts * first.time_base)
+
+    return min((one for one in waiting.values() if one), key=seconds).popleft()

@@ -1,4 +1,4 @@
-"""One time for the whole stream, whatever the source's timestamps do. All times are in ticks of 90 kHz."""
+"""Timeline of a stream that never goes back, whatever the source's timestamps do, in ticks of 90 kHz."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class _Stream:
     source: int
     placed: int
     arrived: int | None
-    """When the newest came in."""
+    """Arrival of the newest, in ticks."""
     placed_at: int | None
-    """When something was last shown."""
+    """Stream time of the last frame or packet placed."""
     late_since: int | None = None
 
 
@@ -50,7 +50,7 @@ class Timeline:
     """Places the packets and frames of a source in the stream's time, which never goes back.
 
     A stream of the source stays in its epoch while its clock runs on. When it jumps, a new epoch begins where the stream
-    left off, or later by the time that went by meanwhile; the other streams follow into it as they jump, so that sound and
+    left off, or later by the time that went by meanwhile; the other streams follow into it as they jump, so that audio and
     picture stay together. The first frame is at 0.
     """
 
@@ -61,12 +61,12 @@ class Timeline:
         self._restarting: set[str] = set()
 
     def restart(self) -> None:
-        """The source was opened again: its clock says nothing about before. The picture comes first, then the sound."""
+        """The source was opened again: its clock says nothing about before. The picture comes first, then the audio."""
         self._restarting = set(self._streams)
         self._epoch = None
 
     def placed(self, stream: str) -> int | None:
-        """When something of a stream was last shown; None if nothing was."""
+        """Stream time of the last frame or packet of a kind; None before the first."""
         seen = self._streams.get(stream)
         return None if seen is None else seen.placed
 
@@ -133,7 +133,7 @@ class Timeline:
         return self._late(seen, source, length, arrived if arrived is not None else before)
 
     def _late(self, seen: _Stream, source: int, length: int, now: int | None) -> int | None:
-        """What was to be shown earlier than what was shown last is left out, unless that goes on."""
+        """Leave out what comes after its time, unless that goes on."""
         now = source if now is None else now
         if seen.late_since is None:
             seen.late_since = now

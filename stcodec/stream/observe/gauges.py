@@ -1,4 +1,4 @@
-"""Rates and quantiles over the last seconds."""
+"""Gauges of a running stream: rates, quantiles, and the fullness of the decoder's buffer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections import deque
 
 import numpy as np
 
+from stcodec.stream.packet import TICK
+
 
 class Rate:
-    """How much a second, over the last seconds; from any thread."""
+    """Amount per second over the last seconds. Safe from any thread."""
 
     def __init__(self, window_seconds: float = 3.0) -> None:
         self._window = window_seconds
@@ -18,13 +20,13 @@ class Rate:
         self._lock = threading.Lock()
 
     def add(self, amount: float = 1.0) -> None:
-        """So much now."""
+        """Count an amount now."""
         with self._lock:
             self._events.append((time.monotonic(), amount))
             self._forget()
 
     def per_second(self) -> float:
-        """The rate by now."""
+        """The current rate."""
         with self._lock:
             self._forget()
             if not self._events:
@@ -41,7 +43,7 @@ class Rate:
 
 
 class Recent:
-    """Values of the last minute, at most so many; from any thread."""
+    """Values of the last minute, up to a maximum number. Safe from any thread."""
 
     def __init__(self, window_seconds: float = 60.0, at_most: int = 8000) -> None:
         self._window = window_seconds
@@ -49,7 +51,7 @@ class Recent:
         self._lock = threading.Lock()
 
     def add(self, value: float) -> None:
-        """One more."""
+        """Add a value."""
         with self._lock:
             self._values.append((time.monotonic(), value))
 
@@ -59,8 +61,39 @@ class Recent:
             return self._values[-1][1] if self._values else None
 
     def quantile(self, share: float) -> float | None:
-        """The value that so many do not pass, by nearest rank; None if there is none."""
+        """The quantile by nearest rank; None without values."""
         oldest = time.monotonic() - self._window
         with self._lock:
             values = [value for at, value in self._values if at >= oldest]
         return float(np.quantile(values, share, method="inverted_cdf")) if values else None
+
+
+_FIRST_FILL = 0.9
+"""x264's own: the buffer is so full before the first frame is taken."""
+
+
+class LeakyBucket:
+    """Filled at a constant rate up to its size, emptied frame by frame (H.264, annex C, as far as sizes go)."""
+
+    def __init__(self, rate_bps: float, size_bits: float) -> None:
+        self.underflows = 0
+        """Frames that were not there in whole when they were due: a player that buffers no more would stall."""
+        self._rate = rate_bps
+        self._size = size_bits
+        self._bits = _FIRST_FILL * size_bits
+        self._dts: int | None = None
+
+    @property
+    def fill(self) -> float:
+        """Fullness after the newest frame, 0 to 1."""
+        return max(0.0, self._bits) / self._size
+
+    def take(self, dts: int, frame_bytes: int) -> None:
+        """A frame leaves at a time in ticks."""
+        if self._dts is not None:
+            self._bits = min(self._size, self._bits + max(0, dts - self._dts) * float(TICK) * self._rate)
+        self._dts = dts
+        self._bits -= 8 * frame_bytes
+        if self._bits < 0:
+            self.underflows += 1
+            self._bits = 0.0

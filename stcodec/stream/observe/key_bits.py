@@ -1,4 +1,4 @@
-"""How a key frame's bits are spread over its macroblocks: an estimate, for no decoder tells.
+"""Estimate of how a key frame's bits are spread over its macroblocks, which no decoder tells.
 
 Each 8x8 block of the decoded picture is predicted from its neighbours as an encoder would (from above, from the left, their
 mean, or a gradient), the rest is transformed and divided by the quantiser's step, and a level q counts 2 log2(1 + q) + 2
@@ -20,9 +20,9 @@ from stcodec.types import FloatArray
 _MACROBLOCK_PX = 16
 _SIDE = 8
 _DEAD_ZONE = 2 / 3
-"""Of a step: x264 rounds intra coefficients below it to none."""
+"""Share of a step below which x264 rounds intra coefficients to 0."""
 _OVERHEAD_BITS = 8.0
-"""Of a macroblock: its modes and what says that there is no more."""
+"""Bits of a macroblock beside its coefficients: modes and end marks."""
 
 
 def macroblock_bits(luma: NDArray[np.uint8], qp: FloatArray) -> FloatArray:

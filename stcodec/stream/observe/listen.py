@@ -1,4 +1,4 @@
-"""Where the HTTP server of a stream may listen: on this machine, or anywhere else with a token."""
+"""Address of the HTTP server of a stream: on this machine, or anywhere else with a token."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LEAST_TOKEN_CHARACTERS = 16
 
 @dataclass(frozen=True)
 class WebOptions:
-    """Where the server listens and what it shows. Raises OptionsError."""
+    """Options of the HTTP server. Raises OptionsError."""
 
     address: str = DEFAULT_ADDRESS
     """ADDRESS:PORT; port 0 takes a free one."""
     dashboard: bool = False
     """False: metrics and health only."""
     token: str | None = None
-    """What a client must say; needed on every address that other machines can reach."""
+    """Token that clients must present; required on every address that other machines can reach."""
 
     def __post_init__(self) -> None:
         host, _ = self.place

@@ -1,4 +1,4 @@
-"""How a stream is doing, for monitoring: Prometheus' text format (version 0.0.4), and what health means."""
+"""Metrics of a stream in Prometheus' text format (version 0.0.4), and its health."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stcodec.stream.observe.snapshot import (
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "stcodec_stream_"
 _GRACE_SECONDS = 10.0
-"""As long after its start a stream may still be connecting."""
+"""Time after the start in which connecting is healthy."""
 
 Labels = Mapping[str, str]
 Of = TypeVar("Of")
@@ -31,7 +31,7 @@ Row = tuple[Kind, str, str, Callable[[Of], float | None]]
 
 _STREAM: tuple[Row[StreamSnapshot], ...] = (
     ("gauge", "running_seconds", "Time since the stream began.", lambda now: now.running_seconds),
-    ("gauge", "healthy", "1 if /healthz says so.", lambda now: float(not ill(now))),
+    ("gauge", "healthy", "1 if /healthz says so.", lambda now: float(not health_problems(now))),
     ("counter", "source_reconnects_total", "Times the source was opened again.", lambda now: now.source_reconnects),
     ("counter", "timestamp_jumps_total", "Jumps in the source's timestamps.", lambda now: now.timestamp_jumps),
     ("gauge", "input_frames_per_second", "Frames that come in.", lambda now: now.fps_in),
@@ -86,8 +86,8 @@ def prometheus_text(snapshot: StreamSnapshot) -> bytes:
     return generate_latest(registry)
 
 
-def ill(snapshot: StreamSnapshot) -> list[str]:
-    """Why the stream is not healthy, a reason each: frames must come in, be encoded, and be taken by every target."""
+def health_problems(snapshot: StreamSnapshot) -> list[str]:
+    """Reasons why the stream is unhealthy: frames must come in, be encoded, and be taken by every target."""
     starting = snapshot.running_seconds < _GRACE_SECONDS
     allowed = {"open", "connecting"} if starting else {"open"}
     reasons = []

@@ -1,4 +1,4 @@
-"""A small picture of the stream, made only while somebody asks for it."""
+"""Preview pictures of a stream, made only on request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from stcodec.stream.director import Director
 from stcodec.stream.encode import RenditionEncoder
-from stcodec.stream.input.fit import small_rgb
+from stcodec.stream.input.frames import small_rgb
 from stcodec.stream.observe.snapshot import Preview
 from stcodec.stream.packet import TICK
 
@@ -26,7 +26,7 @@ class Previews:
         self._made_at = 0.0
 
     def newest(self) -> Preview | None:
-        """None before the first frame; from any thread."""
+        """The newest preview; None before the first frame. Safe from any thread."""
         with self._lock:
             frame = self._director.newest
             if frame is not None and time.monotonic() - self._made_at >= _EVERY_SECONDS:

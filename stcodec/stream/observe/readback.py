@@ -1,4 +1,4 @@
-"""Reads the newest key frames back, about once a second and aside, to say what the map achieved."""
+"""Read-back of the newest key frames, about once a second on a thread of low priority: what the map achieved."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class KeyFrame:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What one key frame became; the fields are those of `RenditionState`."""
+class KeyFrameMeasures:
+    """Measures of one key frame, named as in `RenditionState`."""
 
     mean_qp_attended: float
     mean_qp_elsewhere: float
@@ -64,12 +64,12 @@ class DecodedKey:
 
 
 class ReadBack:
-    """Takes key frames of all renditions; reads the newest of each. Safe from any thread."""
+    """Reader of the newest key frame of each rendition. Safe from any thread."""
 
     def __init__(self, every_seconds: float = 1.0) -> None:
         self._every_seconds = every_seconds
         self._waiting: dict[int, KeyFrame] = {}
-        self._newest: dict[int, Reading] = {}
+        self._newest: dict[int, KeyFrameMeasures] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="read-back", daemon=True)
@@ -80,8 +80,8 @@ class ReadBack:
         with self._lock:
             self._waiting[rendition] = key
 
-    def newest(self, rendition: int) -> Reading | None:
-        """What was read last; None before the first, or if its codec tells nothing."""
+    def newest(self, rendition: int) -> KeyFrameMeasures | None:
+        """The newest measures; None before the first, or if the codec tells nothing."""
         with self._lock:
             return self._newest.get(rendition)
 
@@ -91,7 +91,7 @@ class ReadBack:
         return state if reading is None else replace(state, **asdict(reading))
 
     def close(self) -> None:
-        """Read what waits, and no more."""
+        """Read what waits, and end."""
         self._closed.set()
         self._thread.join(5.0)
 
@@ -112,8 +112,8 @@ class ReadBack:
                     self._newest[rendition] = reading
 
 
-def read(key: KeyFrame) -> Reading | None:
-    """Decode a key frame and see what its blocks have; None if it tells nothing."""
+def read(key: KeyFrame) -> KeyFrameMeasures | None:
+    """Decode a key frame and measure its blocks; None if the codec tells nothing."""
     found = decode_key(key)
     if found is None:
         return None
@@ -125,7 +125,7 @@ def read(key: KeyFrame) -> Reading | None:
     if encoder is not None and encoder.has_macroblocks and luma is not None:
         spread = macroblock_bits(luma, qp)
         bits = float((spread * attended).sum() / spread.sum())
-    return Reading(
+    return KeyFrameMeasures(
         float((qp * attended).sum() / attended.sum()),
         float((qp * elsewhere).sum() / elsewhere.sum()),
         bits,

@@ -1,4 +1,4 @@
-"""How a stream is doing at one moment: what the status line, the JSON lines, the metrics and the dashboard show."""
+"""State of a stream at one moment, as shown by the status line, the JSON lines, the metrics and the dashboard."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from stcodec.types import FloatArray
 SourceCondition = Literal["connecting", "open", "stalled", "retrying", "ended", "failed"]
 TargetCondition = Literal["connecting", "open", "retrying", "failed", "closed"]
 MapCondition = Literal["fresh", "held", "fading", "center", "none"]
-"""How the map of the newest frame was come by; "none" without attention."""
+"""Origin of the newest frame's map; "none" without attention."""
 
 
 class Pressure(IntEnum):
-    """What has given way so far, in the fixed order; each includes those before."""
+    """Level of what has given way, in a fixed order; each includes those before."""
 
     NONE = 0
     OLDER_MAPS = 1
@@ -29,7 +29,7 @@ class Pressure(IntEnum):
 
 @dataclass(frozen=True)
 class PressureCounts:
-    """How often each came in since the start; for presets, how often they were eased by a step."""
+    """Times that each level came in since the start; for presets, steps eased."""
 
     older_maps: int = 0
     fewer_maps: int = 0
@@ -39,7 +39,7 @@ class PressureCounts:
 
 @dataclass(frozen=True)
 class RenditionState:
-    """One encoder."""
+    """State of one encoder."""
 
     name: str
     """"720p"."""
@@ -48,7 +48,7 @@ class RenditionState:
     fps: float
     """Frames encoded a second, over the last seconds."""
     kbps: float
-    """Over the last seconds."""
+    """Bitrate over the last seconds."""
     target_kbps: float
     buffer_fill: float | None
     """Fullness of the VBV decoder buffer, 0 (a player would stall) to 1; None without one."""
@@ -67,7 +67,7 @@ class RenditionState:
 
 @dataclass(frozen=True)
 class TargetState:
-    """One target."""
+    """State of one target."""
 
     name: str
     """As the user wrote it, without credentials or stream keys."""
@@ -78,14 +78,14 @@ class TargetState:
     packets_dropped: int
     reconnects: int
     message: str = ""
-    """What went wrong last, one line; empty if nothing did."""
+    """The last error, in one line; empty without one."""
     reason: str = ""
     """Of `message`, why it went wrong, without what is done about it."""
 
 
 @dataclass(frozen=True)
 class StreamSnapshot:
-    """Everything that can be seen from outside, at one moment."""
+    """State of a stream at one moment."""
 
     running_seconds: float
     source: str
@@ -113,7 +113,7 @@ class StreamSnapshot:
     targets: tuple[TargetState, ...]
     pressure_counts: PressureCounts = PressureCounts()
     attention_message: str = ""
-    """Why attention was begun anew last, one line; empty if it never was."""
+    """Reason of the last restart of attention, in one line; empty without one."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ class Preview:
 
 
 class Observed(Protocol):
-    """A running stream, as those see it who show it; safe from any thread."""
+    """A running stream as observers see it. Safe from any thread."""
 
     def snapshot(self) -> StreamSnapshot:
-        """How it is doing now."""
+        """The current state."""
 
     def preview(self) -> Preview | None:
         """The newest picture kept (about two a second); None before the first. Made only while somebody asks."""

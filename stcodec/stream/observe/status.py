@@ -1,16 +1,18 @@
-"""How a stream is doing, for people as one line that is drawn again and again, for machines as lines of JSON."""
+"""State of a stream, as one line for people and as lines of JSON for programs, once a second."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+import threading
 import time
-from collections.abc import Iterator
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 from stcodec.media.paths import display_name
-from stcodec.stream.observe.snapshot import Pressure, RenditionState, StreamSnapshot
+from stcodec.stream.observe.snapshot import Observed, Pressure, RenditionState, StreamSnapshot
 from stcodec.web.page import finite
 
 _LINE_SECONDS = 5.0
@@ -26,9 +28,9 @@ _CLEAR_LINE = "\r\x1b[K"
 
 
 class StatusLine:
-    """The line for people. On a terminal it is drawn again in place; elsewhere it is a line every few seconds.
+    """Status line for people: redrawn in place on a terminal, a line every few seconds elsewhere.
 
-    What changes (a source that stalls, a target that comes back, pressure) is said once, on a line of its own.
+    Changes (a source that stalls, a target that comes back, pressure) get a line of their own, once.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -67,7 +69,7 @@ class StatusLine:
 
 
 class JsonLines:
-    """One object a line for each snapshot."""
+    """Writer of one JSON object a line for each snapshot."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -85,7 +87,7 @@ def record(snapshot: StreamSnapshot) -> dict[str, Any]:
 
 
 def status_line(snapshot: StreamSnapshot) -> str:
-    """All that matters, in one line."""
+    """Summary of a snapshot in one line."""
     parts = [_clock(snapshot.running_seconds)]
     if snapshot.source_condition != "open":
         parts.append(f"source {snapshot.source_condition}")
@@ -100,7 +102,7 @@ def status_line(snapshot: StreamSnapshot) -> str:
 
 
 def changes(before: StreamSnapshot, now: StreamSnapshot) -> Iterator[str]:
-    """What is different in a way that people want to know of, a line each."""
+    """Messages about changes between two snapshots that people want to know of."""
     if now.source_condition != before.source_condition:
         yield _said(f"source {now.source}", now.source_condition, now.source_message)
     for old, target in zip(before.targets, now.targets, strict=False):
@@ -135,3 +137,41 @@ def _rendition(one: RenditionState) -> str:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+SnapshotSink = Callable[[StreamSnapshot], None]
+
+
+class Watch:
+    """Gives every sink a snapshot a second, and a last one at the end, on a thread of its own.
+
+    A sink whose reader has gone is left out from then on: a stream doesn't end because nobody looks.
+    """
+
+    def __init__(self, observed: Observed, sinks: Sequence[SnapshotSink], every_seconds: float = 1.0) -> None:
+        self._observed = observed
+        self._sinks = list(sinks)
+        self._every_seconds = every_seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._every_seconds):
+            self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
+        snapshot = self._observed.snapshot()
+        for sink in list(self._sinks):
+            try:
+                sink(snapshot)
+            except (OSError, ValueError):  # a closed pipe; a file closed by its owner
+                self._sinks.remove(sink)

@@ -1,4 +1,4 @@
-"""A small HTTP server for a running stream: metrics, health, and the dashboard. It only shows; nothing can be changed.
+"""HTTP server of a running stream: metrics, health and the dashboard. Read only.
 
 It is safe beside hostile neighbours: it listens on this machine only unless told otherwise, and then wants a token; pages of
 other sites can't read it (no CORS, and a foreign Host header, as DNS rebinding has it, is refused); requests are bounded in
@@ -23,10 +23,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from stcodec.errors import OptionsError
-from stcodec.stream.observe.dashboard.feed import Feed
+from stcodec.stream.observe.dashboard.data import DashboardData
 from stcodec.stream.observe.dashboard.page import render
 from stcodec.stream.observe.listen import WebOptions
-from stcodec.stream.observe.metrics import CONTENT_TYPE, ill, prometheus_text
+from stcodec.stream.observe.metrics import CONTENT_TYPE, health_problems, prometheus_text
 from stcodec.stream.observe.snapshot import Observed, StreamSnapshot
 
 _MOST_CONNECTIONS = 32
@@ -44,21 +44,21 @@ _HEADERS = {
 
 
 class WebServer:
-    """Bound when made, so that a busy port is known before anything starts; answers once it has something to show."""
+    """HTTP server of one stream. Binds its port when made, so that a busy port is known early; answers after `start`."""
 
     def __init__(self, options: WebOptions) -> None:
-        self._feed = Feed()
+        self._feed = DashboardData()
         self._server = _bind(options)
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Address of the server."""
         host, port = self._server.server_address[:2]
         return f"http://[{host!s}]:{port}/" if ":" in str(host) else f"http://{host!s}:{port}/"
 
     def start(self, observed: Observed) -> None:
-        """Answer from now on, from a thread of its own."""
+        """Begin to answer, on a thread of its own."""
         self._server.routes = _routes(observed, self._feed, self._server.options.dashboard)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="web", daemon=True)
         self._thread.start()
@@ -68,7 +68,7 @@ class WebServer:
         self._feed.keep(snapshot)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join(_QUIET_SECONDS)
@@ -85,9 +85,9 @@ class _Answer:
 _Routes = dict[str, Callable[[dict[str, list[str]]], _Answer]]
 
 
-def _routes(observed: Observed, feed: Feed, dashboard: bool) -> _Routes:
+def _routes(observed: Observed, feed: DashboardData, dashboard: bool) -> _Routes:
     def healthz(_: object) -> _Answer:
-        reasons = ill(observed.snapshot())
+        reasons = health_problems(observed.snapshot())
         text = "".join(f"{one}\n" for one in reasons) or "healthy\n"
         return _Answer(
             text.encode(errors="backslashreplace"), status=HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
@@ -155,7 +155,7 @@ class _Server(ThreadingHTTPServer):
                         continue
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: the client went away; what it sees of any other error is a closed connection."""
+        """Print nothing: the client has gone, or sees a closed connection."""
 
 
 def _bind(options: WebOptions) -> _Server:
@@ -191,11 +191,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What http.server itself refuses: as plain text."""
+        """Answer what http.server itself refuses, as plain text."""
         self._refuse(HTTPStatus(code), message or "")
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing: stderr belongs to the status line."""
+        """Print nothing: stderr belongs to the status line."""
 
     def _is_for_us(self) -> bool:
         """False for names that a foreign page could have pointed here. A token keeps those out by itself."""

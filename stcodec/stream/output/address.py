@@ -1,4 +1,4 @@
-"""Where a stream goes: the text that a user wrote, read, checked, and shown without what is secret in it."""
+"""Target addresses: parsing, checking, and hiding their secrets in messages."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TargetAddress:
 
     @property
     def options(self) -> dict[str, str]:
-        """What stands after "?"."""
+        """Options after "?"."""
         return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
 
     @property
@@ -100,7 +100,7 @@ class TargetAddress:
 
 
 def parse_target(text: str) -> TargetAddress:
-    """What a user wrote: `-`, a file, an address; before it `360p=` if one rendition is meant. Raises OptionsError."""
+    """Parse a target: `-`, a file or an address, after `360p=` if one rendition is meant. Raises OptionsError."""
     match = _RENDITION.match(text)
     rendition, place = (match[1], text[match.end() :]) if match else (None, text)
     shown = f"{rendition}={hide_secrets(place)}" if rendition else hide_secrets(place)

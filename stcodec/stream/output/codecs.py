@@ -1,4 +1,4 @@
-"""What playlists say of a codec: RFC 6381's codecs parameter, from a track's header."""
+"""The codecs parameter of playlists (RFC 6381), from a track's header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Low-latency DASH: chunks of CMAF in segments that can be fetched while they grow, and a manifest that says from when.
+"""Low-latency DASH: CMAF chunks in segments that can be fetched while they grow, and the manifest.
 
 Segments have numbers and all the same length, as DASH-IF's guidelines for low latency want it: players know when the next
 comes without asking. When that is no longer so (a stall, another frame rate, another size), a new period begins.
@@ -15,8 +15,8 @@ from xml.sax.saxutils import quoteattr
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.codecs import codecs_parameter
 from stcodec.stream.output.ladder import LadderSender
+from stcodec.stream.output.muxers import LEAD
 from stcodec.stream.output.segments import Segment, TrackFiles, date_text, write_whole
-from stcodec.stream.output.tracks import LEAD
 from stcodec.stream.packet import TICK
 
 _UPDATE_SECONDS = 2
@@ -48,7 +48,7 @@ class _Period:
         """Whether a segment of the first rendition is where players look for it."""
         later = (segment.number - self.segment.number) * self.segment.seconds
         times = float((segment.start_pts - self.segment.start_pts) * TICK), segment.unix_seconds - self.segment.unix_seconds
-        return not segment.begins_anew and all(abs(one - later) < _TOLERANCE_SECONDS for one in times)
+        return not segment.is_discontinuity and all(abs(one - later) < _TOLERANCE_SECONDS for one in times)
 
 
 class DashSender(LadderSender):
@@ -144,7 +144,7 @@ class DashSender(LadderSender):
 
 
 def _kept(period: _Period) -> _Period | None:
-    """What is still to be had of a period; None if nothing is."""
+    """The part of a period whose segments still exist; None if none do."""
     first = next((one for one in period.members[0].files.window if one.number >= period.members[0].first_number), None)
     if first is None:
         return None

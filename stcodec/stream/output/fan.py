@@ -1,23 +1,23 @@
-"""From the encoders to the targets: every packet to all of them, and new headers to all at the same place."""
+"""Fan-out from the encoders to the targets: each packet to all, and new headers to all at the same frame."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 
-from stcodec.stream.packet import LivePacket, Outlet, Track
+from stcodec.stream.packet import LivePacket, Target, Track
 
 
 class Fan:
-    """Gives packets to outlets, from the threads of all encoders.
+    """Fan-out of packets to targets, called from the threads of all encoders.
 
     When encoders are opened again, all do it at the same frame, but each reaches it in its own time. Packets of those
-    that are ahead wait here until the last one is there; so outlets see one change of tracks, between two whole pictures
+    that are ahead wait here until the last one is there; so targets see one change of tracks, between two whole pictures
     of all renditions. Headers that are the same again are no change.
     """
 
-    def __init__(self, outlets: Sequence[Outlet], tracks: Sequence[Track]) -> None:
-        self._outlets = outlets
+    def __init__(self, targets: Sequence[Target], tracks: Sequence[Track]) -> None:
+        self._targets = targets
         self._tracks = tuple(tracks)
         self._next = list(tracks)
         self._generations = [0 if track.kind == "video" else -1 for track in tracks]
@@ -26,7 +26,7 @@ class Fan:
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """What the outlets know of."""
+        """The tracks that the targets know."""
         with self._lock:
             return self._tracks
 
@@ -47,8 +47,8 @@ class Fan:
                 return
             if tuple(self._next) != self._tracks:
                 self._tracks = tuple(self._next)
-                for outlet in self._outlets:
-                    outlet.restart(self._tracks)
+                for target in self._targets:
+                    target.restart(self._tracks)
             for packet in sorted(self._ahead, key=lambda one: one.dts):
                 self._give(packet)
             self._ahead.clear()
@@ -58,5 +58,5 @@ class Fan:
         return self._generations[index] > slowest
 
     def _give(self, packet: LivePacket) -> None:
-        for outlet in self._outlets:
-            outlet.put(packet)
+        for target in self._targets:
+            target.put(packet)

@@ -1,4 +1,4 @@
-"""HLS (RFC 8216) with a sliding window: fMP4 segments, a playlist for each rendition and the sound, and one over them."""
+"""HLS (RFC 8216) with a sliding window: fMP4 segments, a media playlist for each track, and a master playlist."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class HlsSender(LadderSender):
         ]
         head_name = ""
         for segment in files.window:
-            if segment.begins_anew:
+            if segment.is_discontinuity:
                 lines.append("#EXT-X-DISCONTINUITY")
             if segment.head_name != head_name:
                 head_name = segment.head_name
@@ -62,15 +62,15 @@ class HlsSender(LadderSender):
         return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if has_ended else []), ""])
 
     def _target_seconds(self, files: TrackFiles) -> int:
-        """At least what every segment's length rounds to, and never less than before or than 1."""
+        """Target duration: at least every segment's rounded length, never less than before or than 1."""
         longest = max(one.seconds for one in files.window)
         self._longest = max(self._longest, math.ceil(self.segment_seconds - 0.01), math.floor(longest + 0.5))
         return self._longest
 
     def _master(self) -> str:
         lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-        sound = [files for files in self.tracks if files.track.kind == "audio"]
-        for files in sound:
+        audio = [files for files in self.tracks if files.track.kind == "audio"]
+        for files in audio:
             name = self._playlist(files).name
             lines.append(
                 f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="{files.track.name}",DEFAULT=YES,AUTOSELECT=YES,'
@@ -78,15 +78,15 @@ class HlsSender(LadderSender):
             )
         for files in self.tracks:
             if files.track.kind == "video":
-                lines += [self._variant(files, sound), self._playlist(files).name]
+                lines += [self._variant(files, audio), self._playlist(files).name]
         return "\n".join([*lines, ""])
 
-    def _variant(self, files: TrackFiles, sound: list[TrackFiles]) -> str:
+    def _variant(self, files: TrackFiles, audio: list[TrackFiles]) -> str:
         track = files.track
-        average = sum(one.track.bitrate_bps or round(one.peak_bps) for one in (files, *sound))
-        codecs = ",".join(codecs_parameter(one.track) for one in (files, *sound))
+        average = sum(one.track.bitrate_bps or round(one.peak_bps) for one in (files, *audio))
+        codecs = ",".join(codecs_parameter(one.track) for one in (files, *audio))
         words = [f"BANDWIDTH={round(_HEADROOM * average)}", f"AVERAGE-BANDWIDTH={average}", f'CODECS="{codecs}"']
         words.append(f"RESOLUTION={track.width_px}x{track.height_px}")
         words += [f"FRAME-RATE={float(track.frame_rate):.3f}"] if track.frame_rate else []
-        words += ['AUDIO="sound"'] if sound else []
+        words += ['AUDIO="sound"'] if audio else []
         return f"#EXT-X-STREAM-INF:{','.join(words)}"

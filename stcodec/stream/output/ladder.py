@@ -1,4 +1,4 @@
-"""All tracks of a stream as segments in a folder: when each ends, and what is done about faults."""
+"""Segmenter that writes all tracks of a stream into a folder, the base of HLS and DASH."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from abc import ABC, abstractmethod
 from collections import deque
 
 from stcodec.stream.output.address import TargetAddress
-from stcodec.stream.output.segments import Calendar, Segment, TrackFiles, first_number, remove_old
-from stcodec.stream.output.sender import Tracks, chosen_tracks
-from stcodec.stream.packet import TICK, LivePacket, Track
+from stcodec.stream.output.segments import Segment, TrackFiles, WallClock, first_number, remove_old
+from stcodec.stream.output.sender import chosen_tracks
+from stcodec.stream.packet import TICK, LivePacket, Track, Tracks
 
 _EARLY = 0.9
 """A key frame that comes a little early ends a segment, too: frame rates are not whole numbers."""
 
 
 class LadderSender(ABC):
-    """A Sender whose subclasses write the lists."""
+    """Sender of segments; subclasses write the playlists or the manifest."""
 
     keep = 6
     """Segments of each track that can be had."""
     joint = "_"
-    """Between the list's name and a track's: another one for each kind, so that all.m3u8 and all.mpd are no rivals."""
+    """Separator of the playlist's and the track's name: differs by kind, so that all.m3u8 and all.mpd don't clash."""
     chunk_seconds = 0.25
-    """What is there of a segment before it is whole comes in pieces of that length."""
+    """Length of the pieces in which a growing segment is written."""
 
     def __init__(self, target: TargetAddress, segment_seconds: float) -> None:
         self.is_connected = False
         self.folder = target.path.absolute().parent
         self.prefix = f"{target.path.stem}{self.joint}"
-        """What the names of its files begin with."""
+        """Prefix of the names of its files."""
         self.list_path = target.path.absolute()
         self.segment_seconds = segment_seconds
         self.tracks: list[TrackFiles] = []
@@ -37,8 +37,8 @@ class LadderSender(ABC):
         self._files: dict[int, TrackFiles] = {}
         self._past: dict[str, TrackFiles] = {}
         self._cuts: deque[int] = deque(maxlen=4)
-        """Where sound is still to be cut."""
-        self._calendar = Calendar()
+        """Times at which audio segments are still to be cut."""
+        self._clock = WallClock()
 
     @property
     def bytes(self) -> int:
@@ -63,8 +63,8 @@ class LadderSender(ABC):
         if files.track.kind == "video":
             self._cut_video(files, packet)
         else:
-            self._cut_sound(files, packet)
-        files.add(packet, self._calendar.unix_seconds(packet))
+            self._cut_audio(files, packet)
+        files.add(packet, self._clock.unix_seconds(packet))
 
     def change(self, tracks: Tracks) -> None:
         """End all segments, and begin with new heads."""
@@ -88,11 +88,11 @@ class LadderSender(ABC):
 
     @abstractmethod
     def publish(self, files: TrackFiles, segment: Segment) -> None:
-        """A segment is whole."""
+        """Publish a finished segment."""
 
     @abstractmethod
     def publish_end(self) -> None:
-        """It was the last."""
+        """Publish the end of the stream."""
 
     def _track_files(self, track: Track) -> TrackFiles:
         """The files of a track that is to be written from now on."""
@@ -111,7 +111,7 @@ class LadderSender(ABC):
                 self._cuts.append(packet.pts)
             self._finish(files, packet)
 
-    def _cut_sound(self, files: TrackFiles, packet: LivePacket) -> None:
+    def _cut_audio(self, files: TrackFiles, packet: LivePacket) -> None:
         while self._cuts and packet.pts >= self._cuts[0]:
             self._cuts.popleft()
             self._finish(files, packet)

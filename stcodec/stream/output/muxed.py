@@ -1,4 +1,4 @@
-"""Targets that are one run of bytes from a muxer: MPEG-TS over a network or in a file, MP4 on stdout, recordings."""
+"""Targets that take one byte stream: MPEG-TS over a network or in a file, MP4 on stdout, recordings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Protocol
 from av.error import FFmpegError
 
 from stcodec.stream.output.address import TargetAddress
-from stcodec.stream.output.fragments import EXACT_TIMES, fragment, head
-from stcodec.stream.output.sender import ReaderGoneError, Tracks, chosen_tracks
+from stcodec.stream.output.muxers import EXACT_TIMES, as_packet, fragment, head, open_muxer
+from stcodec.stream.output.sender import ReaderGoneError, chosen_tracks
 from stcodec.stream.output.sinks import (
     DATAGRAM_BYTES,
     FileSink,
@@ -24,11 +24,10 @@ from stcodec.stream.output.sinks import (
     UdpSink,
     connect_tcp,
 )
-from stcodec.stream.output.tracks import as_packet, open_muxer
-from stcodec.stream.packet import LivePacket, Track
+from stcodec.stream.packet import LivePacket, Track, Tracks
 
 TS_OPTIONS = {
-    "pes_payload_size": "0",  # else sound waits until there is more of it
+    "pes_payload_size": "0",  # else audio waits until there is more of it
     "omit_video_pes_length": "0",  # a reader knows that a picture is whole before the next one comes
     "mpegts_flags": "+initial_discontinuity",
     "max_delay": "100000",  # microseconds between a clock and what is shown by it, for readers that keep to it
@@ -36,8 +35,8 @@ TS_OPTIONS = {
 _GOP_BY_GOP = {**EXACT_TIMES, "movflags": "+frag_keyframe+empty_moov+default_base_moof+frag_discont"}
 
 
-class Body(Protocol):
-    """What turns the packets of chosen tracks into the bytes of a format."""
+class FormatWriter(Protocol):
+    """Writer of packets in some format."""
 
     def write(self, packet: LivePacket, place: int) -> None:
         """Write a packet of the track at that place among the chosen."""
@@ -46,13 +45,13 @@ class Body(Protocol):
         """Write what belongs to the end."""
 
 
-class MuxedBody:
+class MuxedWriter:
     """A muxer of libavformat."""
 
     def __init__(
-        self, sink: Sink, tracks: Sequence[Track], form: str, options: Mapping[str, str], block_bytes: int = 32768
+        self, sink: Sink, tracks: Sequence[Track], format_name: str, options: Mapping[str, str], block_bytes: int = 32768
     ) -> None:
-        self._container = open_muxer(sink, form, tracks, options, block_bytes)
+        self._container = open_muxer(sink, format_name, tracks, options, block_bytes)
         self._container.start_encoding()
 
     def write(self, packet: LivePacket, place: int) -> None:
@@ -64,7 +63,7 @@ class MuxedBody:
         self._container.close()
 
 
-class FragmentedBody:
+class FragmentWriter:
     """MP4, each packet a fragment that goes out at once; libavformat's own would wait for the packet after it."""
 
     def __init__(self, sink: Sink, tracks: Sequence[Track]) -> None:
@@ -83,18 +82,18 @@ class FragmentedBody:
 
 
 class ByteSender:
-    """One video track and the sound, in some format, over a sink."""
+    """Sender of one video track and the audio as one byte stream."""
 
     def __init__(
-        self, open_sink: Callable[[], Sink], begin: Callable[[Sink, Sequence[Track]], Body], rendition: str | None
+        self, open_sink: Callable[[], Sink], begin: Callable[[Sink, Sequence[Track]], FormatWriter], rendition: str | None
     ) -> None:
         self.bytes = 0
         self._is_open = False
         self._open_sink = open_sink
-        self._begin_body = begin
+        self._begin_writer = begin
         self._rendition = rendition
         self._sink: Sink | None = None
-        self._body: Body | None = None
+        self._writer: FormatWriter | None = None
         self._places: dict[int, int] = {}
 
     @property
@@ -111,12 +110,12 @@ class ByteSender:
     def write(self, packet: LivePacket) -> None:
         """Write a packet, if it is of a track that goes here."""
         place = self._places.get(packet.track)
-        if place is not None and self._body is not None:
-            self._body.write(packet, place)
+        if place is not None and self._writer is not None:
+            self._writer.write(packet, place)
             self.bytes += len(packet.data) if self.is_connected else 0
 
     def change(self, tracks: Tracks) -> None:
-        """A new head in the same run of bytes: readers of such formats take it."""
+        """Write a new header into the same byte stream: readers of such formats accept it."""
         self._end()
         self._begin(tracks)
 
@@ -128,7 +127,7 @@ class ByteSender:
             self.abandon()
 
     def abandon(self) -> None:
-        """Let go of the body and the sink."""
+        """Close the writer and the sink, whatever happens."""
         with contextlib.suppress(OSError, FFmpegError, ReaderGoneError):
             self._end()
         if self._sink is not None:
@@ -145,17 +144,17 @@ class ByteSender:
         assert self._sink is not None
         chosen = chosen_tracks(tracks, self._rendition)
         self._places = {track: place for place, track in enumerate(chosen)}
-        self._body = self._begin_body(self._sink, [tracks[index] for index in chosen])
+        self._writer = self._begin_writer(self._sink, [tracks[index] for index in chosen])
 
     def _end(self) -> None:
-        body, self._body = self._body, None
+        body, self._writer = self._writer, None
         if body is not None:
             body.end()
 
 
-def ts_body(sink: Sink, tracks: Sequence[Track], block_bytes: int = 32768) -> Body:
+def ts_writer(sink: Sink, tracks: Sequence[Track], block_bytes: int = 32768) -> FormatWriter:
     """MPEG-TS."""
-    return MuxedBody(sink, tracks, "mpegts", TS_OPTIONS, block_bytes)
+    return MuxedWriter(sink, tracks, "mpegts", TS_OPTIONS, block_bytes)
 
 
 class _FileParts:
@@ -178,8 +177,8 @@ class RecordingSender(ByteSender):
     """A file beside the stream, that can be played whenever it breaks off; what it can't go on with begins a new file."""
 
     def __init__(self, path: Path, rendition: str | None) -> None:
-        form, options = ("matroska", {}) if path.suffix.lower() == ".mkv" else ("mp4", _GOP_BY_GOP)
-        super().__init__(_FileParts(path), lambda sink, tracks: MuxedBody(sink, tracks, form, options), rendition)
+        format_name, options = ("matroska", {}) if path.suffix.lower() == ".mkv" else ("mp4", _GOP_BY_GOP)
+        super().__init__(_FileParts(path), lambda sink, tracks: MuxedWriter(sink, tracks, format_name, options), rendition)
 
     def change(self, tracks: Tracks) -> None:
         """End this file and begin the next."""
@@ -204,7 +203,7 @@ class ListeningSender(ByteSender):
     """MPEG-TS for whoever connects to a port, one reader at a time."""
 
     def __init__(self, address: tuple[str, int], rendition: str | None) -> None:
-        super().__init__(self._accept, ts_body, rendition)
+        super().__init__(self._accept, ts_writer, rendition)
         self._address = address
         self._listener: TcpListener | None = None
 
@@ -227,20 +226,20 @@ class ListeningSender(ByteSender):
 
 
 def byte_sender(target: TargetAddress) -> ByteSender:
-    """The sender of a target that is one run of bytes."""
+    """The sender for a target that takes one byte stream."""
     if target.kind == "pipe":
-        return ByteSender(lambda: StdoutSink(sys.stdout.fileno()), FragmentedBody, target.rendition)
+        return ByteSender(lambda: StdoutSink(sys.stdout.fileno()), FragmentWriter, target.rendition)
     if target.kind == "file":
         return RecordingSender(target.path, target.rendition)
     if not target.is_network:
-        return ByteSender(_TsFile(target.path), ts_body, target.rendition)
+        return ByteSender(_TsFile(target.path), ts_writer, target.rendition)
     host, port = target.host
     assert port is not None
     place, options = (host or "127.0.0.1", port), target.options
     if target.scheme == "udp":
         ttl = int(options["ttl"]) if "ttl" in options else None
-        body = functools.partial(ts_body, block_bytes=DATAGRAM_BYTES)
+        body = functools.partial(ts_writer, block_bytes=DATAGRAM_BYTES)
         return ByteSender(lambda: UdpSink(place, ttl, options.get("localaddr")), body, target.rendition)
     if "listen" in options:
         return ListeningSender(place, target.rendition)
-    return ByteSender(lambda: connect_tcp(place), ts_body, target.rendition)
+    return ByteSender(lambda: connect_tcp(place), ts_writer, target.rendition)

@@ -1,4 +1,4 @@
-"""Targets that the ffmpeg program reaches: RTMP, RTSP, SRT. It copies what it is given; nothing is encoded again.
+"""Targets reached by the ffmpeg program: RTMP, RTSP, SRT. It copies packets; nothing is encoded again.
 
 A process of its own, because libavformat connects and ends while it holds Python's lock: a server that does not answer
 would stop every thread of this one, the encoders first. PyAV's wheel has no SRT, besides.
@@ -13,11 +13,11 @@ from typing import Any
 
 import ffmpeg
 
-from stcodec.stream.child import Child
+from stcodec.stream.ffmpeg_process import FfmpegProcess
 from stcodec.stream.output.address import TargetAddress
-from stcodec.stream.output.muxed import ByteSender, FragmentedBody
-from stcodec.stream.output.sender import Tracks
+from stcodec.stream.output.muxed import ByteSender, FragmentWriter
 from stcodec.stream.output.sinks import STALL_SECONDS, PipeSink
+from stcodec.stream.packet import Tracks
 
 _READ = {
     **{"f": "mp4", "fflags": "nobuffer"},
@@ -49,15 +49,15 @@ class ProgramSink(PipeSink):
 
         answers_within: seconds in which the other side must take a frame; None = it comes when it comes.
         """
-        self.child = Child(output, url, writes=True)
-        super().__init__(self.child.pipe.fileno(), answers_within)
+        self.program = FfmpegProcess(output, url, writes=True)
+        super().__init__(self.program.pipe.fileno(), answers_within)
         self._answers_within = answers_within
         self._began = time.monotonic()
 
     @property
     def is_connected(self) -> bool:
         """Whether a frame has gone through."""
-        return self.child.frames > 0
+        return self.program.frames > 0
 
     def write(self, content: bytes) -> int:
         """Write all of it."""
@@ -68,33 +68,33 @@ class ProgramSink(PipeSink):
         try:
             return super().write(content)
         except BrokenPipeError:
-            raise OSError(self.child.reason()) from None
+            raise OSError(self.program.reason()) from None
 
     def finish(self, linger_seconds: float) -> None:
-        """Let it send what it has, and end. Raises OSError if it ends badly."""
+        """Let the program send the rest and end. Raises OSError if it fails."""
         time.sleep(linger_seconds)
         with contextlib.suppress(BrokenPipeError):
-            self.child.pipe.close()
+            self.program.pipe.close()
         try:
-            if self.child.process.wait(_END_SECONDS) != 0:
-                raise OSError(self.child.reason())
+            if self.program.process.wait(_END_SECONDS) != 0:
+                raise OSError(self.program.reason())
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"it did not end within {_END_SECONDS:g} s") from None
 
     def close(self) -> None:
-        """Whatever it is at, it is over."""
-        self.child.close()
+        """End the program at once."""
+        self.program.close()
 
     def interrupt(self) -> None:
         super().interrupt()
-        self.child.kill()
+        self.program.kill()
 
 
 class ProgramSender(ByteSender):
     """Packets for the program, as MP4 frame by frame: it holds exact times and headers, and the program needn't guess."""
 
     def __init__(self, target: TargetAddress) -> None:
-        super().__init__(self._start, FragmentedBody, target.rendition)
+        super().__init__(self._start, FragmentWriter, target.rendition)
         self._target = target
         self._program: ProgramSink | None = None
 

@@ -1,4 +1,4 @@
-"""Packets on their way to one target: a bounded queue that drops from the front, and never in the middle of a GOP."""
+"""Bounded packet queue of one target: it drops from the front, never in the middle of a GOP."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from stcodec.stream.packet import TICK, LivePacket, Track
-
-Tracks = tuple[Track, ...]
+from stcodec.stream.packet import TICK, LivePacket, Track, Tracks
 
 
 class PacketQueue:
-    """What was put and not yet taken. When it gets too long, it goes on from the newest key frame.
+    """Queue of packets for one target. When it gets too long, it continues from the newest key frame.
 
     Key frames of all renditions stand at the same times.
     """
@@ -88,7 +86,7 @@ class PacketQueue:
             self._ready.notify_all()
 
     def close(self) -> None:
-        """Nothing more is taken in; what is there can still be had."""
+        """Accept no more packets; those in the queue can still be taken."""
         with self._ready:
             self._is_closed = True
             self._ready.notify_all()

@@ -1,7 +1,7 @@
-"""A stream cut into files: the segments of every track, whole at the same times, and those that are still to be had.
+"""Segment files of every track, cut at the same times, and the window of those that still exist.
 
 HLS and DASH are lists over these. A video track's segment ends at its first key frame after the wanted length, which is the
-same for all renditions; sound ends where the first rendition does.
+same for all renditions; audio ends where the first rendition does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stcodec.stream.output.fragments import fragment, head
+from stcodec.stream.output.muxers import fragment, head
 from stcodec.stream.packet import TICK, LivePacket, Track
 
 GROWING = ".tmp"
@@ -37,11 +37,11 @@ class Segment:
     """`TICK`s, of its first frame."""
     end_pts: int
     unix_seconds: float
-    """When its first frame came in."""
+    """Arrival of its first frame, seconds since 1970."""
     head_name: str
     """The file that players must read before it."""
-    begins_anew: bool
-    """Whether it does not go on from the one before: other times, or another head."""
+    is_discontinuity: bool
+    """Whether it does not continue the one before: other times, or another header."""
 
     @property
     def seconds(self) -> float:
@@ -60,15 +60,15 @@ class TrackFiles:
     """Segments in the list."""
     chunk_ticks: int
     number: int
-    """Of the segment that is being written."""
+    """Number of the segment that is being written."""
     window: deque[Segment] = field(default_factory=deque)
     breaks_gone: int = 0
     """Segments that begin anew and are in the list no more."""
     total_bytes: int = 0
     peak_bps: float = 0.0
-    """Of any segment so far."""
+    """Highest bitrate of any segment so far."""
     start_pts: int | None = None
-    """Of the segment that is being written; None between two."""
+    """Start of the segment that is being written; None between two."""
     _gone: deque[Segment] = field(default_factory=deque)
     head_name: str = ""
     """The newest."""
@@ -77,21 +77,21 @@ class TrackFiles:
     _segment_bytes: int = 0
     _end_pts: int = 0
     _unix_seconds: float = 0.0
-    _begins_anew: bool = False
+    _is_discontinuity: bool = False
 
     def begin(self, track: Track) -> None:
         """Write the head; what comes now does not go on from what was before."""
         self.track = track
         self.head_name = f"{self.stem}_init{self.number}.mp4"
         write_whole(self.folder / self.head_name, head([track]))
-        self._begins_anew = bool(self.window)
+        self._is_discontinuity = bool(self.window)
         self.start_pts = None
 
     def add(self, packet: LivePacket, unix_seconds: float) -> None:
         """Add a packet to the segment that is being written."""
         if self.start_pts is None:
             self.start_pts, self._unix_seconds, self._segment_bytes = packet.pts, unix_seconds, 0
-            self._begins_anew |= bool(self.window) and self._is_gap(packet.pts)
+            self._is_discontinuity |= bool(self.window) and self._is_gap(packet.pts)
             self._growing.unlink(missing_ok=True)
         if self._chunk and packet.dts - self._chunk[0].dts >= self.chunk_ticks:
             self.flush()
@@ -121,11 +121,11 @@ class TrackFiles:
         self._growing.replace(self.folder / name)
         # It lasts until the next begins, unless something is missing in between.
         end = following.pts if following is not None and not self._is_gap(following.pts) else self._end_pts
-        made = Segment(self.number, name, self.start_pts, end, self._unix_seconds, self.head_name, self._begins_anew)
+        made = Segment(self.number, name, self.start_pts, end, self._unix_seconds, self.head_name, self._is_discontinuity)
         self.peak_bps = max(self.peak_bps, 8 * self._segment_bytes / max(made.seconds, 0.1))
         self.window.append(made)
         self.number += 1
-        self.start_pts, self._begins_anew = None, False
+        self.start_pts, self._is_discontinuity = None, False
         self._slide()
         return made
 
@@ -153,7 +153,7 @@ class TrackFiles:
     def _slide(self) -> None:
         while len(self.window) > self.keep:
             self._gone.append(self.window.popleft())
-            self.breaks_gone += self._gone[-1].begins_anew
+            self.breaks_gone += self._gone[-1].is_discontinuity
         while len(self._gone) > _KEPT_AFTERWARDS:
             old = self._gone.popleft()
             (self.folder / old.name).unlink(missing_ok=True)
@@ -192,7 +192,7 @@ def date_text(unix_seconds: float) -> str:
     return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Calendar:
+class WallClock:
     """The time of day of a frame, from when it came in; without the jitter of its coming."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:

@@ -1,4 +1,4 @@
-"""What a target's thread asks of each kind of target, and the choice of the tracks that go there."""
+"""Interface of each kind of target, and the choice of the tracks that go there."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from stcodec.errors import StcodecError
-from stcodec.stream.packet import LivePacket, Track
-
-Tracks = tuple[Track, ...]
+from stcodec.stream.packet import LivePacket, Track, Tracks
 
 
 class ReaderGoneError(StcodecError):
-    """The one who reads has gone and can't come back: the target is over, and that is no fault."""
+    """The reader has gone and can't come back: the target ends, without an error."""
 
 
 class Sender(Protocol):
@@ -42,12 +40,12 @@ class Sender(Protocol):
         """Give up what was lost. Never raises."""
 
     def interrupt(self) -> None:
-        """From any thread: whatever it waits for, it waits no longer. Never raises."""
+        """Stop any wait. Safe from any thread; never raises."""
 
 
 def chosen_tracks(tracks: Sequence[Track], rendition: str | None) -> list[int]:
-    """One video track, by name or else the first, and the sound: indices of the tracks for a target that has no ladder."""
+    """One video track, by name or else the first, and the audio: indices of the tracks for a target that has no ladder."""
     video = [index for index, track in enumerate(tracks) if track.kind == "video"]
     named = [index for index in video if tracks[index].name == rendition]
-    sound = [index for index, track in enumerate(tracks) if track.kind == "audio"]
-    return (named or video)[:1] + sound[:1]
+    audio = [index for index, track in enumerate(tracks) if track.kind == "audio"]
+    return (named or video)[:1] + audio[:1]

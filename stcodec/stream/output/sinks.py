@@ -1,4 +1,4 @@
-"""Where the bytes of a container go: files, sockets, stdout. None of them waits for ever."""
+"""Byte sinks of muxers: files, sockets, stdout. None waits for ever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 from stcodec.stream.output.sender import ReaderGoneError
 
 DATAGRAM_BYTES = 7 * 188
-"""As many packets of MPEG-TS as fit into a datagram that no network splits."""
+"""Bytes of whole MPEG-TS packets that fit into a datagram which no network splits."""
 STALL_SECONDS = 10.0
 """A peer that takes nothing for so long is lost."""
 _PIECE_BYTES = select.PIPE_BUF
@@ -21,14 +21,14 @@ _PIECE_BYTES = select.PIPE_BUF
 
 
 class Sink(Protocol):
-    """What a muxer writes into."""
+    """File object that a muxer writes into."""
 
     def write(self, content: bytes) -> int: ...
 
     def close(self) -> None: ...
 
     def interrupt(self) -> None:
-        """From any thread: a write that waits ends."""
+        """End a waiting write. Safe from any thread."""
 
 
 class FileSink:
@@ -38,7 +38,7 @@ class FileSink:
         self._file: BinaryIO = path.open(mode, buffering=0)  # type: ignore[assignment]
 
     def write(self, content: bytes) -> int:
-        """All of it: a disk that is nearly full takes a part without saying why."""
+        """Write all of it: a nearly full disk takes a part without an error."""
         rest = memoryview(content)
         while rest:
             rest = rest[self._file.write(rest) :]

@@ -15,15 +15,15 @@ from stcodec.stream.output.hls import HlsSender
 from stcodec.stream.output.muxed import byte_sender
 from stcodec.stream.output.program import ProgramSender
 from stcodec.stream.output.sender import Sender
-from stcodec.stream.output.worker import Worker
-from stcodec.stream.packet import Outlet, Track
+from stcodec.stream.output.worker import TargetWorker
+from stcodec.stream.packet import Target, Track
 
 _VERDICT_SECONDS = 3.0
 _PORTS = {"rtmp": 1935, "rtmps": 443}
 
 
 class Targets:
-    """What the options name. Raises a StcodecError for what can't work, whatever the source is."""
+    """Parse and check the targets. Raises a StcodecError for what can't work, whatever the source is."""
 
     def __init__(self, options: StreamOptions) -> None:
         texts = options.targets if options.record is None else (*options.targets, options.record)
@@ -39,32 +39,31 @@ class Targets:
         if len(named) == len(options.renditions):
             check_targets(self._targets, self._codec, named)
 
-    def open(self, tracks: tuple[Track, ...]) -> Sequence[Outlet]:
-        """Every target at work. Raises a StcodecError in one line; then none is."""
+    def open(self, tracks: tuple[Track, ...]) -> Sequence[Target]:
+        """Start all targets. Raises a StcodecError in one line, with none started."""
         check_targets(self._targets, self._codec, [one.name for one in tracks if one.kind == "video"])
-        opened: list[Outlet] = []
+        opened: list[Target] = []
         try:
             for target in self._targets:
                 _check_server(target)
-                outlet = open_outlet(target, tracks, segment_seconds=self._segment_seconds, waits=self._waits)
-                opened.append(outlet)
-                _wait_for_verdict(target, outlet)
+                opened.append(open_target(target, tracks, segment_seconds=self._segment_seconds, waits=self._waits))
+                _wait_for_verdict(target, opened[-1])
         except BaseException:
-            for outlet in opened:
-                outlet.close(1.0)
+            for one in opened:
+                one.close(1.0)
             raise
         return opened
 
 
-def open_outlet(
+def open_target(
     target: TargetAddress, tracks: tuple[Track, ...], *, segment_seconds: float = 1.0, waits: bool = False
-) -> Outlet:
-    """Begin to stream to a target. It connects on its own; `state()` says how far it is.
+) -> Target:
+    """Start a target. It connects on its own thread; `state()` tells its condition.
 
     segment_seconds: least length of a segment of HLS and DASH. waits: `put` waits for a slow target instead of dropping
     packets, which is for sources that can wait.
     """
-    return Worker(target, tracks, _sender(target, segment_seconds), waits=waits)
+    return TargetWorker(target, tracks, _sender(target, segment_seconds), waits=waits)
 
 
 def _sender(target: TargetAddress, segment_seconds: float) -> Sender:
@@ -77,10 +76,10 @@ def _sender(target: TargetAddress, segment_seconds: float) -> Sender:
     return byte_sender(target)
 
 
-def check_first_connections(outlets: Sequence[Outlet]) -> None:
+def check_first_connections(targets: Sequence[Target]) -> None:
     """Raise MediaError for a target that has never been reached and now can't be; later on it would be waited for."""
-    for outlet in outlets:
-        state = outlet.state()
+    for target in targets:
+        state = target.state()
         if state.condition in ("retrying", "failed") and not state.bytes and not state.reconnects:
             raise MediaError(f"{state.name}: {state.reason}")
 
@@ -96,11 +95,11 @@ def _check_server(target: TargetAddress) -> None:
         raise MediaError(f"{target.shown}: can't be reached ({error.strerror or error})") from None
 
 
-def _wait_for_verdict(target: TargetAddress, outlet: Outlet) -> None:
-    """Until a target that is opened at once is open. Raises MediaError if it can't be."""
-    if target.kind in ("rtmp", "rtsp", "srt") or "listen" in target.options:
+def _wait_for_verdict(address: TargetAddress, target: Target) -> None:
+    """Wait until a target that opens at once is open. Raises MediaError if it can't be."""
+    if address.kind in ("rtmp", "rtsp", "srt") or "listen" in address.options:
         return  # these connect with the first packet, or when somebody comes
     end = time.monotonic() + _VERDICT_SECONDS
-    while outlet.state().condition == "connecting" and time.monotonic() < end:
+    while target.state().condition == "connecting" and time.monotonic() < end:
         time.sleep(0.01)
-    check_first_connections([outlet])
+    check_first_connections([target])

@@ -1,4 +1,4 @@
-"""A target at work: its thread, its queue, and the way back when it is lost."""
+"""Worker of a target: its thread, its queue, and reconnecting when it is lost."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from stcodec.errors import MediaError
 from stcodec.stream.observe.snapshot import TargetCondition, TargetState
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.queue import PacketQueue
-from stcodec.stream.output.sender import ReaderGoneError, Sender, Tracks
-from stcodec.stream.packet import LivePacket, Track
+from stcodec.stream.output.sender import ReaderGoneError, Sender
+from stcodec.stream.packet import LivePacket, Track, Tracks
 
 _LOST = (OSError, FFmpegError, MediaError)
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 8.0
 _LATE_SECONDS = 3.0
-_SOUND_SECONDS = 5.0
+_STEADY_SECONDS = 5.0
 """A connection that held so long was a good one: the next wait is short again."""
 _LAST_WORDS_SECONDS = 1.0
 
 
-class Worker:
-    """An Outlet over a Sender."""
+class TargetWorker:
+    """A `Target` that feeds a `Sender`."""
 
     def __init__(
         self, address: TargetAddress, tracks: Tracks, sender: Sender, *, queue_seconds: float = 4.0, waits: bool = False
@@ -49,11 +49,11 @@ class Worker:
         self._queue.put(packet)
 
     def restart(self, tracks: tuple[Track, ...]) -> None:
-        """From the next packet on the tracks are these."""
+        """Change the tracks from the next packet on."""
         self._queue.restart(tracks)
 
     def state(self) -> TargetState:
-        """How it is doing."""
+        """The current state."""
         return TargetState(
             name=self._address.shown,
             kind=self._address.kind,
@@ -140,14 +140,14 @@ class Worker:
             self._set("open", self._message)
 
     def _skip(self) -> None:
-        """It took long until somebody was there: he gets what is new."""
+        """Skip to the newest key frame for a reader that took long to connect."""
         if tracks := self._queue.skip_to_newest_key():
             self._tracks = tracks
             self._sender.change(tracks)
 
     def _wait(self, error: Exception) -> None:
         """Say what is wrong, and stay away for a while: twice as long as the last time if that did not help."""
-        if self._condition == "open" and time.monotonic() - self._opened_at > _SOUND_SECONDS:
+        if self._condition == "open" and time.monotonic() - self._opened_at > _STEADY_SECONDS:
             self._wait_seconds = _FIRST_WAIT_SECONDS
         reason = self._said(error)
         self._set("retrying", f"{reason}; trying again in {self._wait_seconds:g} s", reason)

@@ -1,4 +1,4 @@
-"""What the dashboard asks for: the newest state, the last minutes for its charts, and the preview."""
+"""Data of the dashboard: the newest state, the last minutes for its charts, and the preview."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stcodec.media.pictures import still_bytes
-from stcodec.stream.observe.metrics import ill
+from stcodec.stream.observe.metrics import health_problems
 from stcodec.stream.observe.snapshot import Preview, RenditionState, StreamSnapshot
 from stcodec.stream.observe.status import record
 from stcodec.web.page import finite
@@ -21,7 +21,7 @@ KEPT = 600
 _QUALITY, _EFFORT = 70, 2
 
 
-class Feed:
+class DashboardData:
     """Safe from any thread."""
 
     def __init__(self) -> None:
@@ -45,7 +45,14 @@ class Feed:
             start = since if first <= since <= self._count else first
             moments = list(self._moments)[start - first :]
             count = self._count
-        state = {"run": self._run, "first": start, "next": count, "moments": moments, "ill": ill(now), "now": record(now)}
+        state = {
+            "run": self._run,
+            "first": start,
+            "next": count,
+            "moments": moments,
+            "ill": health_problems(now),
+            "now": record(now),
+        }
         return finite(state)  # type: ignore[no-any-return]
 
     def preview(self, preview: Preview | None) -> dict[str, Any] | None:

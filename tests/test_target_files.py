@@ -17,15 +17,15 @@ import media
 import pytest
 
 from stcodec.stream.output.address import parse_target
-from stcodec.stream.output.fragments import fragment, head
-from stcodec.stream.output.targets import open_outlet
+from stcodec.stream.output.muxers import fragment, head
+from stcodec.stream.output.targets import open_target
 from stcodec.stream.packet import TICK
 
 
 def record(path: Path, what: live.Recorded) -> None:
-    outlet = open_outlet(parse_target(str(path)), what.tracks, waits=True)
-    live.feed(what, outlet)
-    (state,) = live.close_all(outlet)
+    target = open_target(parse_target(str(path)), what.tracks, waits=True)
+    live.feed(what, target)
+    (state,) = live.close_all(target)
     assert (state.condition, state.packets_dropped, state.message) == ("closed", 0, "")
 
 
@@ -34,19 +34,19 @@ def test_a_file_holds_every_frame_at_its_time_and_the_sound(tmp_path: Path, endi
     what = live.recorded()
     record(tmp_path / f"all{ending}", what)
     live.assert_same_times(live.arrived(tmp_path / f"all{ending}"), what.video_seconds())
-    video, sound = media.streams_of(tmp_path / f"all{ending}")
-    assert (video["width"], video["codec"], sound["codec"]) == (320, "h264", "aac")
-    assert sound["frames"] == sum(one.track == 2 for one in what.packets)
+    video, audio = media.streams_of(tmp_path / f"all{ending}")
+    assert (video["width"], video["codec"], audio["codec"]) == (320, "h264", "aac")
+    assert audio["frames"] == sum(one.track == 2 for one in what.packets)
     with av.open(str(tmp_path / f"all{ending}")) as container:
         starts = [float((one.start_time or 0) * (one.time_base or 0)) for one in container.streams]
-    assert abs(starts[0] - starts[1]) < 0.03  # sound and picture together, as they were
+    assert abs(starts[0] - starts[1]) < 0.03  # audio and picture together, as they were
 
 
 def test_the_wanted_rendition_is_taken(tmp_path: Path) -> None:
     what = live.recorded().until(1)
-    outlet = open_outlet(parse_target(f"90p={tmp_path / 'small.mkv'}"), what.tracks, waits=True)
-    live.feed(what, outlet)
-    live.close_all(outlet)
+    target = open_target(parse_target(f"90p={tmp_path / 'small.mkv'}"), what.tracks, waits=True)
+    live.feed(what, target)
+    live.close_all(target)
     assert media.streams_of(tmp_path / "small.mkv")[0]["height"] == 90
 
 
@@ -68,11 +68,11 @@ def test_other_codecs_are_recorded_too(tmp_path: Path, codec: str, options: dict
 @pytest.mark.parametrize(("ending", "lost_seconds"), [(".ts", 0.1), (".mkv", 1.1), (".mp4", 1.1)])
 def test_a_recording_that_breaks_off_can_be_played(tmp_path: Path, ending: str, lost_seconds: float) -> None:
     what = live.recorded().until(4)
-    outlet = open_outlet(parse_target(str(tmp_path / f"on{ending}")), what.tracks, waits=True)
-    live.feed(what, outlet)
-    live.eventually(outlet, lambda state: state.bytes == sum(len(one.data) for one in what.packets if one.track != 1))
+    target = open_target(parse_target(str(tmp_path / f"on{ending}")), what.tracks, waits=True)
+    live.feed(what, target)
+    live.eventually(target, lambda state: state.bytes == sum(len(one.data) for one in what.packets if one.track != 1))
     (tmp_path / f"off{ending}").write_bytes((tmp_path / f"on{ending}").read_bytes())  # as a crash would leave it
-    live.close_all(outlet)
+    live.close_all(target)
     found = live.arrived(tmp_path / f"off{ending}")
     assert 4 - lost_seconds <= len(found) / live.FPS <= 4
 
@@ -93,11 +93,11 @@ def test_fragments_have_exact_times_and_need_nothing_before_them_but_the_head() 
 @pytest.mark.parametrize("ending", [".mkv", ".mp4"])
 def test_another_size_begins_another_recording(tmp_path: Path, ending: str) -> None:
     first, second = live.recorded().only(0).until(2), live.recorded().only(1).since(2)
-    outlet = open_outlet(parse_target(str(tmp_path / f"talk{ending}")), first.tracks, waits=True)
-    live.feed(first, outlet)
-    outlet.restart(second.tracks)
-    live.feed(second, outlet)
-    live.close_all(outlet)
+    target = open_target(parse_target(str(tmp_path / f"talk{ending}")), first.tracks, waits=True)
+    live.feed(first, target)
+    target.restart(second.tracks)
+    live.feed(second, target)
+    live.close_all(target)
     sizes = [media.streams_of(tmp_path / name)[0]["width"] for name in (f"talk{ending}", f"talk.2{ending}")]
     assert sizes == [320, 160]
     live.assert_same_times(live.arrived(tmp_path / f"talk{ending}"), first.video_seconds())
@@ -106,18 +106,18 @@ def test_another_size_begins_another_recording(tmp_path: Path, ending: str) -> N
 
 def test_another_size_goes_on_in_the_same_transport_stream(tmp_path: Path) -> None:
     first, second = live.recorded().only(0).until(2), live.recorded().only(1).since(2)
-    outlet = open_outlet(parse_target(str(tmp_path / "talk.ts")), first.tracks, waits=True)
-    live.feed(first, outlet)
-    outlet.restart(second.tracks)
-    live.feed(second, outlet)
-    live.close_all(outlet)
+    target = open_target(parse_target(str(tmp_path / "talk.ts")), first.tracks, waits=True)
+    live.feed(first, target)
+    target.restart(second.tracks)
+    live.feed(second, target)
+    live.close_all(target)
     live.assert_same_times(live.arrived(tmp_path / "talk.ts"), [*first.video_seconds(), *second.video_seconds()])
 
 
 def test_a_full_disk_stops_one_target_until_there_is_room(tmp_path: Path, small_disk: Path) -> None:
     what = live.recorded()
-    full = open_outlet(parse_target(str(small_disk / "talk.mkv")), what.tracks)
-    fine = open_outlet(parse_target(str(tmp_path / "talk.mkv")), what.tracks)
+    full = open_target(parse_target(str(small_disk / "talk.mkv")), what.tracks)
+    fine = open_target(parse_target(str(tmp_path / "talk.mkv")), what.tracks)
     live.feed(what.until(8), full, fine, speed=20)
     state = live.eventually(full, lambda one: one.condition == "retrying")
     assert state.message.startswith("No space left on device; trying again in ")
@@ -135,13 +135,13 @@ def test_a_full_disk_stops_one_target_until_there_is_room(tmp_path: Path, small_
 _TO_STDOUT = """
 import pickle, sys
 from stcodec.stream.output.address import parse_target
-from stcodec.stream.output.targets import open_outlet
+from stcodec.stream.output.targets import open_target
 tracks, packets = pickle.load(open(sys.argv[1], "rb"))
-outlet = open_outlet(parse_target("-"), tracks, waits=True)
+target = open_target(parse_target("-"), tracks, waits=True)
 for one in packets:
-    outlet.put(one)
-outlet.close(20)
-print(outlet.state().condition, outlet.state().message, file=sys.stderr)
+    target.put(one)
+target.close(20)
+print(target.state().condition, target.state().message, file=sys.stderr)
 """
 
 
@@ -166,8 +166,8 @@ def test_a_reader_of_stdout_that_goes_ends_the_target_and_is_no_error(tmp_path: 
 
 def test_a_source_that_can_wait_waits_for_no_target_that_is_lost(tmp_path: Path) -> None:
     what = live.recorded()
-    lost = open_outlet(parse_target(str(tmp_path / "none" / "talk.mkv")), what.tracks, waits=True)
-    fine = open_outlet(parse_target(str(tmp_path / "talk.mkv")), what.tracks, waits=True)
+    lost = open_target(parse_target(str(tmp_path / "none" / "talk.mkv")), what.tracks, waits=True)
+    fine = open_target(parse_target(str(tmp_path / "talk.mkv")), what.tracks, waits=True)
     live.eventually(lost, lambda one: one.condition == "retrying")
     feeding = threading.Thread(target=live.feed, args=(what, lost, fine), daemon=True)
     feeding.start()
@@ -178,7 +178,7 @@ def test_a_source_that_can_wait_waits_for_no_target_that_is_lost(tmp_path: Path)
 
 
 def test_a_folder_that_can_not_be_written_is_said_in_one_line(tmp_path: Path) -> None:
-    outlet = open_outlet(parse_target(str(tmp_path / "none" / "talk.mkv")), live.recorded().tracks)
-    state = live.eventually(outlet, lambda one: one.condition == "retrying")
+    target = open_target(parse_target(str(tmp_path / "none" / "talk.mkv")), live.recorded().tracks)
+    state = live.eventually(target, lambda one: one.condition == "retrying")
     assert state.message.startswith(f"{os.strerror(errno.ENOENT)}; trying again in ")
-    assert live.close_all(outlet)[0].condition == "failed"
+    assert live.close_all(target)[0].condition == "failed"

@@ -16,8 +16,8 @@ import pytest
 
 from stcodec.stream.output.address import parse_target
 from stcodec.stream.output.codecs import codecs_parameter
-from stcodec.stream.output.segments import Calendar, write_whole
-from stcodec.stream.output.targets import open_outlet
+from stcodec.stream.output.segments import WallClock, write_whole
+from stcodec.stream.output.targets import open_target
 from stcodec.stream.packet import TICK, Track
 
 
@@ -69,9 +69,9 @@ def assert_valid(path: Path) -> Playlist:
 
 def test_every_rendition_and_the_sound_can_be_played_to_the_end(tmp_path: Path) -> None:
     what = live.recorded().until(5)
-    outlet = open_outlet(parse_target(str(tmp_path / "all.m3u8")), what.tracks, waits=True)
-    live.feed(what, outlet)
-    (state,) = live.close_all(outlet)
+    target = open_target(parse_target(str(tmp_path / "all.m3u8")), what.tracks, waits=True)
+    live.feed(what, target)
+    (state,) = live.close_all(target)
     assert (state.condition, state.packets_dropped) == ("closed", 0)
     master = (tmp_path / "all.m3u8").read_text()
     assert re.findall(r"RESOLUTION=(\d+x\d+),FRAME-RATE=25.000,AUDIO", master) == ["320x180", "160x90"]
@@ -80,8 +80,8 @@ def test_every_rendition_and_the_sound_can_be_played_to_the_end(tmp_path: Path) 
         live.assert_same_times(live.arrived(tmp_path / f"all_{name}.m3u8"), what.video_seconds(track))
     for stream in (0, 1):  # and through the playlist over all
         assert len(live.arrived(tmp_path / "all.m3u8", stream)) == 5 * live.FPS
-    sound = sum(one.track == 2 for one in what.packets)
-    assert len(media.audio_packets(tmp_path / "all_audio.m3u8")) == sound
+    audio = sum(one.track == 2 for one in what.packets)
+    assert len(media.audio_packets(tmp_path / "all_audio.m3u8")) == audio
     playlists = [assert_valid(tmp_path / f"all_{name}.m3u8") for name in ("180p", "90p", "audio")]
     assert all(one.has_ended and one.target == 1 for one in playlists)
     assert playlists[0].seconds == playlists[1].seconds == [1.0] * 5  # players change between them at any segment
@@ -91,7 +91,7 @@ def test_every_rendition_and_the_sound_can_be_played_to_the_end(tmp_path: Path) 
 
 def test_the_window_slides_and_what_is_listed_is_there_at_every_moment(tmp_path: Path) -> None:
     what = live.recorded()
-    outlet = open_outlet(parse_target(str(tmp_path / "all.m3u8")), what.tracks)
+    target = open_target(parse_target(str(tmp_path / "all.m3u8")), what.tracks)
     seen: list[Playlist] = []
     faults: list[BaseException] = []
     ended = threading.Event()
@@ -108,8 +108,8 @@ def test_the_window_slides_and_what_is_listed_is_there_at_every_moment(tmp_path:
 
     player = threading.Thread(target=look)
     player.start()
-    live.feed(what, outlet, speed=12)
-    live.close_all(outlet)
+    live.feed(what, target, speed=12)
+    live.close_all(target)
     ended.set()
     player.join()
     assert not faults and max(len(one.segments) for one in seen) == 6
@@ -130,18 +130,18 @@ def test_who_reads_a_list_while_it_is_rewritten_has_the_old_one_whole(tmp_path: 
 
 def test_dates_say_when_a_frame_came_in(tmp_path: Path) -> None:
     what = live.recorded().only(0).until(2)
-    outlet = open_outlet(parse_target(str(tmp_path / "all.m3u8")), what.tracks)
+    target = open_target(parse_target(str(tmp_path / "all.m3u8")), what.tracks)
     before = time.time()
-    live.feed(what, outlet, speed=4)
+    live.feed(what, target, speed=4)
     after = time.time()
-    live.close_all(outlet)
+    live.close_all(target)
     found = assert_valid(tmp_path / "all_180p.m3u8")
     assert before - 0.002 <= found.dates[0] <= after - 0.4
 
 
 def test_dates_have_no_jitter_and_follow_a_pause() -> None:
     now = [1000.0]
-    calendar = Calendar(lambda: now[0])
+    calendar = WallClock(lambda: now[0])
     frames = live.recorded().only(0).packets
     came = [0.0, 0.1, -0.1, 0.05, 5.0, 5.1]  # seconds late
     dates = []
@@ -160,12 +160,12 @@ def test_where_it_does_not_go_on_the_playlists_say_so(tmp_path: Path, what_happe
         second = live.recorded().only(1, 2).since(2).until(4)
         renamed = (Track(**{**vars(second.tracks[0]), "name": "180p"}), second.tracks[1])
         second = live.Recorded(renamed, second.packets)
-    outlet = open_outlet(parse_target(str(tmp_path / "all.m3u8")), first.tracks, waits=True)
-    live.feed(first, outlet)
+    target = open_target(parse_target(str(tmp_path / "all.m3u8")), first.tracks, waits=True)
+    live.feed(first, target)
     if what_happens == "another size":
-        outlet.restart(second.tracks)
-    live.feed(second, outlet)
-    live.close_all(outlet)
+        target.restart(second.tracks)
+    live.feed(second, target)
+    live.close_all(target)
     for name in ("180p", "audio"):
         found = assert_valid(tmp_path / f"all_{name}.m3u8")
         assert found.breaks == [2] and len(found.segments) == 4
@@ -175,18 +175,18 @@ def test_where_it_does_not_go_on_the_playlists_say_so(tmp_path: Path, what_happe
 
 def test_key_frames_at_cuts_do_not_make_short_segments(tmp_path: Path) -> None:
     what = live.recorded().only(0).until(4)
-    outlet = open_outlet(parse_target(str(tmp_path / "all.m3u8")), what.tracks, segment_seconds=2.0, waits=True)
-    live.feed(what, outlet)
-    live.close_all(outlet)
+    target = open_target(parse_target(str(tmp_path / "all.m3u8")), what.tracks, segment_seconds=2.0, waits=True)
+    live.feed(what, target)
+    live.close_all(target)
     found = assert_valid(tmp_path / "all_180p.m3u8")
     assert (found.seconds, found.target) == ([2.0, 2.0], 2)
 
 
 def test_short_segments_have_a_target_duration_that_is_not_zero(tmp_path: Path) -> None:
     track, packets = live.encode_video((160, 90), 0, frames=50, g="10", keyint_min="10")
-    outlet = open_outlet(parse_target(str(tmp_path / "all.m3u8")), (track,), segment_seconds=0.4, waits=True)
-    live.feed(live.Recorded((track,), tuple(packets)), outlet)
-    live.close_all(outlet)
+    target = open_target(parse_target(str(tmp_path / "all.m3u8")), (track,), segment_seconds=0.4, waits=True)
+    live.feed(live.Recorded((track,), tuple(packets)), target)
+    live.close_all(target)
     found = assert_valid(tmp_path / "all_90p.m3u8")
     assert found.target == 1 and all(abs(one - 0.4) < 0.001 for one in found.seconds)
 
@@ -197,27 +197,27 @@ def test_files_of_an_earlier_stream_are_removed_and_others_are_left(tmp_path: Pa
     for path in (mine, *others):
         path.write_bytes(b"x")
     what = live.recorded().only(0).until(2)
-    outlet = open_outlet(parse_target(str(tmp_path / "all.m3u8")), what.tracks, waits=True)
-    live.feed(what, outlet)
-    live.close_all(outlet)
+    target = open_target(parse_target(str(tmp_path / "all.m3u8")), what.tracks, waits=True)
+    live.feed(what, target)
+    live.close_all(target)
     assert not mine.exists() and all(path.read_bytes() == b"x" for path in others)
 
 
 def test_a_full_disk_leaves_whole_files_and_the_stream_goes_on_when_there_is_room(small_disk: Path) -> None:
     what = live.recorded().only(0)
     (small_disk / "ballast").write_bytes(bytes(24_000))
-    outlet = open_outlet(parse_target(str(small_disk / "all.m3u8")), what.tracks)
-    live.feed(what.until(7), outlet, speed=20)
-    state = live.eventually(outlet, lambda one: one.condition == "retrying")
+    target = open_target(parse_target(str(small_disk / "all.m3u8")), what.tracks)
+    live.feed(what.until(7), target, speed=20)
+    state = live.eventually(target, lambda one: one.condition == "retrying")
     assert state.message.startswith("No space left on device")
     assert_valid(small_disk / "all_180p.m3u8")
     assert not list(small_disk.glob("*.tmp"))
     (small_disk / "ballast").unlink()
     for old in small_disk.glob("all_180p_*.m4s"):
         old.write_bytes(old.read_bytes()[:1])
-    live.feed(what.since(7).until(10), outlet)
-    live.eventually(outlet, lambda one: one.condition == "open")
-    assert live.close_all(outlet)[0].condition == "closed"
+    live.feed(what.since(7).until(10), target)
+    live.eventually(target, lambda one: one.condition == "open")
+    assert live.close_all(target)[0].condition == "closed"
     found = assert_valid(small_disk / "all_180p.m3u8")
     assert found.has_ended and found.breaks
 
@@ -231,9 +231,9 @@ def test_a_full_disk_leaves_whole_files_and_the_stream_goes_on_when_there_is_roo
 )
 def test_codecs_are_named_as_libavformat_names_them(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
     track, packets = live.encode_video((320, 180), 0, codec, 4, **options)
-    outlet = open_outlet(parse_target(str(tmp_path / "in.mp4")), (track,), waits=True)
-    live.feed(live.Recorded((track,), tuple(packets)), outlet)
-    live.close_all(outlet)
+    target = open_target(parse_target(str(tmp_path / "in.mp4")), (track,), waits=True)
+    live.feed(live.Recorded((track,), tuple(packets)), target)
+    live.close_all(target)
     media.run_ffmpeg("-i", tmp_path / "in.mp4", "-c", "copy", "-f", "dash", tmp_path / "peer.mpd")
     assert f'codecs="{codecs_parameter(track)}"' in (tmp_path / "peer.mpd").read_text()
 

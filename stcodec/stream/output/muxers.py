@@ -1,4 +1,4 @@
-"""Tracks as streams of a PyAV container, from their description and header alone: no encoder, no file they come from."""
+"""Muxers over PyAV whose streams come from tracks, that is from a description and a header, without an encoder."""
 
 from __future__ import annotations
 
@@ -37,26 +37,30 @@ LEAD = round(1 / TICK)
 
 
 class ByteSink(Protocol):
-    """What a container writes into."""
+    """File object that a muxer writes into."""
 
     def write(self, content: bytes) -> int: ...
 
 
 def open_muxer(
-    sink: ByteSink | io.BytesIO, form: str, tracks: Sequence[Track], options: Mapping[str, str], block_bytes: int = 32768
+    sink: ByteSink | io.BytesIO,
+    format_name: str,
+    tracks: Sequence[Track],
+    options: Mapping[str, str],
+    block_bytes: int = 32768,
 ) -> OutputContainer:
-    """A container in a form (libavformat's name) over a sink, with a stream for each track and times in TICKs.
+    """Open a muxer (libavformat's name) over a sink, with a stream for each track and times in TICKs.
 
     Every packet goes through to the sink at once, in blocks of so many bytes at most, and none waits long for a packet of
     another track.
     """
     settings = {"flush_packets": "1", "max_interleave_delta": "200000", **options}
-    container: OutputContainer = av.open(sink, "w", format=form, container_options=settings, buffer_size=block_bytes)
+    container: OutputContainer = av.open(sink, "w", format=format_name, container_options=settings, buffer_size=block_bytes)
     for track in tracks:
         stream = container.add_stream_from_template(_described(track).streams[0], opaque=True)
         stream.time_base = TICK
         encoder = encoder_of(track.codec)
-        if encoder is not None and encoder.mp4_tag and form == "mp4":
+        if encoder is not None and encoder.mp4_tag and format_name == "mp4":
             stream.codec_context.codec_tag = encoder.mp4_tag
     return container
 
@@ -85,8 +89,8 @@ def _matroska_head(track: Track) -> bytes:
         if track.frame_rate:
             entry += _number(0x23E383, round(Fraction(1_000_000_000) / track.frame_rate))
     else:
-        sound = _element(0xB5, struct.pack(">d", track.sample_rate_hz)) + _number(0x9F, track.channels)
-        entry += _element(0xE1, sound)
+        audio = _element(0xB5, struct.pack(">d", track.sample_rate_hz)) + _number(0x9F, track.channels)
+        entry += _element(0xE1, audio)
     head = _element(0x1A45DFA3, _element(0x4282, b"matroska") + _number(0x4287, 4) + _number(0x4285, 2))
     info = _element(0x1549A966, _number(0x2AD7B1, 1_000_000))
     tracks = _element(0x1654AE6B, _element(0xAE, entry))
@@ -101,3 +105,30 @@ def _element(name: int, content: bytes) -> bytes:
 
 def _number(name: int, value: int) -> bytes:
     return _element(name, value.to_bytes(8, "big"))
+
+
+EXACT_TIMES = {"use_editlist": "0", "avoid_negative_ts": "disabled"}
+"""Options of the MP4 muxer with which the times in fragments are those of the packets, not counted from the first."""
+_OPTIONS = {**EXACT_TIMES, "movflags": "+frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer"}
+
+
+def head(tracks: Sequence[Track]) -> bytes:
+    """The initialisation segment: ftyp and moov."""
+    sink = io.BytesIO()
+    open_muxer(sink, "mp4", tracks, _OPTIONS).start_encoding()
+    return sink.getvalue()
+
+
+def fragment(tracks: Sequence[Track], packets: Sequence[LivePacket], place: int, number: int) -> bytes:
+    """Packets of the track at that place, as a moof and its mdat. number: of the fragment in its stream, from 1 on.
+
+    A muxer of its own for each: one that lives on gives out a fragment only when it has the packet after it.
+    """
+    sink = io.BytesIO()
+    container = open_muxer(sink, "mp4", tracks, {**_OPTIONS, "fragment_index": str(number)})
+    container.start_encoding()
+    begin = sink.tell()
+    for packet in packets:
+        container.mux_one(as_packet(packet, container.streams[place]))
+    container.close()
+    return sink.getvalue()[begin:]

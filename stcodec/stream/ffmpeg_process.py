@@ -1,4 +1,4 @@
-"""The ffmpeg program as a child: what it says is heard, and it ends when it should."""
+"""The ffmpeg program as a child process whose messages are kept and which is always ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stcodec.stream.output.address import hide_in
 _GENERAL = "Input/output error"
 
 
-class Child:
+class FfmpegProcess:
     """A running program whose stderr is read. It is ended by its process id."""
 
     def __init__(self, output: Any, url: str, *, writes: bool) -> None:
@@ -34,19 +34,19 @@ class Child:
         """Passed on, if it was told to report progress."""
         self._url = url
         self._said: deque[str] = deque(maxlen=8)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._stderr_thread = threading.Thread(target=self._listen, daemon=True)
+        self._stderr_thread.start()
 
     @property
     def pipe(self) -> IO[bytes]:
-        """The way in or out."""
+        """Its stdin or stdout."""
         pipe = self.process.stdin or self.process.stdout
         assert pipe is not None
         return pipe
 
     def reason(self) -> str:
-        """Why it ended, in its own words and in one line, without what is secret in the address."""
-        self._listener.join(1)
+        """The reason it ended, as it said, in one line and without secrets of the address."""
+        self._stderr_thread.join(1)
         if not self._said:
             return "the other side hung up"
         told = next((line for line in self._said if "certificate" in line), self._said[-1])
@@ -61,7 +61,7 @@ class Child:
         """End it if it has not ended, and let go of it."""
         self.process.kill()
         self.process.wait()
-        self._listener.join()
+        self._stderr_thread.join()
         assert self.process.stderr is not None
         for pipe in (self.pipe, self.process.stderr):
             with contextlib.suppress(OSError):
