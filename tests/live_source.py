@@ -16,13 +16,13 @@ import numpy as np
 TS_PACKET = 188
 FLASH_SECONDS = 0.48
 """A film of `make_flashing_ts` is white, and audio_streams, from here on in every second for 0.2 s."""
-Act = Callable[["DashboardData"], None]
+Act = Callable[["Feed"], None]
 
 
 def play(path: Path, *, damage: Callable[[bytes], bytes] | None = None, speed: float = 1.0) -> Act:
     """Send a film at the pace of its time."""
 
-    def act(feed: DashboardData) -> None:
+    def act(feed: Feed) -> None:
         content = path.read_bytes()
         content = content if damage is None else damage(content)
         with av.open(str(path)) as container:
@@ -43,7 +43,7 @@ def stall(seconds: float) -> Act:
 def go_away(seconds: float) -> Act:
     """Hang up, and take no calls for a time."""
 
-    def act(feed: DashboardData) -> None:
+    def act(feed: Feed) -> None:
         feed.hang_up()
         feed.rest(seconds)
 
@@ -56,7 +56,7 @@ def lose_packets(content: bytes) -> bytes:
     return b"".join(one for index, one in enumerate(packets) if index < 60 or index % 40)
 
 
-class DashboardData:
+class Feed:
     """A server on loopback for one reader at a time; the acts are played to whoever is there."""
 
     def __init__(self, acts: Sequence[Act]) -> None:
@@ -103,9 +103,9 @@ class DashboardData:
 
 
 @contextmanager
-def feeding(*acts: Act) -> Iterator[DashboardData]:
+def feeding(*acts: Act) -> Iterator[Feed]:
     """A feed that plays these acts, one after another, from when somebody reads."""
-    feed = DashboardData(acts)
+    feed = Feed(acts)
     try:
         yield feed
     finally:

@@ -19,7 +19,7 @@ from steady import undisturbed
 from stcodec.attention.base import AttentionSession, AttentionSource
 from stcodec.attention.center import CenterSource
 from stcodec.errors import MediaError
-from stcodec.stream import attend, stream
+from stcodec.stream.attend import Patience
 from stcodec.stream.audio import LiveAudio
 from stcodec.stream.input.reader import AudioIn
 from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline
@@ -123,7 +123,7 @@ def test_a_source_that_goes_away_is_opened_again(early: Path, late: Path, tmp_pa
 def test_a_source_that_says_nothing_for_too_long_is_opened_again(early: Path, tmp_path: Path) -> None:
     """The line stays up; only a new connection brings it back."""
 
-    def leave_hanging(feed: live_source.DashboardData) -> None:
+    def leave_hanging(feed: live_source.Feed) -> None:
         feed.rest(1.0)
         feed.hang_up()
 
@@ -223,9 +223,7 @@ class _FaultySession(AttentionSession):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("kind", ["fails", "dies", "hangs"])
-def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(film: Path, tmp_path: Path, kind: str) -> None:
     broken, released = threading.Event(), threading.Event()
 
     def fault() -> None:
@@ -236,10 +234,14 @@ def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(
         else:
             raise (RuntimeError("no\nmore") if kind == "fails" else SystemExit)
 
-    monkeypatch.setattr(stream, "live_source", lambda text: (FaultySource(fault), lambda: FaultySource(fault)))
-    monkeypatch.setattr(attend, "HANG_SECONDS", 0.5)
-    monkeypatch.setattr(attend, "FIRST_HANG_SECONDS", 0.5)
-    with live(str(film), tmp_path / "out.ts", loops=True) as running:
+    options = StreamOptions(
+        str(film), (str(tmp_path / "out.ts"),), (Rendition(180, 400.0),), max_latency_seconds=5.0, loops=True
+    )
+    with LiveStream(
+        options,
+        open_attention=lambda text: (FaultySource(fault), lambda: FaultySource(fault)),
+        patience=Patience(0.5, 0.5),
+    ) as running:
 
         def watch(condition: Callable[[StreamSnapshot], bool], what: str) -> StreamSnapshot:
             def met() -> bool:

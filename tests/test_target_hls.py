@@ -141,13 +141,13 @@ def test_dates_say_when_a_frame_came_in(tmp_path: Path) -> None:
 
 def test_dates_have_no_jitter_and_follow_a_pause() -> None:
     now = [1000.0]
-    calendar = WallClock(lambda: now[0])
+    clock = WallClock(lambda: now[0])
     frames = live.recorded().only(0).packets
     came = [0.0, 0.1, -0.1, 0.05, 5.0, 5.1]  # seconds late
     dates = []
     for late, frame in zip(came, frames[:: live.FPS], strict=False):
         now[0] = 1000 + float(frame.pts * TICK) + late
-        dates.append(calendar.unix_seconds(dataclasses.replace(frame, captured_at=time.monotonic())))
+        dates.append(clock.unix_seconds(dataclasses.replace(frame, captured_at=time.monotonic())))
     assert dates == pytest.approx([1000, 1001, 1002, 1003, 1009, 1010], abs=0.01)
 
 

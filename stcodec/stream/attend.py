@@ -16,10 +16,6 @@ from stcodec.attention.base import AttentionSession, AttentionSource
 from stcodec.stream.observe.gauges import Rate
 from stcodec.types import Clip, FloatArray, VideoInfo
 
-HANG_SECONDS = 5.0
-"""A map that takes longer than this never comes."""
-FIRST_HANG_SECONDS = 30.0
-"""The first may take longer: the source is loaded."""
 _KEPT = 8
 """Maps that are kept: frames that wait for their encoder are older than the newest map."""
 _NICE = 5
@@ -28,6 +24,18 @@ _LATE_SECONDS = 1.0
 _CLOSE_SECONDS = 3.0
 _AGAIN_SECONDS = 0.5
 """Pause before a source that failed begins anew."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds after which a map that has not come never will."""
+
+    first_map: float = 30.0
+    """Longer: the source is loaded."""
+    map: float = 5.0
+
+
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,12 @@ class Attention:
     """
 
     def __init__(
-        self, open_source: Callable[[], AttentionSource], source: AttentionSource, video: VideoInfo, smoothing_seconds: float
+        self,
+        open_source: Callable[[], AttentionSource],
+        source: AttentionSource,
+        video: VideoInfo,
+        smoothing_seconds: float,
+        patience: Patience,
     ) -> None:
         """open_source: how a fresh source is got; source: the first one, opened already."""
         self.spec = source.spec
@@ -74,6 +87,7 @@ class Attention:
         """Asked before each map: whether attention has its turn now, or waits a little more."""
         self._open_source = open_source
         self._smoothing = smoothing_seconds
+        self._patience = patience
         self._lasts = source.spec.maps_per_second <= 0
         self._changed = threading.Condition()
         self._waiting: AttentionInput | None = None
@@ -162,7 +176,7 @@ class Attention:
 
     def _begin(self, source: AttentionSource | None) -> None:
         with self._changed:
-            self._worker = _AttentionThread(self, self._open_source, source, self._video)
+            self._worker = _AttentionThread(self, self._open_source, source, self._video, self._patience)
             self._changed.notify_all()
         self._worker.start()
 
@@ -171,10 +185,16 @@ class _AttentionThread(threading.Thread):
     """Thread that runs a source until it fails or is replaced."""
 
     def __init__(
-        self, owner: Attention, open_source: Callable[[], AttentionSource], source: AttentionSource | None, video: VideoInfo
+        self,
+        owner: Attention,
+        open_source: Callable[[], AttentionSource],
+        source: AttentionSource | None,
+        video: VideoInfo,
+        patience: Patience,
     ) -> None:
         super().__init__(name="attention", daemon=True)
         self._owner = owner
+        self._patience = patience
         self._open_source = open_source
         self._source = source
         self._video = video
@@ -190,7 +210,7 @@ class _AttentionThread(threading.Thread):
         if not self.is_alive():
             return "its thread died"
         busy = self._busy_since
-        limit = HANG_SECONDS if self._made_one else FIRST_HANG_SECONDS
+        limit = self._patience.map if self._made_one else self._patience.first_map
         if busy is not None and now - busy > limit:
             return f"no map for {limit:g} s"
         return None

@@ -28,7 +28,7 @@ _FALLBACK_RATE = 48000
 _SAMPLES = 1024
 """Samples in a packet of AAC."""
 _LOOSE = TICKS_PER_SECOND // 40
-"""LiveAudio may come so much earlier or later than it should before silence is put in or samples are left out."""
+"""Audio may come so much earlier or later than it should before silence is put in or samples are left out."""
 _LONGEST_SILENCE = 10 * TICKS_PER_SECOND
 
 

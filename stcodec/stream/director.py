@@ -178,7 +178,7 @@ class Director(threading.Thread):
                 self._waiting_audio.append(packet)
 
     def _give_audio(self, until_ticks: int | None) -> None:
-        """LiveAudio of a paced source, each packet when it is due; None = all that is left, at once."""
+        """Pass on audio of a paced source, each packet when it is due; None = all that is left, at once."""
         while self._waiting_audio and (until_ticks is None or self._waiting_audio[0].pts <= until_ticks):
             packet = self._waiting_audio.popleft()
             if until_ticks is not None and self._pacer is not None:

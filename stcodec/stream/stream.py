@@ -13,7 +13,7 @@ from stcodec.cleanup import Unbroken, afterwards
 from stcodec.encoders.session import EncoderSession
 from stcodec.errors import MediaError
 from stcodec.media.clips import export_for
-from stcodec.stream.attend import Attention
+from stcodec.stream.attend import PATIENCE, Attention, Patience
 from stcodec.stream.audio import LiveAudio
 from stcodec.stream.bank import EncoderBank
 from stcodec.stream.director import Director
@@ -41,12 +41,21 @@ _CLOSE_SECONDS = 5.0
 class LiveStream:
     """A live stream with an open source and open encoders. As a context it begins on entering and ends on leaving."""
 
-    def __init__(self, options: StreamOptions) -> None:
-        """Open the source, the encoders and the targets. Raises a StcodecError, in one line, before anything is sent."""
+    def __init__(
+        self,
+        options: StreamOptions,
+        *,
+        open_attention: Callable[[str], tuple[AttentionSource | None, Callable[[], AttentionSource]]] = live_source,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        """Open the source, the encoders and the targets. Raises a StcodecError, in one line, before anything is sent.
+
+        open_attention: opens the source of attention that the options name; patience: with a source that hangs.
+        """
         easier_presets(options)  # checks the encoder and the preset
         targets = Targets(options)
         address = source_address(options.source)
-        source, reopen_source = live_source(options.attention)
+        source, reopen_source = open_attention(options.attention)
         self._options = options
         self._reader = Reader(address, options, export_for(source.spec) if source is not None else "")
         self._targets: Sequence[Target] = []
@@ -60,7 +69,7 @@ class LiveStream:
         self.end = Unbroken(self._end)
         """End files and playlists properly; leaving the context does it."""
         try:
-            self._build(source, reopen_source, targets)
+            self._build(source, reopen_source, patience, targets)
         except BaseException:
             self._reader.stop()
             self._end_parts()
@@ -70,6 +79,7 @@ class LiveStream:
         self,
         source: AttentionSource | None,
         reopen_source: Callable[[], AttentionSource],
+        patience: Patience,
         targets: Targets,
     ) -> None:
         options, reader = self._options, self._reader
@@ -78,7 +88,7 @@ class LiveStream:
         sessions = [EncoderSession(live_plan(options, one, canvas, preset)) for one in options.renditions]
         if source is not None:
             warm_up(source, canvas)  # a source that does not fit says so now
-            self._attention = Attention(reopen_source, source, canvas, options.policy.smoothing_seconds)
+            self._attention = Attention(reopen_source, source, canvas, options.policy.smoothing_seconds, patience)
         self._encoders = [
             RenditionEncoder(index, rendition, session, preset, options.policy, self._attention)
             for index, (rendition, session) in enumerate(zip(options.renditions, sessions, strict=True))

@@ -29,8 +29,6 @@ _PROBE = {"probesize": "1000000", "analyzeduration": "1500000"}
 _NETWORK = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "http", "https", "srt")
 _DEVICES = ("v4l2", "x11grab", "fbdev", "lavfi")
 _DEVICE = re.compile(rf"({'|'.join(_DEVICES)}):(?!//)(.+)")
-_OPEN_SECONDS = 10.0
-"""Least time in which a server must answer."""
 _SEGMENTS_SLOWER = 3
 """HLS comes a segment at a time: silence between two is no stall."""
 _LISTEN_SECONDS = 86_400
@@ -105,10 +103,14 @@ class OpenSource:
 
 
 def open_source(
-    address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
+    address: SourceAddress,
+    options: dict[str, str],
+    stall_seconds: float,
+    stopping: Callable[[], bool],
+    open_seconds: float = 10.0,
 ) -> OpenSource:
-    """Open a source. Raises MediaError in one line."""
-    pipe, keywords = _open_arguments(address, options, stall_seconds, stopping)
+    """Open a source. Raises MediaError in one line. open_seconds: a server has at least this long to answer."""
+    pipe, keywords = _open_arguments(address, options, stall_seconds, stopping, open_seconds)
     try:
         container = av.open(pipe or keywords.pop("file"), "r", metadata_errors="replace", **keywords)
     except (FFmpegError, OSError, ValueError) as error:
@@ -119,7 +121,7 @@ def open_source(
 
 
 def _open_arguments(
-    address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool]
+    address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool], open_seconds: float
 ) -> tuple[PipeReader | None, dict[str, Any]]:
     """The pipe, if there is one, and the arguments of av.open."""
     if address.kind == "file":
@@ -140,7 +142,7 @@ def _open_arguments(
         probing["options"].setdefault("listen_timeout", str(_LISTEN_SECONDS))  # its own default is out of its own range
     if address.kind in ("http", "https"):
         stall_seconds *= _SEGMENTS_SLOWER
-    timeout = (_LISTEN_SECONDS if listens else max(_OPEN_SECONDS, stall_seconds), stall_seconds)
+    timeout = (_LISTEN_SECONDS if listens else max(open_seconds, stall_seconds), stall_seconds)
     return None, {"file": address.url, "timeout": timeout, **probing}
 
 

@@ -42,7 +42,7 @@ class _Stream:
     arrived: int | None
     """Arrival of the newest, in ticks."""
     placed_at: int | None
-    """Stream time of the last frame or packet placed."""
+    """Clock time at which it was placed, in ticks."""
     late_since: int | None = None
 
 

@@ -30,8 +30,6 @@ from stcodec.stream.observe.metrics import CONTENT_TYPE, health_problems, promet
 from stcodec.stream.observe.snapshot import Observed, StreamSnapshot
 
 _MOST_CONNECTIONS = 32
-_REQUEST_SECONDS = 10.0
-"""A connection is one request, and closed after this long whatever it does."""
 _QUIET_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _HEADERS = {
@@ -46,9 +44,10 @@ _HEADERS = {
 class WebServer:
     """HTTP server of one stream. Binds its port when made, so that a busy port is known early; answers after `start`."""
 
-    def __init__(self, options: WebOptions) -> None:
+    def __init__(self, options: WebOptions, *, request_seconds: float = 10.0) -> None:
+        """request_seconds: a connection is one request, and closed after this long whatever it does."""
         self._feed = DashboardData()
-        self._server = _bind(options)
+        self._server = _bind(options, request_seconds)
         self._thread: threading.Thread | None = None
 
     @property
@@ -117,7 +116,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = _MOST_CONNECTIONS
 
-    def __init__(self, options: WebOptions) -> None:
+    def __init__(self, options: WebOptions, request_seconds: float) -> None:
+        self._request_seconds = request_seconds
         self.options = options
         self.routes: _Routes = {}
         self._opened: dict[socket.socket, float] = {}
@@ -145,7 +145,7 @@ class _Server(ThreadingHTTPServer):
 
     def service_actions(self) -> None:
         """Called a few times a second: who takes too long is cut off; its thread then ends by itself."""
-        limit = time.monotonic() - _REQUEST_SECONDS
+        limit = time.monotonic() - self._request_seconds
         with self._lock:
             for connection, since in self._opened.items():
                 if since < limit:
@@ -158,9 +158,9 @@ class _Server(ThreadingHTTPServer):
         """Print nothing: the client has gone, or sees a closed connection."""
 
 
-def _bind(options: WebOptions) -> _Server:
+def _bind(options: WebOptions, request_seconds: float) -> _Server:
     try:
-        return _Server(options)
+        return _Server(options, request_seconds)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such port"
         raise OptionsError(f"{options.address}: can't listen there ({reason}); give another IP:PORT") from None
