@@ -1,4 +1,4 @@
-"""How far the maps of ONNX Runtime, whose stem is in 8-bit integers, are from those of torch in float32.
+"""Distance of ONNX Runtime's maps, whose stem is in 8-bit integers, to those of torch in float32.
 
     python tools/compare_runtimes.py --data ../shared/data/video-gaze
 

@@ -1,4 +1,4 @@
-"""What the live mode saves where people look: streams at a constant bitrate, in real time, against plain ones.
+"""Saving of the live mode where people look: streams at a constant bitrate, in real time, against plain ones.
 
     python tools/live_saving.py --data ../shared/data/video-gaze --weights build/folds --work build/live \
         --out data/results/live_saving.json

@@ -222,7 +222,7 @@ def bench_inspect() -> str:
 
 
 def bench_inspect_films() -> str:
-    """What a page takes."""
+    """Memory and size of a page."""
     rows = [
         [f"`{row['attention']}`", f"{row['film_seconds']} s", f"{row['peak_mib']} MiB", f"{row['page_mb']:.1f} MB"]
         for row in read("bench_inspect")["films"]

@@ -1,4 +1,4 @@
-"""What the network's input gives and costs: the size of its pictures, how many a second, and a second look at larger ones.
+"""Gain and cost of the network's input: the size of its pictures, how many a second, and a second look at larger ones.
 
     python tools/measure_input.py --data ../shared/data/video-gaze --maps build/cv/maps
 

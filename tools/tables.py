@@ -1,4 +1,4 @@
-"""What tables in the docs are made of."""
+"""Building blocks of the tables in the docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where viewers look: sources of attention behind one interface, opened by what the user writes."""
+"""Sources of attention behind one interface, opened by what the user writes."""
 
 from stcodec.attention.base import AttentionSession, AttentionSource
 from stcodec.attention.registry import foreign_sources, open_source, source_files, source_names, source_parts

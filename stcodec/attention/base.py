@@ -33,9 +33,9 @@ class AttentionSource(ABC):
     name: str
     """As the user writes it: "motion", "map:FILE"."""
     spec: ClipSpec
-    """What the source needs to see."""
+    """Input that the source needs."""
     lookahead_seconds: float = 0.0
-    """How far past t clips must reach before the map at t comes out."""
+    """Seconds past t that clips must reach before the map at t comes out."""
 
     @abstractmethod
     def open(self, video: VideoInfo) -> AttentionSession:

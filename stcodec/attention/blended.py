@@ -66,7 +66,7 @@ class _BlendedSession(AttentionSession):
         return rest if len(rest) else None
 
     def _drain(self) -> SaliencyTrack:
-        """What all parts have by now."""
+        """Blends of the maps that all parts have by now."""
         ready: list[TimedMap] = []
         while all(self._queues):
             ready.append(self._blend([queue.popleft() for queue in self._queues]))

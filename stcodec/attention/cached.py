@@ -51,7 +51,7 @@ class CachedSource(AttentionSource):
 
     @property
     def part(self) -> Path:
-        """Where the maps are written meanwhile."""
+        """File that the maps are written to meanwhile."""
         return self._path.with_name(self._path.name + ".part")
 
     def _use_file(self) -> None:

@@ -66,7 +66,7 @@ class _ForeignSession(AttentionSession):
 
 
 def load_entry(point: EntryPoint) -> Callable[..., object]:
-    """What an entry point names. Raises AttentionError."""
+    """The object that an entry point names. Raises AttentionError."""
     with _blamed(_blame(point)):
         return cast(Callable[..., object], point.load())
 

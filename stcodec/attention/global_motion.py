@@ -105,7 +105,7 @@ def _consensus(z: ComplexArray, v: ComplexArray, weight: RealArray) -> ComplexAr
 
 
 def median(values: FloatArray | RealArray) -> float:
-    """What np.median gives, which imports masked arrays first: a few ms that every encode would wait for."""
+    """Median, as np.median gives it, which imports masked arrays first: a few ms that every encode would wait for."""
     low, high = (values.size - 1) // 2, values.size // 2
     ordered = np.partition(values, (low, high), axis=None)
     return float((ordered[low] + ordered[high]) / 2)

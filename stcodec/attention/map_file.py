@@ -56,16 +56,16 @@ class MapFileSource(AttentionSource):
         return _MapFileSession(self, self._reader, video)
 
     def prepare(self, saliency: FloatArray) -> FloatArray:
-        """What becomes of a map [h, w] that was read before it is matched to instants."""
+        """Prepare a map [h, w] that was read to be matched to instants."""
         return filled(shrink(saliency))
 
-    def check_duration(self, film: float) -> None:
-        """Raise AttentionError unless the maps last about as long as a film, in seconds."""
+    def check_duration(self, video_seconds: float) -> None:
+        """Raise AttentionError unless the maps last about as long as a video."""
         maps = self._reader.duration_seconds
-        if maps is None or abs(maps - film) <= max(0.5, 0.05 * film):
+        if maps is None or abs(maps - video_seconds) <= max(0.5, 0.05 * video_seconds):
             return
         raise AttentionError(
-            f"{self.name}: the maps last {maps:.2f} s, the video {film:.2f} s: they belong to another video or to "
+            f"{self.name}: the maps last {maps:.2f} s, the video {video_seconds:.2f} s: they belong to another video or to "
             "another cut of it; make the maps from this file"
         )
 

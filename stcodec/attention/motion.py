@@ -64,7 +64,7 @@ class MotionSteps:
 
 
 class MotionWatch:
-    """What is known of motion at the latest instant that was seen."""
+    """Motion up to the latest instant that was seen."""
 
     def __init__(self, video: VideoInfo, tuning: MotionTuning) -> None:
         self.prior: FloatArray = center_density(*map_shape(video))
@@ -116,7 +116,7 @@ class _MotionSession(AttentionSession):
 
 
 class MotionSource(AttentionSource):
-    """What moves against the camera, on top of the centre prior; normalised to sum 1, its maps are gaze densities.
+    """Motion against the camera, on top of the centre prior; normalised to sum 1, its maps are gaze densities.
 
     The bitstream's own motion vectors give the velocities where the codec exports them; optical flow on the thumbnails
     where not, and where most blocks have none. Both are worth the same (on the dev clips of the gaze data 0.67 and 0.64

@@ -55,7 +55,7 @@ class MotionTuning:
 
 @dataclass(frozen=True)
 class Change:
-    """How the picture changed over a step once the camera's motion is taken away, in grey levels."""
+    """Change of the picture over a step once the camera's motion is taken away, in grey levels."""
 
     levels: FloatArray
     """[h, w] mean absolute change."""
@@ -67,7 +67,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one step between two instants shows, on the grid of the maps; speeds in frame widths per second."""
+    """Motion and change over one step between two instants, on the grid of the maps; speeds in frame widths per second."""
 
     camera: GlobalMotion
     camera_speed: FloatArray

@@ -1,4 +1,4 @@
-"""What the picture did between two instants: fields of velocity, and how far the picture changed beside them.
+"""Motion between two instants: fields of velocity, and the change of the picture beside them.
 
 Everything is measured on grey thumbnails of at most `SIDE_PX` and handed on at the resolution of the maps.
 """
@@ -105,7 +105,7 @@ class BlockTravel:
 
 
 def picture_change(now: GrayImage, before: GrayImage, seconds: float, camera: GlobalMotion) -> FloatArray:
-    """How far `now` is from `before` moved as the camera moved: [h, w] absolute difference, grey levels.
+    """Absolute difference of `now` to `before` moved as the camera moved: [h, w], grey levels.
 
     0 where the camera uncovered what was outside the frame: nothing is known there.
     """

@@ -134,10 +134,10 @@ class _NeuralSession(AttentionSession):
         self._shape = input_shape(video.display_width_px, video.display_height_px)
         self._motion = MotionInput(video, self._shape)
         self._window: ShotWindow[SeenFrame] = ShotWindow(window_seconds, 0.0 if causal else window_seconds, SLACK_SECONDS)
-        """What the temporal branch looks at."""
+        """Instants that the temporal branch looks at."""
         reach_seconds = 0.0 if causal else MEAN_SECONDS
         self._densities: ShotWindow[FloatArray] = ShotWindow(reach_seconds, reach_seconds, SLACK_SECONDS)
-        """What a map is the mean of; a live one is its own, so that it tells of what is sudden at once."""
+        """Densities that a map is the mean of; a live one is its own, so that sudden events show at once."""
         self._shot_seconds: float | None = None
         """When the shot began."""
 

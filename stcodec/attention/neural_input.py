@@ -90,7 +90,7 @@ class CameraPath:
         )
 
     def to_start(self, z: ComplexArray) -> ComplexArray:
-        """Where places of the frame of now lie in the shot's first."""
+        """Places of the current frame in coordinates of the shot's first."""
         a, b, c = self._map
         return np.asarray(a * z + b * np.conj(z) + c, np.complex128)
 

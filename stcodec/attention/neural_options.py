@@ -21,12 +21,12 @@ _ALLOWED = f"causal, window=SECONDS, tokens=SHARE, balance=SHARE, device={DEVICE
 
 @dataclass(frozen=True)
 class NeuralOptions:
-    """How the network is used; none of it needs other weights."""
+    """Options of the network's use; none of them needs other weights."""
 
     causal: bool = False
     """True: only what was already shown counts, for live video; False: what comes within the window counts too."""
     window_seconds: float | None = None
-    """How far the temporal branch looks back (and ahead, unless causal), 0 to 10; None = as in training."""
+    """Seconds that the temporal branch looks back (and ahead, unless causal), 0 to 10; None = as in training."""
     token_share: float | None = None
     """Share of the tokens that may enter the temporal branch, 0.01 to 1; None = as in training."""
     balance: float = 0.5
@@ -54,7 +54,7 @@ class NeuralOptions:
 
 
 def parse_options(text: str) -> NeuralOptions:
-    """What follows `neural:`. Raises OptionsError for an unknown or repeated key, or a value out of its range."""
+    """Options from the text behind `neural:`. Raises OptionsError for an unknown or repeated key, or a wrong value."""
     given: dict[str, Any] = {}
     for part in text.split(","):
         key, equals, value = part.strip().partition("=")

@@ -71,7 +71,7 @@ class TorchEngine:
 
     @contextmanager
     def _failing_clearly(self) -> Iterator[None]:
-        """What torch raises when a device has no memory left, or a driver that it can't use, becomes an AttentionError."""
+        """Turn what torch raises (no memory left on a device, a driver that it can't use) into an AttentionError."""
         try:
             yield
         except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""From what a user writes to a source of attention.
+"""Sources of attention by the text that a user writes.
 
     TEXT   = NAME | NAME:ARGUMENT | BLEND
     BLEND  = NUMBER*SOURCE+NUMBER*SOURCE...        "0.7*motion+0.3*center", "0.5*map:a+b.mkv + 0.5*center"

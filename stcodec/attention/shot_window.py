@@ -1,4 +1,4 @@
-"""What lies about an instant in time, within its shot."""
+"""Neighbours of an instant in time, within its shot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ShotWindow(Generic[T]):
     """
 
     def __init__(self, behind_seconds: float, ahead_seconds: float, slack_seconds: float = 0.0) -> None:
-        """How far neighbours may be; with 0 ahead an instant comes back at once.
+        """Reach to either side; with 0 ahead an instant comes back at once.
 
         slack_seconds: how exact that is, for instants that lie on frames.
         """

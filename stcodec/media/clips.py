@@ -74,7 +74,7 @@ def _one_shot(frames: Iterable[VideoFrame], video: VideoInfo) -> Iterator[tuple[
 
 
 def export_for(spec: ClipSpec) -> str:
-    """What the decoder must export (`VideoReader(export=...)`) for a source with this spec."""
+    """Side data that the decoder must export (`VideoReader(export=...)`) for a source with this spec."""
     return "mvs" if spec.motion_vectors else ""
 
 

@@ -24,14 +24,14 @@ _TARGETS = {"mp4": "mov_text", "mov": "mov_text", "ipod": "mov_text", "matroska"
 class SubtitleConverter:
     """Rewrites one stream of text subtitles; what is said and when stays, styles may not.
 
-    Raises ValueError if the subtitles are pictures or the container has no form of its own for text.
+    Raises ValueError if the subtitles are pictures or the container has no format of its own for text.
     """
 
     def __init__(self, container: OutputContainer, source: Stream) -> None:
         codec = source.codec_context.name if source.codec_context is not None else "unknown"
         target = _TARGETS.get(container.format.name)
         if codec not in _TEXT or target is None or not isinstance(source, SubtitleStream):
-            raise ValueError("it can't be converted to a form that it holds")
+            raise ValueError("it can't be converted to a format that it holds")
         self._decoder = source.codec_context
         self._source = source
         stream = container.add_stream(target)
@@ -69,15 +69,15 @@ _STALE_TAGS = {
 _COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif", "webp": "image/webp"}
 _TIMECODE_KEEPERS = ("mp4", "mov", "ipod")
 _PICTURE_SUBTITLES = {"dvbsub", "dvb_subtitle", "dvb_teletext", "libzvbi_teletextdec", "pgssub", "hdmv_pgs_subtitle"}
-"""What mpegts has a place for; it takes text too, as private data that no player shows."""
+"""Subtitles that mpegts has a place for; it takes text too, as private data that no player shows."""
 _QUICKTIME_LANGUAGES = {
     "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb", "mkd": "mac",
     "fre": "fra", "rum": "ron", "cze": "ces", "slo": "slk", "hye": "arm", "kat": "geo", "bod": "tib", "mya": "bur",
     "msa": "may", "cym": "wel", "eus": "baq",
 }  # fmt: skip
-"""What ffmpeg's mov muxer calls languages (isom.c, mov_mdhd_language_map) that it drops under their usual code."""
-_TS_SOUND = {"aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "dca", "opus", "libopus", "s302m"}
-"""Sound that MPEG-TS has a stream type for; its muxer takes any other as private data, without a word."""
+"""Names of ffmpeg's mov muxer for languages (isom.c, mov_mdhd_language_map) that it drops under their usual code."""
+_TS_AUDIO = {"aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "dca", "opus", "libopus", "s302m"}
+"""Audio that MPEG-TS has a stream type for; its muxer takes any other as private data, without a word."""
 _MARKS = {
     "mov": Disposition.default,
     "mpegts": Disposition.default | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.descriptions,
@@ -100,7 +100,7 @@ class StreamCopies:
     def declare(self, stream: Stream, cover: bytes | None) -> None:
         """Add a copy of a stream, or say why there is none; cover: the picture, if the stream is cover art.
 
-        Raises OptionsError for sound that the container can't hold: a film without its sound is not what was asked for.
+        Raises OptionsError for audio that the container can't hold: a video without its audio is not what was asked for.
         """
         if self._comes_back_by_itself(stream):
             return
@@ -124,7 +124,7 @@ class StreamCopies:
         return dated
 
     def _dated(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        """Matroska's demuxer lacks the first dts of films with B-frames: they are counted back from the first it knows."""
+        """Matroska's demuxer lacks the first dts of videos with B-frames: they are counted back from the first it knows."""
         if packet.dts is None:
             if packet.stream.type == "video":
                 self._undated.setdefault(packet.stream.index, []).append(packet)
@@ -151,7 +151,7 @@ class StreamCopies:
         container = self._container.format.name
         if stream.type == "data" and container in ("matroska", "webm"):  # takes the header, loses the packets
             raise ValueError("timed data has no place in it")
-        if stream.type == "audio" and container == "mpegts" and stream_codec(stream) not in _TS_SOUND:
+        if stream.type == "audio" and container == "mpegts" and stream_codec(stream) not in _TS_AUDIO:
             raise ValueError("it would become data that nobody can play")
         if stream.type == "audio" and container == "mp4" and stream_codec(stream).startswith("pcm_"):
             raise ValueError("its muxer takes the header and fails on the packets")
@@ -161,7 +161,7 @@ class StreamCopies:
             raise ValueError("a time code has no place in it")
         if stream.type == "attachment" and container != "matroska":
             raise ValueError("attachments have no place in it")
-        if is_cover(stream) and container != "mp4":  # Matroska would make a second film of it; it takes an attachment
+        if is_cover(stream) and container != "mp4":  # Matroska would make a second video of it; it takes an attachment
             raise ValueError("cover art has no place in it")
         if stream.type == "subtitle" and container == "mpegts" and stream_codec(stream) not in _PICTURE_SUBTITLES:
             raise ValueError("text has no place in it")

@@ -18,7 +18,7 @@ from stcodec.media.scaling import Scaler
 SUFFIX = ".mp4"
 """MP4 keeps any clock and the rotation (Matroska would round times to 1 ms)."""
 _OF_X264 = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p")
-"""What libx264 keeps without loss in a third of the time that FFV1 takes to decode; the others are written as FFV1."""
+"""Formats that libx264 keeps without loss in a third of the time that FFV1 takes to decode; others become FFV1."""
 _X264_OPTIONS = {"qp": "0", "preset": "ultrafast"}
 _FALLBACK_RATE = Fraction(25)
 _LEAST_SIDE_PX = 16

@@ -57,7 +57,7 @@ class MapReader:
         self.duration_seconds: float | None = None
         """None if the file does not say, or has no times."""
         self.shot_starts_seconds: tuple[float, ...] = ()
-        """Where shots begin; empty for files that MapWriter did not make."""
+        """Starts of shots; empty for files that MapWriter did not make."""
         self._url = local_url(path)
         self._luma = LumaReader()
         self._fps = fps

@@ -28,15 +28,15 @@ class Muxer:
         """path: where to write; shown_name: the name for messages; encoder: ffmpeg's name for the video stream's."""
         self.name = shown_name
         self.messages: list[str] = []
-        """What of the input is not in the output, or is there in another form."""
+        """Parts of the input that are not in the output, or only in another format."""
         self._copies: StreamCopies | None = None
         self._lead_ticks: int | None = None
         """Of the first packet: how long before it is shown it is decoded."""
         self._end_pts = 0
         try:
             # By the name alone ffmpeg would choose "ipod", which has no place for titles and covers.
-            form = "mp4" if path.suffix.lower() == ".m4v" else None
-            self._container: OutputContainer = av.open(local_url(path), "w", format=form)
+            container_format = "mp4" if path.suffix.lower() == ".m4v" else None
+            self._container: OutputContainer = av.open(local_url(path), "w", format=container_format)
             video = self._container.add_stream(encoder, rate=rate or Fraction(25))
         except (FFmpegError, OSError, ValueError) as error:
             ending = path.suffix or "a file without ending"

@@ -1,4 +1,4 @@
-"""What a file's packets say, without decoding them."""
+"""Times and kinds of a file's packets, without decoding them."""
 
 from __future__ import annotations
 

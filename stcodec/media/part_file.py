@@ -54,7 +54,7 @@ class PartFile:
             raise MediaError(f"{display_name(self.path)}: can't be read as a part of a video ({error})") from None
 
     def facts(self) -> dict[str, NDArray[Any]]:
-        """What was written down about it."""
+        """Facts that were written down about it."""
         with np.load(self.path, allow_pickle=False) as file:
             return {name.removeprefix("fact_"): file[name] for name in file.files if name.startswith("fact_")}
 

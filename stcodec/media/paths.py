@@ -11,7 +11,7 @@ from stcodec.errors import OUT_OF_SPACE, MediaError, MissingFileError, NoSpaceEr
 VIDEO_ENDINGS = frozenset(
     {".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".y4m", ".nut", ".ogv"}
 )
-"""What is taken for a video in a folder."""
+"""Name endings that are taken for videos in a folder."""
 
 
 def local_url(path: str | os.PathLike[str]) -> str:

@@ -36,12 +36,12 @@ class LumaReader:
         Untagged gray is full range, untagged YUV limited, as in swscale. RGB, palettes and gray with transparency are
         seen over black: a mask drawn white on transparent means what it shows.
         """
-        form = frame.format
+        layout = frame.format
         # pal8 and gray with alpha lose up to a level in swscale's way to gray.
-        if form.is_rgb or form.name == "pal8" or len(form.components) == 2:
+        if layout.is_rgb or layout.name == "pal8" or len(layout.components) == 2:
             return self._over_black(frame)
         gray = self._array(frame, "gray16le") / np.float32(65535)
-        if form.name.startswith("gray") and frame.color_range == ColorRange.MPEG:
+        if layout.name.startswith("gray") and frame.color_range == ColorRange.MPEG:
             # swscale takes gray as full range whatever the tag says.
             gray = (gray * 255 - 16) / 219
         luma: FloatArray = np.clip(gray, 0, 1).astype(np.float32, copy=False)
@@ -53,8 +53,8 @@ class LumaReader:
         rgba = self._array(frame, "rgba64le" if deep else "rgba") / np.float32(65535 if deep else 255)
         return np.clip(rgba[..., :3] @ _REC601 * rgba[..., 3], 0, 1).astype(np.float32, copy=False)
 
-    def _array(self, frame: VideoFrame, form: str) -> FloatArray:
-        pixels: FloatArray = self._scaler.reformat(frame, format=form, threads=1).to_ndarray().astype(np.float32)
+    def _array(self, frame: VideoFrame, pix_fmt: str) -> FloatArray:
+        pixels: FloatArray = self._scaler.reformat(frame, format=pix_fmt, threads=1).to_ndarray().astype(np.float32)
         return pixels
 
 

@@ -27,9 +27,9 @@ def is_cover(stream: Stream) -> bool:
 
 def main_video(container: InputContainer) -> VideoStream | None:
     """The video stream that ffmpeg would choose, never cover art; None if there is none."""
-    films = [stream for stream in container.streams.video if not is_cover(stream) and stream.codec_context is not None]
-    default = [stream for stream in films if stream.disposition & av.stream.Disposition.default]
-    return max(default or films, key=lambda stream: stream.width * stream.height, default=None)
+    videos = [stream for stream in container.streams.video if not is_cover(stream) and stream.codec_context is not None]
+    default = [stream for stream in videos if stream.disposition & av.stream.Disposition.default]
+    return max(default or videos, key=lambda stream: stream.width * stream.height, default=None)
 
 
 def video_info(container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:

@@ -57,7 +57,7 @@ def _first(frames: Iterator[VideoFrame], seconds: float, near: float) -> VideoFr
 
 
 def _near_seconds(reader: VideoReader) -> float:
-    """How far two times of one frame may lie apart: containers round them."""
+    """Distance that two times of one frame may have: containers round them."""
     video = reader.info
     rounding = max(_ROUNDING_SECONDS, float(video.time_base) / 2)
     return min(rounding, float(0.5 / video.frame_rate)) if video.frame_rate else rounding

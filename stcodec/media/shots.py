@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins."""
+"""Detection of scene cuts."""
 
 from __future__ import annotations
 

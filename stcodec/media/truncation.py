@@ -1,4 +1,4 @@
-"""Whether a file is shorter than its own container says: told from the structure, before anything is decoded."""
+"""Bytes that a file lacks of what its own container says: told from the structure, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEAD_BYTES = 1024
 
 
 def missing_bytes(path: Path) -> int:
-    """How many bytes of a Matroska, MP4/MOV or RIFF (AVI) file are missing at its end; 0 if none, or if it doesn't say.
+    """Number of bytes of a Matroska, MP4/MOV or RIFF (AVI) file are missing at its end; 0 if none, or if it doesn't say.
 
     Recordings that were never closed often say nothing (a Matroska segment of unknown size). An MPEG transport stream has
     no end that it could name: what is counted is what its last packet lacks.
@@ -35,7 +35,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def _matroska_end(file: BinaryIO, size: int) -> int:
-    """Where the first segment ends, or what is in front of it if that leads out of the file; 0 if its size is unknown."""
+    """End of the first segment, or what is in front of it if that leads out of the file; 0 if its size is unknown."""
     while (element := _ebml_number(file, keep_marker=True)) is not None:
         length = _ebml_number(file, keep_marker=False)
         if length is None or length < 0:
@@ -62,7 +62,7 @@ def _ebml_number(file: BinaryIO, *, keep_marker: bool) -> int | None:
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int:
-    """Where the last top-level box ends (ISO/IEC 14496-12, section 4.2)."""
+    """End of the last top-level box (ISO/IEC 14496-12, section 4.2)."""
     place = 0
     while place + 8 <= size:
         file.seek(place)
@@ -77,7 +77,7 @@ def _mp4_end(file: BinaryIO, size: int) -> int:
 
 
 def _riff_end(file: BinaryIO, size: int) -> int:
-    """Where the last RIFF chunk ends; large AVI files have several."""
+    """End of the last RIFF chunk; large AVI files have several."""
     place = 0
     while place + 12 <= size:
         file.seek(place)
@@ -89,7 +89,7 @@ def _riff_end(file: BinaryIO, size: int) -> int:
 
 
 def _transport_end(head: bytes, size: int) -> int:
-    """Where the last packet of an MPEG transport stream ends (ISO/IEC 13818-1, section 2.4.3); 0 if it is none."""
+    """End of the last packet of an MPEG transport stream (ISO/IEC 13818-1, section 2.4.3); 0 if it is none."""
     for length, start in _TRANSPORT_PACKETS:
         syncs = head[start::length]
         if len(syncs) >= 3 and set(syncs) == {0x47}:

@@ -49,7 +49,7 @@ class VideoWriter:
 
     @property
     def messages(self) -> list[str]:
-        """What of the input is not in the result."""
+        """Parts of the input that are not in the result."""
         return self._muxer.messages
 
     def __enter__(self) -> Self:

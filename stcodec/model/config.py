@@ -1,4 +1,4 @@
-"""What the attention network was trained as, and the numbers that both its training and its use need; free of torch."""
+"""Settings of the attention network, and the numbers that its training and its use share; free of torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ within [-4, 4]; all are taken after the camera's own motion is removed."""
 DENSITY_CHANNEL = 2
 """The motion channel that says how much denser gaze is than the centre prior, as the motion source has it."""
 DENSITY_CHANNEL_UNIT = 2 * math.log(2)
-"""What one of that channel is as a natural logarithm: it holds half of log2."""
+"""One unit of that channel as a natural logarithm: it holds half of log2."""
 HALF_OPEN = 0.1
 """Gate score at which a token takes half of its update."""
 LEAST_OPENNESS = 0.01
@@ -38,7 +38,7 @@ LEAST_OPENNESS = 0.01
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What the weights were trained as; stored beside them."""
+    """Settings that the weights were trained with; stored beside them."""
 
     channels: int = 64
     """Channels of both branches, 16 a head."""
@@ -47,7 +47,7 @@ class NetworkConfig:
     token_share: float = 0.25
     """Share of the tokens that the gate lets into the temporal branch."""
     window_seconds: float = 1.2
-    """How far the temporal branch looks back, and ahead where it may."""
+    """Seconds that the temporal branch looks back, and ahead where it may."""
     priors: int = 4
     """Learnt centre priors, one a set of recordings; the last is the one for video."""
 

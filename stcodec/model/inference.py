@@ -22,7 +22,7 @@ _WARM_UPS = 3
 
 
 def batch_size(count: int) -> int:
-    """What a batch of so many, at most `LARGEST_BATCH`, is filled up to."""
+    """Size that a batch of so many, at most `LARGEST_BATCH`, is filled up to."""
     return next(size for size in _BATCHES if size >= count)
 
 

@@ -17,7 +17,7 @@ __all__ = ["PRIOR_SHAPE", "STRIDE", "TOKEN_STRIDE", "AttentionNet", "FrameFeatur
 
 
 class FrameFeatures(NamedTuple):
-    """What is known of N frames by themselves."""
+    """Features of N frames, each by itself."""
 
     middle: Tensor
     """[N, C, H/16, W/16]."""

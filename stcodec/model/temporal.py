@@ -114,7 +114,7 @@ class TemporalAttention(nn.Module):
 
 
 class TemporalBranch(nn.Module):
-    """What moves against the camera, seen over time -> its part of the logits."""
+    """Tokens that move against the camera, seen over time -> their part of the logits."""
 
     def __init__(self, channels: int, heads: int, dropout: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The head of a file of weights, read without torch: what the weights are, and whether they are whole."""
+"""Metadata of a file of weights, read and checked without torch and safetensors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _Settings = TypeVar("_Settings", NetworkConfig, Calibration)
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """What is stored beside the weights."""
+    """Metadata stored beside the weights."""
 
     config: NetworkConfig = field(default_factory=NetworkConfig)
     calibration: Calibration = field(default_factory=Calibration)
     provenance: Mapping[str, str] = field(default_factory=dict)
-    """How they were made: command, data, versions, date; as free text."""
+    """Origin of the weights: command, data, versions, date; as free text."""
     sha256: str = ""
     """Of the weights themselves, hexadecimal: 64 digits; empty before they are stored."""
 
@@ -44,7 +44,7 @@ class WeightsInfo:
 
 
 def info_of(metadata: Mapping[str, str], name: str) -> WeightsInfo:
-    """What `WeightsInfo.metadata` wrote. Raises AttentionError if it is incomplete, or of another version."""
+    """The metadata that `WeightsInfo.metadata` wrote. Raises AttentionError if it is incomplete, or of another version."""
     version = metadata.get("format_version")
     if version != str(FORMAT_VERSION):
         raise AttentionError(

@@ -18,7 +18,7 @@ _SAVE_EVERY = 20
 
 
 def parameter_groups(net: AttentionNet, stage: StageConfig) -> Iterator[tuple[list[nn.Parameter], float]]:
-    """What a stage trains, with the peak learning rate of each; everything else is frozen."""
+    """Parameters that a stage trains, with the peak learning rate of each; everything else is frozen."""
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     later = [one for block in list(net.stem.blocks)[5:] for one in block.parameters()]

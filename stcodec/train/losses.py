@@ -1,4 +1,4 @@
-"""How far a predicted density is from where people looked."""
+"""Distance of a predicted density to where people looked."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _VIEW_SEED, _SYNTHETIC_SEED = 0, 77
 
 @dataclass(frozen=True)
 class Material:
-    """What is trained on, as a stem with ImageNet weights sees it."""
+    """Training material, as a stem with ImageNet weights sees it."""
 
     views: Views
     synthetic: Sequence[ClipFeatures]

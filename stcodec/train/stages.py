@@ -51,7 +51,7 @@ def train_images(
 
 @torch.no_grad()
 def expect_video(net: AttentionNet) -> None:
-    """Where learning from video begins: viewers of video keep to the centre more than those of pictures, and motion draws.
+    """Set the start of learning from video: its viewers keep to the centre more than those of pictures, and motion draws.
 
     The video's centre prior is the mean of those of the pictures times a power of the fitted one; the log of the motion
     source's density over its prior counts for a share. Both powers were chosen in cross-validation (docs/model-card.md).

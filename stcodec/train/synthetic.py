@@ -34,7 +34,7 @@ _RESTING_SHARE = 0.3
 
 @dataclass(frozen=True)
 class CameraMove:
-    """What a camera shows of a picture at each of T instants; all in shares of the picture."""
+    """View of a camera on a picture at each of T instants; all in shares of the picture."""
 
     centre: FloatArray
     """[T, 2] x, y."""
