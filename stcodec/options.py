@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from stcodec.errors import OptionsError
+
+if TYPE_CHECKING:
+    from stcodec.attention.base import AttentionSource
 
 DEFAULT_ATTENTION = "neural"
 """The source that is used when the user names none."""
@@ -106,8 +110,36 @@ class RunOptions:
     """Read the offsets back from the finished file; None = where the encoder's bitstream lets it be done cheaply."""
     keep_partial: bool = False
     """Keep what could be decoded of a broken input instead of failing."""
-    report_path: str | None = None
+    report_path: str | os.PathLike[str] | None = None
     """Also write the report to this JSON file."""
+
+
+class EncodeFields(TypedDict, total=False):
+    """Fields of EncodeOptions, OffsetPolicy and RunOptions that `encode` and `match` take by name."""
+
+    encoder: str
+    crf: float | None
+    bitrate_kbps: float | None
+    two_pass: bool
+    preset: str | None
+    keyint: int | None
+    pix_fmt: str | None
+    extra: Mapping[str, str]
+    attention: str | AttentionSource
+    """A name, or a source itself."""
+    policy: OffsetPolicy
+    levels: int | None
+    strength: float
+    floor: float
+    min_delta_qp: float
+    max_delta_qp: float
+    anchor: Anchor
+    smoothing_seconds: float
+    step_qp: float
+    overwrite: bool
+    verify: bool | None
+    keep_partial: bool
+    report_path: str | os.PathLike[str] | None
 
 
 def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any]) -> tuple[EncodeOptions, RunOptions]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
@@ -19,8 +19,8 @@ from stcodec.matching.scan import Scan, scan
 from stcodec.matching.search import Search
 from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.media.output import atomic_output, work_folder
-from stcodec.options import EncodeOptions, RunOptions, with_fields
-from stcodec.pipeline.encode import Job, encode_job, prepare
+from stcodec.options import EncodeFields, EncodeOptions, RunOptions
+from stcodec.pipeline.encode import Job, chosen, encode_job, prepare
 from stcodec.pipeline.summary import report_file, write_report
 from stcodec.progress import Meter, ProgressSink
 from stcodec.report import EncodeReport, MatchReport, ShotMatch
@@ -39,15 +39,15 @@ def match(
     options: EncodeOptions | None = None,
     run: RunOptions | None = None,
     progress: ProgressSink | None = None,
-    **fields: Any,
+    **fields: Unpack[EncodeFields],
 ) -> EncodeReport:
     """Encode a video as small as a quality where viewers look allows, that of a plain encode or a value.
 
     Options, fields and progress are those of `encode`; its report comes back, with `match` filled in. Raises what
     `encode` raises; TargetError, before anything is encoded, if the quality is out of reach.
     """
-    options, run = with_fields(options or EncodeOptions(), run or RunOptions(), fields)
-    job = prepare(source, output, goal.base(options), run)
+    options, run, attention = chosen(options, run, fields)
+    job = prepare(source, output, goal.base(options), run, attention)
     meter = Meter(progress, job.reader.info)
     with job.reader, report_file(run) as report_path, atomic_output(job.target, overwrite=run.overwrite) as temporary:
         report = match_job(job, temporary, goal, run, meter)

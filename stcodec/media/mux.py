@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -17,16 +18,22 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError
 from stcodec.media.copies import StreamCopies, kept_tags, stream_tags
 from stcodec.media.decode import VideoReader
-from stcodec.media.paths import file_error, local_url
+from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.probe import side_data
 
 
 class Muxer:
     """An output file with one encoded video stream and copies of all other streams that the container takes."""
 
-    def __init__(self, path: Path, shown_name: str, encoder: str, rate: Fraction | None) -> None:
-        """path: where to write; shown_name: the name for messages; encoder: ffmpeg's name for the video stream's."""
-        self.name = shown_name
+    def __init__(
+        self, path: str | os.PathLike[str], encoder: str, rate: Fraction | None, *, shown_name: str | None = None
+    ) -> None:
+        """encoder: ffmpeg's name; rate: frames per second, None = unknown; shown_name: the file's in messages.
+
+        A file that is there is replaced. Raises MediaError.
+        """
+        path = Path(path)
+        self.name = display_name(path) if shown_name is None else shown_name
         self.messages: list[str] = []
         """Parts of the input that are not in the output, or only in another format."""
         self._copies: StreamCopies | None = None

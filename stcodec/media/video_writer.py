@@ -34,7 +34,7 @@ class VideoWriter:
         self._name = name
         self._quarter_turns = reader.info.rotation_degrees // 90
         self._scaler = VideoReformatter()
-        self._muxer = Muxer(path, name, "libx264", reader.info.frame_rate)
+        self._muxer = Muxer(path, "libx264", reader.info.frame_rate, shown_name=name)
         context = self._muxer.video.codec_context
         turned = self._quarter_turns % 2 == 1
         context.width, context.height = (height_px, width_px) if turned else (width_px, height_px)

@@ -21,7 +21,7 @@ def dry_run(
     video = job.reader.info
     with job.reader, work_folder() as folder:
         trial = folder / f"trial{job.target.suffix}"
-        with Muxer(trial, display_name(job.target), job.plan.encoder.name, video.frame_rate) as muxer:
+        with Muxer(trial, job.plan.encoder.name, video.frame_rate, shown_name=display_name(job.target)) as muxer:
             muxer.copy_from(job.reader)
         EncoderSession(job.plan)
     return {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from stcodec.media.mux import Muxer
 from stcodec.media.output import atomic_output, check_output, work_folder
 from stcodec.media.paths import check_input, display_name
 from stcodec.media.scaling import Scaler
-from stcodec.options import EncodeOptions, RunOptions, with_fields
+from stcodec.options import EncodeFields, EncodeOptions, RunOptions, with_fields
 from stcodec.pipeline.check import check_file
 from stcodec.pipeline.feed import FedFrame, Feed
 from stcodec.pipeline.maps import smoothed
@@ -71,7 +71,7 @@ def encode(
     options: EncodeOptions | None = None,
     run: RunOptions | None = None,
     progress: ProgressSink | None = None,
-    **fields: Any,
+    **fields: Unpack[EncodeFields],
 ) -> EncodeReport:
     """Encode a video with quality where viewers look: `stcodec.encode("in.mp4", "out.mp4", encoder="libx264", crf=23)`.
 
@@ -79,8 +79,8 @@ def encode(
     with a Progress now and then. Returns what was done, as measured. Nothing appears under the output's name unless all
     went well. Raises a StcodecError: OptionsError, MediaError, AttentionError, EncoderError or VerifyError.
     """
-    options, run = with_fields(options or EncodeOptions(), run or RunOptions(), fields)
-    job = prepare(source, output, options, run)
+    options, run, attention = chosen(options, run, fields)
+    job = prepare(source, output, options, run, attention)
     meter = Meter(progress, job.reader.info)
     with job.reader, report_file(run) as report_path, atomic_output(job.target, overwrite=run.overwrite) as temporary:
         report = encode_job(job, temporary, run, meter)
@@ -98,9 +98,29 @@ def encode_job(job: Job, path: Path, run: RunOptions, meter: Meter) -> EncodeRep
     return build_report(job.plan, job.options, job.reader, job.target, path, tally, checked)
 
 
-def prepare(source: str | os.PathLike[str], output: str | os.PathLike[str], options: EncodeOptions, run: RunOptions) -> Job:
-    """Check everything that can be checked before the first frame. Raises what `encode` raises."""
-    attention = open_source(options.attention)
+def chosen(
+    options: EncodeOptions | None, run: RunOptions | None, fields: EncodeFields
+) -> tuple[EncodeOptions, RunOptions, AttentionSource | None]:
+    """The options with fields given by name, and the source of attention if it was given itself. Raises OptionsError."""
+    attention, given = fields.get("attention"), dict(fields)
+    if isinstance(attention, AttentionSource):
+        given["attention"] = attention.name
+    options, run = with_fields(options or EncodeOptions(), run or RunOptions(), given)
+    return options, run, attention if isinstance(attention, AttentionSource) else None
+
+
+def prepare(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    options: EncodeOptions,
+    run: RunOptions,
+    attention: AttentionSource | None = None,
+) -> Job:
+    """Check everything that can be checked before the first frame. Raises what `encode` raises.
+
+    attention: the source; None = the one that the options name.
+    """
+    attention = attention or open_source(options.attention)
     path = check_input(source)
     also_read = source_files(options.attention)
     target = check_output(output, overwrite=run.overwrite, source=path, also_read=also_read)
@@ -162,7 +182,7 @@ def _interlacing_said(plan: EncoderPlan, reader: VideoReader) -> EncoderPlan:
 
 def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
     """Encode into a file, in one pass or two; what was counted on the way."""
-    muxer = Muxer(temporary, display_name(job.target), job.plan.encoder.name, job.reader.info.frame_rate)
+    muxer = Muxer(temporary, job.plan.encoder.name, job.reader.info.frame_rate, shown_name=display_name(job.target))
     with muxer:
         muxer.copy_from(job.reader)
         if not job.options.two_pass:

@@ -38,7 +38,7 @@ def maps(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    attention: str = DEFAULT_ATTENTION,
+    attention: str | AttentionSource = DEFAULT_ATTENTION,
     smoothing_seconds: float = OffsetPolicy.smoothing_seconds,
     overwrite: bool = False,
     keep_partial: bool = False,
@@ -49,12 +49,13 @@ def maps(
     Raises OptionsError, MediaError or AttentionError; nothing appears under the output's name unless all went well.
     """
     OffsetPolicy(smoothing_seconds=smoothing_seconds)  # its range
-    chosen = open_source(attention)
+    chosen = open_source(attention) if isinstance(attention, str) else attention
     if chosen is None:
         raise OptionsError("attention none has no maps: give a source")
+    name = attention if isinstance(attention, str) else attention.name
     chosen = smoothed(chosen, smoothing_seconds)
     path = check_input(source)
-    target = check_output(output, overwrite=overwrite, source=path, also_read=source_files(attention))
+    target = check_output(output, overwrite=overwrite, source=path, also_read=source_files(name))
     if target.suffix.lower() != ".mkv":
         raise OptionsError(f"{display_name(target)}: maps are written as Matroska: give a name that ends in .mkv")
     with (
@@ -62,7 +63,7 @@ def maps(
         atomic_output(target, overwrite=overwrite) as temporary,
     ):
         count, shots = write_maps(reader, chosen, temporary, Meter(progress, reader.info), display_name(target))
-        return MapsReport(reader.name, display_name(target), attention, count, shots, reader.frames_read)
+        return MapsReport(reader.name, display_name(target), name, count, shots, reader.frames_read)
 
 
 def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter, name: str) -> tuple[int, int]:

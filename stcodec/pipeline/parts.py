@@ -119,7 +119,7 @@ def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
     tally = Tally(job.plan.encoder, AttentionCounts())
     for part in parts:
         tally.add(part.facts())
-    muxer = Muxer(written, display_name(job.target), job.plan.encoder.name, job.reader.info.frame_rate)
+    muxer = Muxer(written, job.plan.encoder.name, job.reader.info.frame_rate, shown_name=display_name(job.target))
     with muxer:
         muxer.copy_from(job.reader)
         header = EncoderSession(job.plan, muxer.video).header
