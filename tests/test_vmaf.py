@@ -16,7 +16,6 @@ import pytest
 from media import make_film, pictures, run_ffmpeg
 
 from stcodec.errors import MediaError, OptionsError
-from stcodec.metrics import pipes
 from stcodec.metrics.fidelity import Luma
 from stcodec.metrics.pipes import PipeWriter, write_all
 from stcodec.metrics.planes import Planes, composite, plane_shapes
@@ -47,9 +46,11 @@ def blurred(picture: Planes, sigma: float = 2.0) -> Planes:
     return [luma, *picture[1:]]
 
 
-def score(pairs: Sequence[tuple[Planes, Planes]], metrics: set[str], pix_fmt: str = "yuv420p") -> dict[str, list[float]]:
+def score(
+    pairs: Sequence[tuple[Planes, Planes]], metrics: set[str], pix_fmt: str = "yuv420p", patience_seconds: float = 300.0
+) -> dict[str, list[float]]:
     height, width = pairs[0][0][0].shape
-    with FrameScorer(width, height, pix_fmt, RATE, metrics) as scorer:
+    with FrameScorer(width, height, pix_fmt, RATE, metrics, patience_seconds=patience_seconds) as scorer:
         for reference, distorted in pairs:
             mixed = composite(reference, distorted, LEFT) if "attended_vmaf" in metrics else None
             scorer.push(reference, distorted, mixed)
@@ -107,12 +108,11 @@ def test_scores_are_those_of_ffmpeg_on_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_each_metric_comes_alone_too(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipes, "_PATIENCE_SECONDS", 10.0)
+def test_each_metric_comes_alone_too(metric: str) -> None:
     one = film(frames=1)[0]
     # More than all pipes hold: an input that ffmpeg does not read would show.
     frames = (1 << 20) // sum(plane.nbytes for plane in one) + 3
-    scores = score([(one, blurred(one))] * frames, {metric})
+    scores = score([(one, blurred(one))] * frames, {metric}, patience_seconds=10.0)
     assert {name: len(values) for name, values in scores.items()} == {metric: frames - (metric == "xpsnr")}
 
 
@@ -233,12 +233,11 @@ wait"""
         ("exec sleep 60", "it took no frame for"),
     ],
 )
-def test_a_program_that_fails_is_reported(tmp_path: Path, script: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipes, "_PATIENCE_SECONDS", 0.5)
+def test_a_program_that_fails_is_reported(tmp_path: Path, script: str, says: str) -> None:
     one = film(frames=1)[0]
     with (
         pytest.raises(MediaError, match=says),
-        FrameScorer(*SIZE, "yuv420p", RATE, {"vmaf"}, program=program(tmp_path, script)) as scorer,
+        FrameScorer(*SIZE, "yuv420p", RATE, {"vmaf"}, program=program(tmp_path, script), patience_seconds=0.5) as scorer,
     ):
         for _ in range(50):  # more than the pipes hold
             scorer.push(one, one)
@@ -264,8 +263,7 @@ def test_nothing_is_left_after_an_exception(tmp_path: Path, monkeypatch: pytest.
     assert set(Path("/proc/self/fd").iterdir()) == before
 
 
-def test_pipes_are_filled_in_whatever_order_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipes, "_PATIENCE_SECONDS", 10.0)
+def test_pipes_are_filled_in_whatever_order_they_are_read() -> None:
     sizes = (3 << 20, 5 << 20)
     code = "import os, sys\nfor end in map(int, sys.argv[1:]): print(len(open(end, 'rb').read()))"
     with PipeWriter() as first, PipeWriter() as second:
@@ -274,9 +272,9 @@ def test_pipes_are_filled_in_whatever_order_they_are_read(monkeypatch: pytest.Mo
         first.started()
         second.started()
         # The reader wants the end of the second before it looks at the first.
-        write_all([(second, [memoryview(bytes(sizes[1]))]), (first, [memoryview(bytes(1 << 19))])])
+        write_all([(second, [memoryview(bytes(sizes[1]))]), (first, [memoryview(bytes(1 << 19))])], 10.0)
         second.close()
-        write_all([(first, [memoryview(bytes(sizes[0] - (1 << 19)))])])
+        write_all([(first, [memoryview(bytes(sizes[0] - (1 << 19)))])], 10.0)
         first.close()
         said, _ = reader.communicate(timeout=20)
     assert [int(line) for line in said.split()] == [sizes[1], sizes[0]]

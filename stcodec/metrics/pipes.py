@@ -13,7 +13,7 @@ from typing import Self
 from stcodec.media.paths import file_error
 
 _CAPACITY_BYTES = 1 << 20
-_PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 300.0
 """A process that takes nothing for so long is stuck."""
 
 
@@ -59,11 +59,11 @@ class PipeWriter:
             os.close(end)
 
 
-def write_all(work: Sequence[tuple[PipeWriter, Sequence[memoryview]]]) -> None:
+def write_all(work: Sequence[tuple[PipeWriter, Sequence[memoryview]]], patience_seconds: float = PATIENCE_SECONDS) -> None:
     """Write each pipe its buffers of bytes, in whatever order the process reads the pipes: so neither can wait for ever.
 
     Raises ValueError for a pipe that was closed, BrokenPipeError if the process closes one, TimeoutError if it takes
-    nothing for five minutes.
+    nothing for so many seconds.
     """
     if not all(pipe.is_open for pipe, _ in work):
         raise ValueError("nothing can be written after the end")
@@ -72,9 +72,9 @@ def write_all(work: Sequence[tuple[PipeWriter, Sequence[memoryview]]]) -> None:
     for end in left:
         poll.register(end, select.POLLOUT)
     while any(left.values()):
-        ready = poll.poll(_PATIENCE_SECONDS * 1000)
+        ready = poll.poll(patience_seconds * 1000)
         if not ready:
-            raise TimeoutError(f"it took no frame for {_PATIENCE_SECONDS:g} s")
+            raise TimeoutError(f"it took no frame for {patience_seconds:g} s")
         for end, _ in ready:
             if _write_some(end, left[end]):
                 poll.unregister(end)

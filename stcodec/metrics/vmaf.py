@@ -16,7 +16,7 @@ from stcodec.errors import MediaError
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.media.output import work_folder
 from stcodec.media.paths import file_error
-from stcodec.metrics.pipes import PipeWriter, write_all
+from stcodec.metrics.pipes import PATIENCE_SECONDS, PipeWriter, write_all
 from stcodec.metrics.planes import Planes, bytes_a_sample, plane_shapes
 from stcodec.metrics.vmaf_graph import (
     DEFAULT_METRICS,
@@ -57,15 +57,18 @@ class FrameScorer:
         threads: int = 2,
         *,
         program: str | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """width, height in px; pix_fmt: one of `planes.PIX_FMTS`; rate: frames a second (XPSNR weighs by it).
 
         metrics: some of METRICS; threads: for each of libvmaf's jobs (`attended_vmaf` is one, all its other metrics the
-        other). program: ffmpeg's path, by default the one `find_ffmpeg` finds. Raises OptionsError for unknown metrics and
+        other). program: ffmpeg's path, by default the one `find_ffmpeg` finds; patience_seconds: a program that takes no
+        frame for so long is stuck. Raises OptionsError for unknown metrics and
         for formats and sizes that can't be scored; MediaError if ffmpeg can't be started.
         """
         check_metrics(metrics, width, height)
         self.metrics = tuple(one for one in METRICS if one in metrics)
+        self._patience_seconds = patience_seconds
         self.frames = 0
         """Pairs pushed so far."""
         samples = sum(rows * columns for rows, columns in plane_shapes(width, height, pix_fmt))
@@ -98,7 +101,10 @@ class FrameScorer:
         given = {"reference": reference, "distorted": distorted, "composite": composite}
         buffers = {name: self._buffers(frame) for name, frame in given.items() if frame is not None}
         try:
-            write_all([(pipe, buffers[name]) for pipe, name in zip(self._pipes, self._pictures, strict=True)])
+            write_all(
+                [(pipe, buffers[name]) for pipe, name in zip(self._pipes, self._pictures, strict=True)],
+                self._patience_seconds,
+            )
         except (BrokenPipeError, TimeoutError) as error:
             raise self._failed(str(error)) from None
         self.frames += 1
