@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stcodec.cli import parser
+from stcodec.cli.command import parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data" / "README.md"]

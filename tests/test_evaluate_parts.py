@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import stcodec
 from stcodec.attention.gaze import GazeSource
-from stcodec.cli import parser
+from stcodec.cli.command import parser
 from stcodec.errors import AttentionError, MediaError, OptionsError
 from stcodec.evaluate.catalogue import CATALOGUE, DEFAULT_METRICS, choose_metrics, frame_scores, pooled
 from stcodec.evaluate.clips import find_clips

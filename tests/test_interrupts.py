@@ -76,52 +76,89 @@ def test_interrupted_encode(folder: Path, number: signal.Signals) -> None:
         assert_gone(process, folder, before)
 
 
-def test_impatient_ctrl_c(folder: Path) -> None:
-    """More of them come while the first one's clean-up is under way."""
-    before = command.snapshot(folder)
-    with start(folder, *SLOW) as process:
-        wait_for(process, "encode")
-        while process.poll() is None:
+_STUBBORN = """
+import sys, time
+from pathlib import Path
+import stcodec.pipeline.doctor as doctor
+from stcodec.cli import main
+from stcodec.media.output import work_folder
+
+def examine():
+    with work_folder() as folder:
+        (folder / "half").write_bytes(b"half")
+        print("at work", flush=True)
+        {0}
+
+doctor.examine = examine
+sys.exit(main(["doctor"]))
+"""
+
+
+def stubborn(folder: Path, does: str) -> subprocess.Popen[str]:
+    """A command that does something which no interrupt breaks off, as libav does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STUBBORN.format(does)],
+        env={**ENVIRONMENT, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "at work\n"
+    return process
+
+
+def test_within_a_second_whatever_it_is_at(tmp_path: Path) -> None:
+    with stubborn(tmp_path, "time.sleep(60)") as process:
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        _, err = process.communicate(timeout=30)
+        assert time.monotonic() - begun < 2  # of a crowded machine
+    assert (process.returncode, err, list(tmp_path.iterdir())) == (130, SAID, [])
+
+
+def test_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    """Files are being ended, for which there is much time; the same signal sent twice at a time is one."""
+    with stubborn(tmp_path, "from stcodec import interrupts; interrupts.patience.seconds = 60; time.sleep(60)") as process:
+        for _ in range(2):
             process.send_signal(signal.SIGINT)
-            time.sleep(0.002)
-            leaving = list(folder.glob(".stcodec-*")) == []
-            if leaving:  # what comes when Python itself is ending is not ours
-                break
-        assert_gone(process, folder, before)
+            time.sleep(0.05)
+        time.sleep(1.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, err, list(tmp_path.iterdir())) == (130, SAID, [])
 
 
-def test_clean_up_is_not_interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    cleaned = []
+def test_a_library_is_interrupted_by_python_itself(folder: Path) -> None:
+    code = (
+        "import stcodec\n"
+        "try: stcodec.encode('in.mp4', 'out.mp4', overwrite=True, attention='center', preset='veryslow',\n"
+        "                    progress=lambda p: print(p.stage, flush=True))\n"
+        "except KeyboardInterrupt: print('interrupted')\n"
+    )
+    before = command.snapshot(folder)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        assert any(line == "encode\n" for line in run.stdout)
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=60)
+    assert (run.returncode, out.splitlines()[-1]) == (0, "interrupted")
+    assert command.snapshot(folder) == before
 
-    def examine() -> None:
-        try:
-            signal.raise_signal(signal.SIGINT)
-        finally:
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGTERM)
-            cleaned.append("all")
 
-    monkeypatch.setattr("stcodec.pipeline.doctor.examine", examine)
-    command.assert_one_line(command.run(capfd, "doctor"), 130, "interrupted")
-    assert cleaned == ["all"]
-
-
-def test_interrupt_of_a_finaliser_comes_again(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """Python drops what is raised there; and the alarm clock that brings it back is no one else's."""
-
-    class Finalised:
-        def __del__(self) -> None:
-            signal.raise_signal(signal.SIGINT)
-
-    def examine() -> None:
-        Finalised()
-        time.sleep(20)
-
-    monkeypatch.setattr("stcodec.pipeline.doctor.examine", examine)
-    begun = time.monotonic()
-    command.assert_one_line(command.run(capfd, "doctor"), 130, "interrupted")
-    assert time.monotonic() - begun < 10
-    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+def test_off_the_main_thread(folder: Path) -> None:
+    """main() called by a thread of another program sets no handlers."""
+    code = (
+        "import threading; from stcodec.cli import main\n"
+        "thread = threading.Thread(target=lambda: print(main(['encode', 'missing.mp4', 'out.mp4'])))\n"
+        "thread.start(); thread.join()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "stcodec: missing.mp4: no such file\n")
 
 
 @pytest.mark.parametrize("stage", ["pass 1", "pass 2"])

@@ -16,7 +16,7 @@ from stcodec.web.page import Page
 
 PACKAGE = Path(stcodec.__file__).parent
 FLOORS = {
-    "cleanup": 0,
+    "interrupts": 0,
     "errors": 0,
     "types": 0,
     "options": 1,
@@ -53,9 +53,8 @@ ONLY_IN = {
     "safetensors": {"model"},
     "sqlite3": {"batch"},
     "torch": {"model", "attention", "train"},
-    "_thread": {"cleanup"},
-    "threading": {"cleanup", "media", "pipeline", "stream"},
-    "queue": {"cleanup", "pipeline", "stream"},
+    "threading": {"cli", "interrupts", "media", "pipeline", "stream"},
+    "queue": {"pipeline", "stream"},
 }
 """Packages, and the only places that may import them."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOORS)

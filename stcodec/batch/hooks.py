@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stcodec import interrupts
 from stcodec.batch.listener import Listener
 from stcodec.batch.outputs import Results
 from stcodec.batch.table import JobRow, Table
@@ -87,7 +89,9 @@ class Hooks:
 
     def _reap(self, *, wait: bool) -> None:
         if wait:
-            next(iter(self._running.values())).wait()
+            interrupts.check()
+            with suppress(subprocess.TimeoutExpired):
+                next(iter(self._running.values())).wait(interrupts.POLL_SECONDS)
         for job, process in list(self._running.items()):
             status = process.poll()
             if status is not None:

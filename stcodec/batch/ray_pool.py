@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from stcodec import interrupts
 from stcodec.batch.ray_attention import AttentionActors, use_folder
 from stcodec.errors import BatchError, OptionsError
 from stcodec.media.paths import display_name
@@ -91,6 +92,7 @@ class RayWorkers:
         supply, places = iter(tasks), count()
         has_ended = False
         while not has_ended or self._flying:
+            interrupts.check()
             self._measure()
             is_starved = False
             while not has_ended and not is_starved and len(self._flying) < self._jobs + self._attention.room:
@@ -101,7 +103,7 @@ class RayWorkers:
             if is_starved and not self._flying:
                 pause()
                 time.sleep(ASK_AGAIN_SECONDS)
-            yield from self._ready(pause, ASK_AGAIN_SECONDS if is_starved else _MEASURED_EVERY_SECONDS)
+            yield from self._ready(pause, ASK_AGAIN_SECONDS)
 
     def _give(self, place: int, task: Task) -> None:
         if getattr(task, "attends", False):

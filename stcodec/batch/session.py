@@ -16,16 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from stcodec import interrupts
 from stcodec.batch.options import BatchOptions
 from stcodec.batch.outputs import Results, remove_replaced
 from stcodec.batch.storage import Remote
 from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, JobRow, Table, as_bytes, now
-from stcodec.cleanup import afterwards
 from stcodec.errors import BatchError
 from stcodec.media.paths import display_name
 from stcodec.work.cache import Cache
 
 _TABLE = "jobs.sqlite"
+_PATIENCE_SECONDS = 5.0
+"""Finished files are given their names, and workers end."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,12 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
             raise
     try:
         work = folder.resolve() / "work" / str(run)
-        with lock, afterwards(lambda: _end(table, folder, run, work)):
-            yield Session(output, table, run, plan, number, work, results, _remote(root), options, _made_folder(work))
+        with lock:
+            interrupts.patience.seconds = _PATIENCE_SECONDS
+            try:
+                yield Session(output, table, run, plan, number, work, results, _remote(root), options, _made_folder(work))
+            finally:
+                _end(table, folder, run, work)
     finally:
         table.close()
 

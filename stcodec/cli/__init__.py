@@ -1,84 +1,18 @@
-"""The command `stcodec`: parse, call, print. stdout is data, stderr is for people."""
+"""The command `stcodec`."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
-import stcodec
-from stcodec.cli import batch, compare, doctor, encode, evaluate, inspect, maps, stream, verify
-from stcodec.cli.interrupts import Interrupts, is_interrupt
-from stcodec.errors import OptionsError, StcodecError
-from stcodec.media.paths import display_name
-
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+from stcodec.cli import interrupts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status: 0 done, 1 failed, 2 usage, 3 some failed, 130 interrupted."""
-    # Encoders take all cores: a second set of threads, numpy's, makes small matrix products forty times slower.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        with Interrupts():
-            return _run(arguments)
-    except KeyboardInterrupt:  # at the last moment
-        return _interrupted()
 
+    def run() -> int:
+        from stcodec.cli.command import run_command  # an interrupt may come while it is imported
 
-def _run(arguments: Sequence[str] | None) -> int:
-    try:
-        parsed = parser().parse_args(arguments)
-        status: int = parsed.run(parsed)
-        sys.stdout.flush()
-        return status
-    except BaseException as error:
-        ended = _ended_by(error)
-        if ended is None:
-            raise
-        return ended
+        return run_command(arguments)
 
-
-def _ended_by(error: BaseException) -> int | None:
-    """Say why the run ended; its exit status. None for what is not ours to explain."""
-    if isinstance(error, OptionsError):
-        return _fail(error, EXIT_USAGE)
-    if isinstance(error, StcodecError):
-        return _fail(error, EXIT_FAILED)
-    if is_interrupt(error):
-        return _interrupted()
-    if isinstance(error, BrokenPipeError):
-        # Whoever read stdout has gone; what is still in its buffer must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
-    if isinstance(error, OSError):  # stdout on a full disk, no place for temporary files
-        return _fail(error, EXIT_FAILED)
-    return None
-
-
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    top = _Parser(prog="stcodec", description="Smaller video of the same quality where people look.", allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"stcodec {stcodec.__version__}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, doctor):
-        module.add_command(commands)
-    return top
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_fail(f"{message}; `{self.prog} --help` shows what there is", EXIT_USAGE))
-
-
-def _interrupted() -> int:
-    return _fail("interrupted; nothing unfinished was left behind", EXIT_INTERRUPTED)
-
-
-def _fail(reason: object, status: int) -> int:
-    print(f"stcodec: {display_name(str(reason))}", file=sys.stderr)
-    return status
+    return interrupts.run(run)

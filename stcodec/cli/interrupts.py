@@ -1,58 +1,77 @@
-"""Ctrl-C, SIGTERM and a closed terminal, wherever the program is when they come."""
+"""Ctrl-C, SIGTERM and a closed terminal: the command ends within a second, wherever it is, and leaves nothing unfinished.
+
+It runs on a thread, so that the main thread, where Python handles signals, never waits for libav or a network.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
-_CLEAN_UP_SECONDS = 5.0
-_AGAIN_SECONDS = 0.002
+from stcodec import interrupts
+
+EXIT_INTERRUPTED = 130
+SAID = "stcodec: interrupted; nothing unfinished was left behind"
+_SAME_SECONDS = 0.25
+"""Signals so close to the first are the same one: terminals and programs such as timeout(1) send it twice."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupts:
-    """Signals raise KeyboardInterrupt, once: the next seconds belong to the clean-up.
+def run(command: Callable[[], int]) -> int:
+    """Run a command that looks at `interrupts`; its exit status. Off the main thread it is simply called."""
+    if threading.current_thread() is not threading.main_thread():
+        return command()
+    results: list[int] = []
+    errors: list[BaseException] = []
+    has_ended = threading.Event()
 
-    Python drops what is raised while it finalises an object, with a note on stderr; then the signal comes once more.
-    """
+    def work() -> None:
+        try:
+            results.append(command())
+        except BaseException as error:  # raised to the caller below
+            errors.append(error)
+        finally:
+            has_ended.set()
 
-    def __enter__(self) -> None:
-        self._until = 0.0
-        self._hook = sys.unraisablehook
-        sys.unraisablehook = self._unraisable
-        self._before = {
-            number: signal.signal(number, self._interrupt)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-            if signal.getsignal(number) != signal.SIG_IGN  # as nohup wants it
-        }
+    interrupts.requested.clear()
+    interrupts.patience.seconds = interrupts.PATIENCE_SECONDS
+    first: list[float] = []
 
-    def __exit__(self, *_: object) -> None:
-        if signal.SIGALRM in self._before:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in self._before.items():
+    def interrupt(_: int, __: FrameType | None) -> None:
+        now = time.monotonic()
+        if not first:
+            first.append(now)
+            interrupts.requested.set()
+        elif now - first[0] > _SAME_SECONDS:
+            _end_at_once()
+
+    before = {
+        number: signal.signal(number, interrupt) for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN
+    }  # which is as nohup wants it
+    try:
+        threading.Thread(target=work, name="stcodec-command", daemon=True).start()
+        while not has_ended.wait(interrupts.POLL_SECONDS):
+            if first and time.monotonic() - first[0] > interrupts.patience.seconds:
+                _end_at_once()
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
-        sys.unraisablehook = self._hook
-
-    def _interrupt(self, _: int, __: FrameType | None) -> None:
-        if time.monotonic() >= self._until:
-            self._until = time.monotonic() + _CLEAN_UP_SECONDS
-            raise KeyboardInterrupt
-
-    def _unraisable(self, dropped: sys.UnraisableHookArgs) -> None:
-        if dropped.exc_value is not None and is_interrupt(dropped.exc_value):
-            self._until = 0.0
-            self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._interrupt))
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
-        else:
-            self._hook(dropped)
+    for error in errors:
+        raise error
+    return results[0]
 
 
-def is_interrupt(error: BaseException) -> bool:
-    """Whether it is a KeyboardInterrupt or was raised because of one, as by a lock given back that wasn't held yet."""
-    chain: BaseException | None = error
-    while chain is not None:
-        if isinstance(chain, KeyboardInterrupt):
-            return True
-        chain = chain.__context__
-    return False
+def _end_at_once() -> None:
+    """End the process, whatever its threads are at."""
+    if "stcodec.media.temporary" in sys.modules:
+        from stcodec.media.temporary import remove_held
+
+        remove_held()
+    shown = b"\x1b[?25h\r\x1b[K" if os.isatty(2) else b""  # the cursor, which a progress bar hides
+    os.write(2, shown + SAID.encode() + b"\n")
+    os._exit(EXIT_INTERRUPTED)

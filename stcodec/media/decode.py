@@ -19,6 +19,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from stcodec import interrupts
 from stcodec.errors import MediaError
 from stcodec.media.paths import check_input, display_name, file_error, local_url
 from stcodec.media.probe import is_cover, main_video, side_data, video_info
@@ -271,6 +272,7 @@ class VideoReader:
             self._damage(f"reading stopped ({_reason(error)})")
 
     def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
+        interrupts.check()
         with self._using:
             self._check_open()
             return next(packets, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,6 @@ import numpy as np
 from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
-from stcodec.cleanup import afterwards
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan, make_plan
@@ -212,8 +212,7 @@ def _encode_pass(
     law = QpLaw(plan.grid, job.options.policy)
     feed = Feed(reader, source, law.blocks)
     tally = Tally(plan.encoder, feed.counts)
-    items = feed.items()
-    with afterwards(items.close):  # stops its thread, which reads, before the reader is closed
+    with closing(feed.items()) as items:  # its thread, which reads, is stopped before the reader is closed
         for item in items:
             if not isinstance(item, FedFrame):
                 if muxer is not None:

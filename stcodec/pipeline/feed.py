@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from stcodec import interrupts
 from stcodec.attention.base import AttentionSource
-from stcodec.cleanup import afterwards
 from stcodec.media.decode import VideoReader
 from stcodec.pipeline.attend import AttentionCounts, frames_with_maps
 from stcodec.types import FloatArray, VideoInfo
@@ -45,9 +46,11 @@ class Feed:
     def items(self) -> Generator[FedFrame | Packet[Any], None, None]:
         """Frames in presentation order, packets as they come by; decoded and attended on a thread of its own."""
         ahead = Prefetch["FedFrame | Packet[Any]"](_DEPTH)
-        with afterwards(ahead.stop):
+        try:
             ahead.start(lambda: self._frames(ahead.put))
             yield from ahead
+        finally:
+            ahead.stop()
 
     def _frames(self, put: Callable[[FedFrame | Packet[Any]], None]) -> None:
         frames = self.reader.frames(on_packet=put)
@@ -71,11 +74,7 @@ def fed_frames(
 
 
 class Prefetch(Generic[T]):
-    """A bounded queue filled by one thread: iterate it, and stop it in the end.
-
-    An interrupt is raised wherever the main thread is, also in the middle of a thread's start or of a lock written in
-    Python. So nothing waits but for queues and locks that are whole in C, and the thread itself notes that it has begun.
-    """
+    """A bounded queue filled by one thread: iterate it, and stop it in the end."""
 
     def __init__(self, depth: int) -> None:
         self._items: SimpleQueue[T | BaseException | None] = SimpleQueue()
@@ -117,11 +116,17 @@ class Prefetch(Generic[T]):
         self._items.put(item)
 
     def __iter__(self) -> Iterator[T]:
-        while (item := self._items.get()) is not None:
+        while (item := self._get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             self._room.put(None)
             yield item
+
+    def _get(self) -> T | BaseException | None:
+        while True:
+            interrupts.check()
+            with suppress(Empty):
+                return self._items.get(timeout=interrupts.POLL_SECONDS)
 
 
 class _Stopped(Exception):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
 
+from stcodec import interrupts
 from stcodec.attention.base import AttentionSource
-from stcodec.cleanup import Unbroken, afterwards
 from stcodec.encoders.session import EncoderSession
 from stcodec.errors import MediaError
 from stcodec.media.clips import export_for
@@ -64,10 +64,6 @@ class LiveStream:
         self._started = time.monotonic()
         self._turning = threading.Lock()
         self._has_begun, self._has_ended = False, False
-        self.begin = Unbroken(self._begin)
-        """Begin to encode; entering the context does it."""
-        self.end = Unbroken(self._end)
-        """End files and playlists properly; leaving the context does it."""
         try:
             self._build(source, reopen_source, patience, targets)
         except BaseException:
@@ -112,7 +108,8 @@ class LiveStream:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin to encode; entering the context does it."""
         with self._turning:
             if self._has_ended:
                 return
@@ -122,8 +119,11 @@ class LiveStream:
                 encoder.start(self._fan)
             self._director.start()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End files and playlists properly; leaving the context does it."""
         with self._turning:
+            if self._has_ended:
+                return
             self._has_ended = True
             if self._has_begun:
                 self._director.stop()
@@ -147,6 +147,7 @@ class LiveStream:
     def wait(self) -> None:
         """Wait until the stream ends by itself. Raises the error that ended it, if there was one."""
         while not self._director.ended.wait(_CHECK_SECONDS):
+            interrupts.check()
             self.check()
         self.check()
         if self._reader.condition == "failed":
@@ -218,9 +219,12 @@ def run_stream(options: StreamOptions, *, on_start: Callable[[LiveStream], None]
     Raises a StcodecError: OptionsError, MediaError, AttentionError or EncoderError.
     """
     stream = LiveStream(options)
-    with afterwards(stream.end):
+    try:
+        interrupts.patience.seconds = _FLUSH_SECONDS + _CLOSE_SECONDS + 1
         stream.begin()
         if on_start is not None:
             on_start(stream)
         stream.wait()
+    finally:
+        stream.end()
     return stream.snapshot()

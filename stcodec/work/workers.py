@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
+from stcodec import interrupts
 from stcodec.errors import StcodecError
 
-ASK_AGAIN_SECONDS = 0.5
+ASK_AGAIN_SECONDS = 0.2
 MOMENT_SECONDS = 0.005
 CORES_A_JOB = 4
 """As many as an encoder makes good use of."""
@@ -94,6 +95,7 @@ class Workers:
         supply, places = iter(tasks), count()
         has_ended = False
         while not has_ended or self._busy:
+            interrupts.check()
             is_starved = False
             while not has_ended and not is_starved and len(self._busy) < self._jobs:
                 task = next(supply, _END)
@@ -103,10 +105,10 @@ class Workers:
             if is_starved and not self._busy:
                 pause()
                 time.sleep(ASK_AGAIN_SECONDS)
-            for link in self._ready(pause, ASK_AGAIN_SECONDS if is_starved else None):
+            for link in self._ready(pause, ASK_AGAIN_SECONDS):
                 yield self._take(link)
 
-    def _ready(self, pause: Callable[[], None], seconds: float | None) -> list[Connection]:
+    def _ready(self, pause: Callable[[], None], seconds: float) -> list[Connection]:
         """Those who have something to say, none after some seconds."""
         if not self._busy:
             return []

@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from stcodec import interrupts
 from stcodec.errors import MediaError, StcodecError
 from stcodec.media.probe import video_info
 from stcodec.stream.input.frames import Deinterlacer
@@ -188,6 +189,7 @@ class Reader:
         """Wait in steps, so that Ctrl-C works: libav can't be interrupted, and a source may take long."""
         try:
             while True:
+                interrupts.check()
                 with contextlib.suppress(queue.Empty):
                     first = self._first.get(timeout=0.1)
                     if isinstance(first, StcodecError):

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Sequence
 
+from stcodec import interrupts
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError
 from stcodec.stream.options import StreamOptions
@@ -101,5 +102,6 @@ def _wait_for_verdict(address: TargetAddress, target: Target) -> None:
         return  # these connect with the first packet, or when somebody comes
     end = time.monotonic() + _VERDICT_SECONDS
     while target.state().condition == "connecting" and time.monotonic() < end:
+        interrupts.check()
         time.sleep(0.01)
     check_first_connections([target])
