@@ -21,6 +21,18 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
+class Arrays:
+    """Base of dataclasses that hold arrays: told apart by identity, shown by the shapes of what they hold."""
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={_shape(value)}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _shape(value: object) -> str:
+    return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else repr(value)
+
+
 @dataclass(frozen=True)
 class Colour:
     """Colour tags as ffmpeg's integers (ISO/IEC 23091-2 code points; 2 = unspecified, range 0 = unspecified)."""
@@ -124,8 +136,8 @@ class ClipSpec:
         )
 
 
-@dataclass(frozen=True)
-class Clip:
+@dataclass(frozen=True, eq=False, repr=False)
+class Clip(Arrays):
     """A run of instants of one video, in display orientation, as a source of attention sees it."""
 
     video: VideoInfo
@@ -159,8 +171,8 @@ class Clip:
         return len(self.pts_seconds)
 
 
-@dataclass(frozen=True)
-class SaliencyTrack:
+@dataclass(frozen=True, eq=False, repr=False)
+class SaliencyTrack(Arrays):
     """Saliency maps over time, in display orientation. Relative importance, not a density."""
 
     saliency: FloatArray
@@ -216,23 +228,3 @@ class BlockGrid:
     def shape(self) -> tuple[int, int]:
         """(rows, cols)."""
         return self.rows, self.cols
-
-
-@dataclass(frozen=True)
-class OffsetTrack:
-    """QP offsets over time on a block grid, in coded orientation."""
-
-    delta_qp: FloatArray
-    """[T, rows, cols], QP steps of the H.26x scale (6 steps double the quantiser); NEGATIVE = better quality."""
-    grid: BlockGrid
-    pts_seconds: TimeArray
-    """[T], strictly increasing."""
-
-    def __post_init__(self) -> None:
-        expected = (len(self.pts_seconds), *self.grid.shape)
-        _require(self.delta_qp.shape == expected, f"delta_qp has shape {self.delta_qp.shape}, not {expected}")
-        _require(self.delta_qp.dtype == np.float32, f"delta_qp is {self.delta_qp.dtype}, not float32")
-        _require(bool(np.isfinite(self.delta_qp).all()), "delta_qp has values that are not finite")
-
-    def __len__(self) -> int:
-        return len(self.pts_seconds)

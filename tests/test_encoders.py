@@ -18,6 +18,7 @@ WORDS = re.compile(r"x26[45]|h26[45]|\bavc1?\b|hevc|hvc1|(?<!\w)vp0?9|libvpx", r
 ALLOWED = {
     "encoders/table.py": "what is not driven, and what to use instead; the modules",
     "options.py": "a default",
+    "roi.py": "a default",
     "stream/options.py": "a default",
     "evaluate/options.py": "a default",
     "cli/options.py": "a default and help texts",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stcodec.attention.base import AttentionSession, AttentionSource, track
 from stcodec.errors import AttentionError
 from stcodec.media.paths import display_name
-from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, TimeArray, VideoInfo
+from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, SaliencyTrack, TimeArray, VideoInfo
 
 COLUMNS = ("observer", "start_ms", "duration_ms", "x_px", "y_px")
 SIGMA_SHARE = 0.03
@@ -27,8 +27,8 @@ _LONGEST_SIDE = 160
 _MAPS_PER_SECOND = 12.5
 
 
-@dataclass(frozen=True)
-class Fixations:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fixations(Arrays):
     """A recording: one entry for each fixation, [N] each."""
 
     start_seconds: TimeArray

@@ -9,7 +9,7 @@ import numpy as np
 
 from stcodec.attention.global_motion import GlobalMotion, fit_global_motion, median
 from stcodec.attention.motion_field import GrayImage, gradient_size, local_mean, picture_change, resized
-from stcodec.types import FloatArray
+from stcodec.types import Arrays, FloatArray
 
 _TEXTURE_LEVELS = 2.0  # grey levels per pixel at which a cell's velocity is half trusted when the camera is sought
 _SHIFT_PX = 0.3  # motion of the camera, px of the thumbnail, at which its misfit is half of what it comes to
@@ -53,8 +53,8 @@ class MotionTuning:
     """Mean energy (under the prior) at which motion takes half of that share."""
 
 
-@dataclass(frozen=True)
-class Change:
+@dataclass(frozen=True, eq=False, repr=False)
+class Change(Arrays):
     """Change of the picture over a step once the camera's motion is taken away, in grey levels."""
 
     levels: FloatArray
@@ -65,8 +65,8 @@ class Change:
     """Median of the absolute change over the thumbnail's pixels."""
 
 
-@dataclass(frozen=True)
-class Evidence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evidence(Arrays):
     """Motion and change over one step between two instants, on the grid of the maps; speeds in frame widths per second."""
 
     camera: GlobalMotion

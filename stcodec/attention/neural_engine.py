@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stcodec.attention.center import center_density
 from stcodec.attention.neural_input import FrameMotion, open_gate
 from stcodec.model.weights_file import WeightsInfo
-from stcodec.types import FloatArray, TimeArray
+from stcodec.types import Arrays, FloatArray, TimeArray
 
 
 class FrameOutput(NamedTuple):
@@ -33,8 +33,8 @@ class TokenSet(NamedTuple):
     """[k, 3] x and y in frame widths at the shot's first instant, and seconds since then."""
 
 
-@dataclass(frozen=True)
-class GatedFrame:
+@dataclass(frozen=True, eq=False, repr=False)
+class GatedFrame(Arrays):
     """A frame and the tokens that the gate lets into the temporal branch, most active first."""
 
     frame: FrameOutput
@@ -111,8 +111,8 @@ class Network:
         return np.log((1 - calibration.center_share) * np.exp(density) + calibration.center_share * center)
 
 
-@dataclass(frozen=True)
-class NeuralDetail:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeuralDetail(Arrays):
     """Inner workings of one map. k tokens passed the gate; they looked at m tokens of the window."""
 
     pts_seconds: float

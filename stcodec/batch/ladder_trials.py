@@ -12,7 +12,6 @@ import numpy as np
 
 from stcodec.batch.ladder import SEGMENT_SECONDS, own_lines, placed_options
 from stcodec.batch.ladder_choice import Trial
-from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.round_trip import Pair, RoundTrip
 from stcodec.matching.reading import Reading, TriedFrame
 from stcodec.matching.scan import Scan, scan
@@ -117,11 +116,11 @@ class _TrialEncode:
 
     def send(self, tried: TriedFrame, offsets: FloatArray, *, is_measured: bool) -> None:
         """Encode the next frame of the sample."""
-        frame, resize, plan = tried.frame, self._job.resize, self._job.plan
+        frame, resize = tried.frame, self._job.resize
         assert frame.pts is not None
         if is_measured:
             self._waiting[frame.pts] = frame, tried.density
-        self._measure(self._trip.send(frame if resize is None else resize(frame), quantise_levels(offsets, plan.levels)))
+        self._measure(self._trip.send(frame if resize is None else resize(frame), offsets))
 
     def end(self) -> None:
         """End the sample."""

@@ -15,6 +15,7 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.seek import frames_from
 from stcodec.metrics.fidelity import squared_error, weighted_mean
+from stcodec.orientation import to_coded
 from stcodec.types import Clip, FloatArray, VideoInfo
 
 if TYPE_CHECKING:
@@ -75,4 +76,4 @@ def _densities(attention: AttentionSource | None, video: VideoInfo, seconds: lis
         return [np.ones((1, 1), np.float32)] * len(seconds)
     times = np.array(seconds, np.float64)
     track = attention.open(video).attend(Clip(video, times, np.arange(len(times)) == 0))
-    return [np.rot90(saliency, video.rotation_degrees // 90) for saliency in track.saliency]
+    return [to_coded(saliency, video.rotation_degrees) for saliency in track.saliency]

@@ -19,7 +19,7 @@ from stcodec.attention.motion_field import (
     resized,
 )
 from stcodec.diagnose.measures import box_mean, shifted
-from stcodec.types import BoolArray, FloatArray, VideoInfo
+from stcodec.types import Arrays, BoolArray, FloatArray, VideoInfo
 
 THUMBNAIL_SIDE_PX = 160
 _LEAST_STEP_SECONDS = 0.12
@@ -48,8 +48,8 @@ _EDGE_PX = 0.7
 """Pixels of the thumbnail by which the flow may be wrong."""
 
 
-@dataclass(frozen=True)
-class Content:
+@dataclass(frozen=True, eq=False, repr=False)
+class Content(Arrays):
     """Content of a video at an instant, on the grid of the maps [h, w]; speeds in frame widths a second."""
 
     velocity: FloatArray

@@ -20,6 +20,7 @@ from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader
 from stcodec.media.paths import display_name
 from stcodec.metrics.saliency import cc
+from stcodec.orientation import to_display
 from stcodec.progress import Meter
 from stcodec.types import BlockGrid, ClipSpec, FloatArray, TimeArray, VideoInfo
 
@@ -172,6 +173,6 @@ def _on_measures(blocks: FloatArray, grid: BlockGrid, video: VideoInfo, shape: t
     filled = np.where(np.isfinite(blocks), blocks, np.nanmean(blocks))
     cells = np.kron(filled, np.ones((BLOCK_PX // 4, BLOCK_PX // 4), np.float32))
     inside = cells[: -(-grid.height_px // 4), : -(-grid.width_px // 4)]
-    shown = np.ascontiguousarray(np.rot90(inside, -video.rotation_degrees // 90), np.float32)
+    shown = np.ascontiguousarray(to_display(inside, video.rotation_degrees), np.float32)
     small = resize(shown, (shape[0], shape[1]))
     return np.asarray(small - small.mean(), np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stcodec.attention.grids import resize
 from stcodec.attention.neural_engine import NeuralDetail
 from stcodec.media.paths import file_error
-from stcodec.types import FloatArray, TimeArray
+from stcodec.types import Arrays, FloatArray, TimeArray
 
 
 class GridFile:
@@ -59,8 +59,8 @@ _PLACES = 5
 """For each token the places that it looked at most."""
 
 
-@dataclass(frozen=True)
-class Detail:
+@dataclass(frozen=True, eq=False, repr=False)
+class Detail(Arrays):
     """Inner workings of one map. k tokens passed the gate; they looked at n instants."""
 
     gate_score: FloatArray

@@ -14,6 +14,7 @@ from stcodec.attention.center import center_density
 from stcodec.attention.grids import resize
 from stcodec.metrics.saliency import as_density, cc
 from stcodec.options import OffsetPolicy
+from stcodec.orientation import to_coded, to_display
 from stcodec.qp import QpLaw
 from stcodec.types import BlockGrid, BoolArray, FloatArray, VideoInfo
 
@@ -115,9 +116,9 @@ BLOCK_PX = 16
 
 def offsets_of(saliency: FloatArray, video: VideoInfo) -> FloatArray:
     """The QP offsets that a map asks for with the default policy, in display orientation on the map's grid."""
-    turns = video.rotation_degrees // 90
-    offsets = _law(video.width_px, video.height_px)(np.ascontiguousarray(np.rot90(saliency, turns)))
-    return resize(np.ascontiguousarray(np.rot90(offsets, -turns)), (saliency.shape[0], saliency.shape[1]))
+    degrees = video.rotation_degrees
+    offsets = _law(video.width_px, video.height_px)(np.ascontiguousarray(to_coded(saliency, degrees)))
+    return resize(np.ascontiguousarray(to_display(offsets, degrees)), (saliency.shape[0], saliency.shape[1]))
 
 
 @lru_cache(maxsize=4)

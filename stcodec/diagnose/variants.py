@@ -15,7 +15,7 @@ from stcodec.diagnose.sources import variant
 from stcodec.media.clips import export_for, instants, join
 from stcodec.media.seek import frames_from
 from stcodec.media.shots import mark_shots
-from stcodec.types import Clip, ClipSpec, FloatArray, TimeArray, VideoInfo
+from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, TimeArray, VideoInfo
 
 WINDOWS_SECONDS = (0.4, 1.2, 2.4)
 BALANCES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -24,8 +24,8 @@ _BEFORE_SECONDS, _AFTER_SECONDS = 3.0, 2.6
 _APART_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Variant:
+@dataclass(frozen=True, eq=False, repr=False)
+class Variant(Arrays):
     """One map of a moment."""
 
     label: str

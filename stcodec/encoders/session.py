@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+import numpy as np
 from av.codec.context import ThreadType
 from av.error import FFmpegError
 from av.packet import Packet
@@ -16,6 +17,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec.encoders.carrier import RegionTable, attach
+from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.errors import EncoderError, OptionsError
 from stcodec.types import Colour, FloatArray
@@ -42,13 +44,22 @@ class EncoderSession:
         _open(context, plan)
         self._regions = RegionTable(plan.grid, plan.qp_range, plan.encoder.whole_units) if plan.has_offsets else None
         self._frames = 0
+        self._asked: FloatArray | None = None
+        self._levels: FloatArray | None = None
+        self.given: FloatArray | None = None
+        """[rows, cols]: the offsets of the frame that was sent last."""
         self._durations: dict[int, int] = {}
         """How long each frame in the encoder is shown, by its pts, in ticks: encoders give most packets none."""
         self._last_pts: int | None = None
 
-    def send(self, frame: VideoFrame, delta_qp: FloatArray | None, *, key: bool = False) -> Sequence[Packet[Any]]:
+    def send(
+        self, frame: VideoFrame, delta_qp: FloatArray | None, *, shift_qp: float = 0.0, key: bool = False
+    ) -> Sequence[Packet[Any]]:
         """Encode a frame with offsets [rows, cols] in QP steps on the plan's grid, or None; the packets that are ready.
 
+        They are brought to as many levels as the plan has, in `given`.
+
+        shift_qp: added to all of them then.
         key: it must become a key frame; else the encoder chooses.
         """
         frame.pict_type = PictureType.I if key else PictureType.NONE  # the source's frame types are not ours
@@ -60,10 +71,18 @@ class EncoderSession:
                     f"the frame at {frame.time:.3f} s is interlaced: {self.plan.encoder.name} drops the offsets of such "
                     "frames; deinterlace the video first, or encode with --attention none"
                 )
-            attach(frame, self._regions.fill(delta_qp))
+            self.given = self._quantised(delta_qp) + np.float32(shift_qp)
+            attach(frame, self._regions.fill(self.given))
         self._frames += 1
         self._note_duration(frame)
         return self._run(frame)
+
+    def _quantised(self, delta_qp: FloatArray) -> FloatArray:
+        if self.plan.levels is None:
+            return delta_qp
+        if self._levels is None or not np.array_equal(delta_qp, self._asked):  # type: ignore[arg-type]
+            self._asked, self._levels = delta_qp.copy(), quantise_levels(delta_qp, self.plan.levels)
+        return self._levels
 
     def flush(self) -> Sequence[Packet[Any]]:
         """The packets still in the encoder."""

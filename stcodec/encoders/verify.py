@@ -27,7 +27,7 @@ from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.encoders.session import EncoderSession
 from stcodec.media.seek import frames_from
 from stcodec.report import OffsetsApplied
-from stcodec.types import BlockGrid, BoolArray, FloatArray
+from stcodec.types import Arrays, BlockGrid, BoolArray, FloatArray
 
 _LEAST_SPREAD = 0.5
 """QP steps: offsets that vary less within a frame can't be told from the encoder's own rounding."""
@@ -42,8 +42,8 @@ _LEAST_MEASURED = 1e-3
 FrameAt = Callable[[float], VideoFrame | None]
 
 
-@dataclass(frozen=True)
-class Requested:
+@dataclass(frozen=True, eq=False, repr=False)
+class Requested(Arrays):
     """The offsets that went in with one frame."""
 
     pts_seconds: float
@@ -51,8 +51,8 @@ class Requested:
     """[rows, cols] in QP steps."""
 
 
-@dataclass(frozen=True)
-class _Reading:
+@dataclass(frozen=True, eq=False, repr=False)
+class _Reading(Arrays):
     """One frame: what was asked for and what is there, per block."""
 
     requested: FloatArray
@@ -64,8 +64,8 @@ class _Reading:
     """Lowest and highest QP that the format has."""
 
 
-@dataclass(frozen=True)
-class Blocks:
+@dataclass(frozen=True, eq=False, repr=False)
+class Blocks(Arrays):
     """All blocks of all frames that something is known of, [N] each."""
 
     requested: FloatArray

@@ -25,7 +25,8 @@ from stcodec.media.pictures import STILL_SUFFIX, write_still
 from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.scaling import Thumbnailer
 from stcodec.metrics.fidelity import squared_error
-from stcodec.types import BlockGrid, FloatArray
+from stcodec.orientation import to_display
+from stcodec.types import Arrays, BlockGrid, FloatArray
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -103,8 +104,8 @@ def matching_crf(kbps: float, points: Sequence[tuple[float, float]], whole: bool
     return float(round(crf)) if whole else round(crf, 2)
 
 
-@dataclass(frozen=True)
-class _Look:
+@dataclass(frozen=True, eq=False, repr=False)
+class _Look(Arrays):
     """One instant, in display orientation."""
 
     index: int
@@ -135,7 +136,7 @@ def _looks(task: PicturesTask, reference: PreparedClip, guided: Scored, plain: S
         VideoReader(guided.encoded.path, export=export) as ours,
     ):
         video = source.info
-        turns = -video.rotation_degrees // 90
+        degrees = video.rotation_degrees
         thumbnail = Thumbnailer(video, _SIDE_PX)
         planes = PlaneReader(common_format(video, ours.info))
         grid = BlockGrid(video.width_px, video.height_px, find_encoder(task.guided.encode.options.encoder).block_px)
@@ -149,10 +150,10 @@ def _looks(task: PicturesTask, reference: PreparedClip, guided: Scored, plain: S
                     source=thumbnail(one),
                     plain=thumbnail(other),
                     guided=thumbnail(mine),
-                    density=np.rot90(weights[index], turns),
-                    saliency=np.rot90(saliency, turns),
-                    advantage_db=np.rot90(_advantage(planes, one, other, mine), turns),
-                    qp=None if qp is None else np.rot90(_on_frame(qp, grid), turns),
+                    density=to_display(weights[index], degrees),
+                    saliency=to_display(saliency, degrees),
+                    advantage_db=to_display(_advantage(planes, one, other, mine), degrees),
+                    qp=None if qp is None else to_display(_on_frame(qp, grid), degrees),
                 )
             )
     return looks

@@ -16,9 +16,10 @@ from stcodec.matching.scan import Scan
 from stcodec.matching.shots import Part
 from stcodec.media.maps import MapReader
 from stcodec.media.seek import frames_from, reads_from_start
+from stcodec.orientation import to_coded
 from stcodec.pipeline.encode import Job
 from stcodec.qp import MapTimeline, QpLaw
-from stcodec.types import FloatArray, SaliencyTrack, VideoInfo
+from stcodec.types import Arrays, FloatArray, SaliencyTrack, VideoInfo
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -27,8 +28,8 @@ MAP_SHARE = 0.5
 """Of the guiding map in the density; the rest is the centre prior. A map alone would judge itself."""
 
 
-@dataclass(frozen=True)
-class TriedFrame:
+@dataclass(frozen=True, eq=False, repr=False)
+class TriedFrame(Arrays):
     """A frame on its way to the encoder."""
 
     index: int
@@ -44,7 +45,7 @@ class Weights:
     """The densities that errors are weighted by: the guiding map, blended with the centre prior."""
 
     def __init__(self, video: VideoInfo) -> None:
-        self._turns = video.rotation_degrees // 90
+        self._degrees = video.rotation_degrees
 
     def __call__(self, saliency: FloatArray) -> FloatArray:
         """[h, w] in coded orientation for a map [h, w] in display orientation; both parts sum to their shares."""
@@ -52,7 +53,7 @@ class Weights:
         total = float(saliency.sum())
         own = saliency / total if total > 0 else np.full_like(saliency, 1 / saliency.size)
         blend = MAP_SHARE * own + (1 - MAP_SHARE) * center_density(height, width)
-        return np.asarray(np.rot90(blend, self._turns), np.float32)
+        return np.asarray(to_coded(blend, self._degrees), np.float32)
 
 
 class MapStream:
@@ -60,10 +61,10 @@ class MapStream:
 
     def __init__(self, job: Job, scan: Scan, law: QpLaw) -> None:
         video = job.reader.info
-        turns, weights = video.rotation_degrees // 90, Weights(video)
+        degrees, weights = video.rotation_degrees, Weights(video)
         holds = scan.source.spec.maps_per_second <= 0
         self._video, self._source = video, scan.source.name
-        self._blocks = MapTimeline(holds=holds, reduce=lambda saliency: law.blocks(np.rot90(saliency, turns)))
+        self._blocks = MapTimeline(holds=holds, reduce=lambda saliency: law.blocks(to_coded(saliency, degrees)))
         self._density = MapTimeline(holds=holds, reduce=weights)
         maps = (saliency for _, saliency in MapReader(scan.maps).maps())
         self._maps = zip(scan.map_times, scan.map_starts, maps, strict=True)

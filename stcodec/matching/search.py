@@ -13,14 +13,14 @@ from stcodec.matching.options import MOST_ENCODES, MatchOptions
 from stcodec.matching.secant import Secant
 from stcodec.matching.shots import Shot
 from stcodec.matching.trial_encodes import TrialEncodes
-from stcodec.types import TimeArray
+from stcodec.types import Arrays, TimeArray
 
 _SHARE_OF_TOLERANCE = 0.5
 """A shot that is so near on its samples is near enough: the file adds its own noise."""
 
 
-@dataclass(frozen=True)
-class Wanted:
+@dataclass(frozen=True, eq=False, repr=False)
+class Wanted(Arrays):
     """The qualities to reach."""
 
     units: list[float]

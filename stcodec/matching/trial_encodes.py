@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.round_trip import AsEncoded, Pair, RoundTrip
 from stcodec.errors import VerifyError
@@ -28,7 +27,8 @@ from stcodec.types import FloatArray, TimeArray
 
 _FALLBACK_RATE = Fraction(25)
 
-_Offsets = Callable[[TriedFrame], FloatArray | None]
+_Offsets = Callable[[TriedFrame], tuple[FloatArray | None, float]]
+"""A frame's offsets, and what is added to them."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class TrialEncodes:
 
     def plain(self, plan: EncoderPlan, parts: Sequence[Part]) -> tuple[TimeArray, int]:
         """What is measured of the plain encode of some parts, one behind the other; and its bytes of video."""
-        return self._encode("plain", plan, parts, lambda tried: None)
+        return self._encode("plain", plan, parts, lambda tried: (None, 0.0))
 
     def guided(
         self, stage: str, plan: EncoderPlan, parts: Sequence[Part], shift_qp: Mapping[Part, float]
@@ -100,12 +100,12 @@ class TrialEncodes:
         return together
 
     def _offsets(self, plan: EncoderPlan, parts: Sequence[Part], shift_qp: Mapping[Part, float]) -> _Offsets:
-        ends, shifts = [part.end for part in parts], [np.float32(shift_qp[part]) for part in parts]
+        ends, shifts = [part.end for part in parts], [shift_qp[part] for part in parts]
 
-        def offsets(tried: TriedFrame) -> FloatArray:
+        def offsets(tried: TriedFrame) -> tuple[FloatArray, float]:
             # Frames of a lead are encoded like what they lead to.
             shift = shifts[bisect_right(ends, tried.index)]
-            return quantise_levels(self._reading.offsets(tried.blocks), plan.levels) + shift
+            return self._reading.offsets(tried.blocks), shift
 
         return offsets
 
@@ -130,7 +130,7 @@ class TrialEncodes:
             for one in tried:
                 if run.measures(one.index):
                     pairing.expect(one)
-                for pair in trip.send(one.frame, offsets(one)):
+                for pair in trip.send(one.frame, *offsets(one)):
                     pairing.push(pair)
                 self._meter.frame(one.frame.time, trip.video_bytes)
             for pair in trip.flush():

@@ -7,6 +7,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from stcodec.orientation import to_display
 from stcodec.types import VideoInfo
 
 
@@ -40,11 +41,11 @@ class Thumbnailer:
         self._width = max(1, round(video.width_px * scale))
         self._height = max(1, round(video.height_px * scale))
         self._interpolation = Interpolation.FAST_BILINEAR if fast else Interpolation.AREA
-        self._quarter_turns = -video.rotation_degrees // 90 % 4
+        self._degrees = video.rotation_degrees
         self._scaler = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         small = self._scaler.reformat(
             frame, self._width, self._height, "rgb24", interpolation=self._interpolation, threads=1
         )
-        return np.ascontiguousarray(np.rot90(small.to_ndarray(), self._quarter_turns))
+        return np.ascontiguousarray(to_display(small.to_ndarray(), self._degrees))

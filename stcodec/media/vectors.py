@@ -8,6 +8,7 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
+from stcodec.orientation import to_display
 from stcodec.types import BlockGrid, FloatArray, VideoInfo
 
 BLOCK_PX = 16
@@ -26,7 +27,7 @@ class VectorField:
     def __init__(self, video: VideoInfo) -> None:
         self._grid = BlockGrid(video.width_px, video.height_px, BLOCK_PX)
         self._cells = self._grid.rows * self._grid.cols
-        self._quarter_turns = -video.rotation_degrees // 90 % 4
+        self._degrees = video.rotation_degrees
         self._frames_read = 0
         self._anchor_seconds: float | None = None
         self._clear()
@@ -53,7 +54,7 @@ class VectorField:
         """[rows, cols, 2] velocity (x, y) in px/s in display orientation, NaN where no vector was; begins anew."""
         field = _median(self._fields) if self._fields else np.full((self._cells, 2), np.nan, np.float32)
         self._clear()
-        return _turn(field.reshape(*self._grid.shape, 2), self._quarter_turns)
+        return _turn(field.reshape(*self._grid.shape, 2), self._degrees)
 
     def _clear(self) -> None:
         self._fields: list[FloatArray] = []
@@ -81,9 +82,9 @@ def _median(fields: list[FloatArray]) -> FloatArray:
     return np.asarray(np.take_along_axis(stack, chosen[..., None], axis=0)[0], np.float32)
 
 
-def _turn(field: FloatArray, quarter_turns: int) -> FloatArray:
-    """A field of vectors turned counter-clockwise, the vectors with it (y points down)."""
-    for _ in range(quarter_turns):
-        field = np.rot90(field)
-        field = np.stack((field[..., 1], -field[..., 0]), axis=-1)
+def _turn(field: FloatArray, rotation_degrees: int) -> FloatArray:
+    """A field of vectors as displayed, the vectors turned with it (y points down)."""
+    field = to_display(field, rotation_degrees)
+    for _ in range(rotation_degrees // 90):
+        field = np.stack((-field[..., 1], field[..., 0]), axis=-1)
     return np.ascontiguousarray(field)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stcodec.media.decode import VideoReader
 from stcodec.media.mux import Muxer
 from stcodec.media.paths import file_error
+from stcodec.orientation import to_coded
 
 _OPTIONS = {"crf": "20", "preset": "veryfast"}
 _BT709 = 1
@@ -32,11 +33,11 @@ class VideoWriter:
         """width_px, height_px: of the pictures, even; name: the file's, in messages."""
         self._reader = reader
         self._name = name
-        self._quarter_turns = reader.info.rotation_degrees // 90
+        self._degrees = reader.info.rotation_degrees
         self._scaler = VideoReformatter()
         self._muxer = Muxer(path, "libx264", reader.info.frame_rate, shown_name=name)
         context = self._muxer.video.codec_context
-        turned = self._quarter_turns % 2 == 1
+        turned = self._degrees in (90, 270)
         context.width, context.height = (height_px, width_px) if turned else (width_px, height_px)
         context.pix_fmt = "yuv420p"
         context.time_base = reader.info.time_base
@@ -65,7 +66,7 @@ class VideoWriter:
 
     def write(self, frame: VideoFrame, picture: NDArray[np.uint8]) -> None:
         """Add a picture [h, w, 3] at the time of a frame."""
-        turned = np.ascontiguousarray(np.rot90(picture, self._quarter_turns))
+        turned = np.ascontiguousarray(to_coded(picture, self._degrees))
         coded = self._scaler.reformat(
             VideoFrame.from_ndarray(turned, format="rgb24"), format="yuv420p", dst_colorspace=Colorspace.ITU709
         )

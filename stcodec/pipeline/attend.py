@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stcodec.attention.base import AttentionSource
 from stcodec.errors import MediaError
 from stcodec.media.clips import ShotMarker, instants
+from stcodec.orientation import to_coded
 from stcodec.pipeline.session_thread import SessionThread
 from stcodec.qp import MapTimeline
 from stcodec.types import ClipSpec, FloatArray, SaliencyTrack, VideoInfo
@@ -73,8 +72,9 @@ def frames_with_maps(
     Raises AttentionError and MediaError.
     """
     counts = counts or AttentionCounts()
-    turns = video.rotation_degrees // 90
-    timeline = MapTimeline(holds=source.spec.maps_per_second <= 0, reduce=lambda saliency: reduce(np.rot90(saliency, turns)))
+    degrees = video.rotation_degrees
+    holds = source.spec.maps_per_second <= 0
+    timeline = MapTimeline(holds=holds, reduce=lambda saliency: reduce(to_coded(saliency, degrees)))
     waiting: deque[VideoFrame] = deque()
 
     def take(track: SaliencyTrack) -> None:

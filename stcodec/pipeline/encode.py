@@ -11,13 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
-
 from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.cached import CachedSource
 from stcodec.encoders.hdr import hdr_metadata
-from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan, make_plan
 from stcodec.encoders.session import EncoderSession
 from stcodec.encoders.table import names_where
@@ -234,10 +231,9 @@ def send_frame(job: Job, session: EncoderSession, law: QpLaw, tally: Tally, fed:
     """Encode a frame with the offsets that its map makes, and count; the packets that are ready."""
     delta = None
     if fed.saliency is not None:
-        levels = session.plan.levels
-        delta = quantise_levels(law.offsets(fed.saliency), levels) + np.float32(job.shift(fed.frame.time))
+        delta = law.offsets(fed.saliency)
     frame = fed.frame if job.resize is None else job.resize(fed.frame)
-    tally.frame(frame, delta)
-    packets = session.send(frame, delta)
+    packets = session.send(frame, delta, shift_qp=job.shift(fed.frame.time))
+    tally.frame(frame, session.given)
     tally.packets(packets)
     return packets

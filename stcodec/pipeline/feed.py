@@ -13,7 +13,7 @@ from stcodec import interrupts
 from stcodec.attention.base import AttentionSource
 from stcodec.media.decode import VideoReader
 from stcodec.pipeline.attend import AttentionCounts, frames_with_maps
-from stcodec.types import FloatArray, VideoInfo
+from stcodec.types import Arrays, FloatArray, VideoInfo
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -24,8 +24,8 @@ _DEPTH = 8
 """Items that wait between the thread and the encoder: enough to smooth the pace, few enough to be small."""
 
 
-@dataclass(frozen=True)
-class FedFrame:
+@dataclass(frozen=True, eq=False, repr=False)
+class FedFrame(Arrays):
     """A decoded frame on its way to the encoder."""
 
     frame: VideoFrame

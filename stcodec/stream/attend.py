@@ -14,7 +14,7 @@ import numpy as np
 
 from stcodec.attention.base import AttentionSession, AttentionSource
 from stcodec.stream.observe.gauges import Rate
-from stcodec.types import Clip, FloatArray, VideoInfo
+from stcodec.types import Arrays, Clip, FloatArray, VideoInfo
 
 _KEPT = 8
 """Maps that are kept: frames that wait for their encoder are older than the newest map."""
@@ -38,8 +38,8 @@ class Patience:
 PATIENCE = Patience()
 
 
-@dataclass(frozen=True)
-class LiveMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class LiveMap(Arrays):
     """A saliency map, and the picture that it was made of."""
 
     saliency: FloatArray

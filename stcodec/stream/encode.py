@@ -197,10 +197,11 @@ class RenditionEncoder:
             self._kbps.add(len(data) * 8 / 1000)
             self.latency.add(time.monotonic() - work.captured_at)
             self._fan.put(LivePacket(self.index, data, packet.pts, dts, work.length, packet.is_keyframe, work.captured_at))
-            if packet.is_keyframe and self.on_key is not None and self.newest is not None:
+            delta_qp = self._session.given
+            if packet.is_keyframe and self.on_key is not None and self.newest is not None and delta_qp is not None:
                 plan, given = self.plan, self.newest
                 header = self._session.header
-                self.on_key(KeyFrame(plan.encoder.codec, header, data, plan.grid, given.blocks, given.delta_qp))
+                self.on_key(KeyFrame(plan.encoder.codec, header, data, plan.grid, given.blocks, delta_qp))
 
 
 def rendition_name(plan: EncoderPlan) -> str:

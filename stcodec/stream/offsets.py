@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from stcodec.attention.center import center_density, map_shape
-from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.options import OffsetPolicy
 from stcodec.qp import QpLaw
@@ -49,7 +48,6 @@ class LiveOffsets:
 
     def __init__(self, plan: EncoderPlan, policy: OffsetPolicy) -> None:
         self._law = QpLaw(plan.grid, policy)
-        self._levels = plan.levels
         self._center = _density(self._law.blocks(center_density(*map_shape(plan.video))))
         self._made: tuple[int, float] | None = None
         """Number and faded share of the newest map worked out; -1 is the centre prior."""
@@ -73,7 +71,7 @@ class LiveOffsets:
         share = np.float32(wanted[1])
         seen = self._center if newest is None else _density(self._law.blocks(newest.saliency))
         self._blocks = seen if share == 0 else (1 - share) * seen + share * self._center
-        self._delta = quantise_levels(self._law.offsets(self._blocks), self._levels)
+        self._delta = self._law.offsets(self._blocks)
         self._made = wanted
 
 

@@ -16,7 +16,7 @@ from stcodec.attention.neural_input import picture
 from stcodec.errors import MediaError
 from stcodec.model.config import STRIDE
 from stcodec.train.losses import fixation_map
-from stcodec.types import FloatArray
+from stcodec.types import Arrays, FloatArray
 
 INPUT_SHAPE = (192, 320)
 CELLS = (INPUT_SHAPE[0] // STRIDE, INPUT_SHAPE[1] // STRIDE)
@@ -24,8 +24,8 @@ CELLS = (INPUT_SHAPE[0] // STRIDE, INPUT_SHAPE[1] // STRIDE)
 _LEAST_FIXATIONS = 8
 
 
-@dataclass(frozen=True)
-class GazedImage:
+@dataclass(frozen=True, eq=False, repr=False)
+class GazedImage(Arrays):
     """A picture and where people looked; the first fixation of each observer is left out (it is where they began)."""
 
     path: Path

@@ -11,6 +11,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from stcodec.orientation import to_display
 from stcodec.stream.plans import PIX_FMT
 
 _SETTINGS = "mode=send_frame:deint=interlaced"
@@ -72,7 +73,7 @@ class FrameFitter:
     def __call__(self, frame: VideoFrame, rotation_degrees: int = 0) -> VideoFrame:
         """rotation_degrees: clockwise turn that makes it upright."""
         if rotation_degrees:
-            frame = _turned(self._scaled(frame, frame.width // 2 * 2, frame.height // 2 * 2), -rotation_degrees // 90 % 4)
+            frame = _turned(self._scaled(frame, frame.width // 2 * 2, frame.height // 2 * 2), rotation_degrees)
         scale = min(self._width / frame.width, self._height / frame.height)
         width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
         # A column less than even, and shapes that differ by rounding, are no reason for black edges.
@@ -105,12 +106,12 @@ def copied(frame: VideoFrame) -> VideoFrame:
     return copy
 
 
-def _turned(frame: VideoFrame, quarter_turns: int) -> VideoFrame:
-    """Turned counter-clockwise."""
-    sides = (frame.width, frame.height) if quarter_turns % 2 == 0 else (frame.height, frame.width)
+def _turned(frame: VideoFrame, rotation_degrees: int) -> VideoFrame:
+    """Turned clockwise."""
+    sides = (frame.width, frame.height) if rotation_degrees == 180 else (frame.height, frame.width)
     turned = _like(frame, *sides)
     for source, target in zip(_arrays(frame), _arrays(turned), strict=True):
-        target[:] = np.rot90(source, quarter_turns)
+        target[:] = to_display(source, rotation_degrees)
     return turned
 
 

@@ -19,7 +19,7 @@ from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.encoders.table import encoder_of
 from stcodec.stream.observe.key_bits import macroblock_bits
 from stcodec.stream.observe.snapshot import RenditionState
-from stcodec.types import BlockGrid, FloatArray
+from stcodec.types import Arrays, BlockGrid, FloatArray
 
 ATTENDED_SHARE = 0.2
 _NICE = 10
@@ -27,8 +27,8 @@ _LEAST_SPREAD = 0.5
 """QP steps: offsets that vary less have no slope that could be told from the encoder's rounding."""
 
 
-@dataclass(frozen=True)
-class KeyFrame:
+@dataclass(frozen=True, eq=False, repr=False)
+class KeyFrame(Arrays):
     """A key frame as it left its encoder, and what it was given."""
 
     codec: str
@@ -53,8 +53,8 @@ class KeyFrameMeasures:
     """None where the offsets are all but the same everywhere."""
 
 
-@dataclass(frozen=True)
-class DecodedKey:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecodedKey(Arrays):
     """A key frame, decoded without the deblocking filter."""
 
     qp: FloatArray

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.types import FloatArray
+from stcodec.types import Arrays, FloatArray
 
 SourceCondition = Literal["connecting", "open", "stalled", "retrying", "ended", "failed"]
 TargetCondition = Literal["connecting", "open", "retrying", "failed", "closed"]
@@ -116,8 +116,8 @@ class StreamSnapshot:
     """Reason of the last restart of attention, in one line; empty without one."""
 
 
-@dataclass(frozen=True)
-class Preview:
+@dataclass(frozen=True, eq=False, repr=False)
+class Preview(Arrays):
     """A small picture of what goes out, and the map that it was encoded with."""
 
     seconds: float
