@@ -82,7 +82,7 @@ def assert_well_ended(folder: Path, name: str, end: End) -> None:
         before_it_begins = end.status == -signal.SIGTERM or end.err.endswith("KeyboardInterrupt\n")
         assert before_it_begins or (end.status, end.err) in ((130, SAID.get(name, AT_ONCE)), (130, AT_ONCE)), (name, end)
     assert list((folder / "tmp").iterdir()) == [], name
-    assert list(folder.rglob("*stcodec-[0-9a-f]*")) == [], name
+    assert list(folder.rglob("*stcodec-????????-*")) == [], name
     output = folder / "out.mp4"
     if output.exists():
         frames = len(media.frames_of(output))  # raises for a file that is not whole
