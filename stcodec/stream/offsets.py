@@ -12,7 +12,7 @@ from stcodec.options import OffsetPolicy
 from stcodec.qp import QpLaw
 from stcodec.stream.attend import LiveMap
 from stcodec.stream.observe.snapshot import MapCondition
-from stcodec.types import FloatArray
+from stcodec.types import Arrays, FloatArray
 
 FRESH_SECONDS = 0.5
 """A map younger than this is as good as new; older ones are held..."""
@@ -24,8 +24,8 @@ _FADE_STEPS = 10
 """A fading map changes in so many steps, not with every frame."""
 
 
-@dataclass(frozen=True)
-class FrameOffsets:
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameOffsets(Arrays):
     """Offsets that a frame is encoded with."""
 
     delta_qp: FloatArray
