@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stcodec.attention.base import AttentionSource
-from stcodec.media.decode import VideoReader
 from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.seek import frames_from
 from stcodec.metrics.fidelity import squared_error, weighted_mean
@@ -49,9 +48,9 @@ def sampled_psnr_db(
 
 
 def _pairs(source: Path, written: Path, seconds: float, shift_seconds: float) -> Iterator[tuple[VideoFrame, VideoFrame]]:
-    """Frames of the source with those of the file, from the file's key frame before a time on."""
-    with VideoReader(written) as reader:
-        found = list(islice((frame for frame in reader.seek(seconds) if frame.pts is not None), _FRAMES_A_PLACE))
+    """Frames of the source with those of the file, from a time on."""
+    with closing(frames_from(written, seconds)) as frames:
+        found = list(islice(frames, _FRAMES_A_PLACE))
     if not found:
         return
     with closing(frames_from(source, found[0].time - shift_seconds)) as originals:

@@ -15,7 +15,7 @@ from stcodec.errors import MediaError
 from stcodec.matching.scan import Scan
 from stcodec.matching.shots import Part
 from stcodec.media.maps import MapReader
-from stcodec.media.seek import frames_from, reads_from_start
+from stcodec.media.seek import frames_from
 from stcodec.orientation import to_coded
 from stcodec.pipeline.encode import Job
 from stcodec.qp import MapTimeline, QpLaw
@@ -90,7 +90,7 @@ class Reading:
         self._job = job
         self._scan = scan
         self._law = QpLaw(job.plan.grid, job.options.policy)
-        self._in_order = reads_from_start(job.reader)
+        self._in_order = job.reader.reads_from_start
         self.offsets: Callable[[FloatArray], FloatArray] = self._law.offsets
         """From the saliency of the blocks to their offsets, QP steps."""
 

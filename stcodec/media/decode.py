@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
-import av
-from av.container import InputContainer
-from av.error import FFmpegError
-from av.format import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
-from stcodec import interrupts
 from stcodec.errors import MediaError
-from stcodec.media.paths import check_input, display_name, file_error, local_url
-from stcodec.media.probe import is_cover, main_video, side_data, video_info
-from stcodec.media.timeline import Timeline
-from stcodec.media.timestamps import BestEffortPts
-from stcodec.media.truncation import missing_bytes
-from stcodec.types import VideoInfo
+from stcodec.media.container_facts import container_facts
+from stcodec.media.file_decoder import FileDecoder, PacketSink
+from stcodec.media.filters import SETS_RATE, is_spatial, split_chain
+from stcodec.media.libav import sample_aspect
+from stcodec.media.picture import Picture
+from stcodec.media.probe import is_cover, side_data, video_info
+from stcodec.types import WHOLE, VideoInfo, View
 
-PacketSink = Callable[["Packet[Any]"], None]
-_RESYNCING = ("matroska,webm",)
-"""Demuxers of containers whose header says how long they last, and that go on behind what they can't read."""
-_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
-"""Demuxers that go to a time by an index, and give it the very times that reading from the start does."""
-_REORDERED_SECONDS = 1
-"""A picture comes no more than this before one that is shown earlier."""
-_REORDERED = 8
-"""Frames: the one that is cut off comes this far before the last shown, at most."""
-_TEXT = ("tty", "bin", "xbin", "adf", "idf")
-"""Demuxers that make a film of any file whose name ends like a text's."""
+_STEPS_BACK_SECONDS = (0.0, 10.0)
+"""A seek may land late: where the index is missing, or on an open GOP, whose first frames can't be decoded."""
+_WITHOUT_CLOCK = ("avi", "h264", "hevc", "m4v", "mjpeg", "obu", "ivf", "image2", "rawvideo", "gif")
+"""Demuxers whose times are counted or repaired: only reading from the start gives the same ones again."""
+_ROUNDING_SECONDS = 0.0015
+"""Matroska keeps milliseconds."""
+_AFTER_END_SECONDS = 2.0
+"""Sound of a time may come this much later in a file than its picture."""
 
 
 class VideoReader:
@@ -46,58 +38,60 @@ class VideoReader:
 
     Frames may be read on one thread while another closes it, as an interrupt does: then reading raises MediaError.
 
-    Raises MediaError for a path that is no file, no video, or a video of which nothing decodes.
+    Raises MediaError for a path that is no file, no video, or a video of which nothing decodes, OptionsError for filters
+    that libavfilter does not take.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, export: str = "", keep_partial: bool = False) -> None:
-        """export: side data the decoder shall export ("mvs", "venc_params"); keep_partial: go on after damage."""
-        self.path = check_input(path)
-        self.name = display_name(self.path)
-        self.export = export
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        export: str = "",
+        keep_partial: bool = False,
+        view: View = WHOLE,
+        from_seconds: float | None = None,
+    ) -> None:
+        """export: side data the decoder shall export ("mvs", "venc_params"); keep_partial: go on after damage.
+
+        view: the stretch of time and the filters through which the file is seen. from_seconds: frames begin at this time,
+        with the times that they have when all are read.
+        """
+        self.view = view
+        self.export = "" if view.filters else export  # they are of the picture before the filters
         self.keep_partial = keep_partial
-        self.damaged_packets = 0
-        self.corrupt_frames = 0
-        self.frames_read = 0
-        self._check_whole()
-        self._using = threading.Lock()
-        """Held while libav works: its memory must not go meanwhile."""
-        self._is_closed = False
-        self.container = self._open()
-        self._timeline = Timeline(has_running_clock=Flags.ts_discont in Flags(self.container.format.flags))
-        self._origin_seconds = Fraction(0)
-        """What is added to all times so that the picture does not begin before 0."""
+        self._held: list[Packet[Any]] = []
+        self._sink: PacketSink | None = self._held.append
+        self._from_seconds = from_seconds
+        self._file, raw = self._open(path)
+        self.path, self.name = self._file.path, self._file.name
+        self.container, self.stream = self._file.container, self._file.stream
         try:
-            self.stream = self._choose()
-            self._index = self.stream.index
-            # With frame threads libavcodec exports vectors and QPs of frames that are still being decoded.
-            self.stream.thread_type = "SLICE" if export else "AUTO"
-            if export:
-                self.stream.codec_context.options = {"export_side_data": export}
-            self._end_seconds = 0.0
-            self._held_packets: list[Packet[Any]] = []
-            self._sink: PacketSink | None = self._held_packets.append
-            self._decoded = self._decode()
-            self.first_frame = self._first_frame()
+            first = next(raw, None)
+            if first is None:
+                raise self._nothing()
+            self._set_up(first, raw)
         except BaseException:
             self.close()
             raise
-        self.info: VideoInfo = video_info(self.container, self.stream, self.first_frame)
-        self._origin_seconds = self._find_origin()
-        self.info = replace(self.info, start_seconds=self.info.start_seconds + float(self._origin_seconds))
-        rate = self.info.frame_rate
-        matrix = side_data(self.first_frame, "DISPLAYMATRIX")
+
+    def _set_up(self, first: VideoFrame, raw: Iterator[VideoFrame]) -> None:
+        info = video_info(self.container, self.stream, first)
+        facts = container_facts(self.path, self.stream.index)
+        matrix = side_data(first, "DISPLAYMATRIX")
         self.display_matrix = None if matrix is None else memoryview(matrix).cast("i").tolist()
         """The container's 3x3 display matrix, row by row in libavutil's fixed point; None if it has none."""
-        self.cover_pictures = {
-            packet.stream.index: bytes(packet) for packet in self._held_packets if is_cover(packet.stream)
-        }
+        self.facts = facts
+        filters, rate = self.view.filters, info.frame_rate
+        self._picture = Picture(first, facts.crop, filters, info.rotation_degrees, rate, info.sample_aspect_ratio)
+        since = (self._from_seconds or 0.0) - _near_seconds(self._file)
+        self._shown = (one for one in self._picture(self._stretch(chain([first], raw))) if one.time >= since)
+        shown = next(self._shown, None)
+        if shown is None:
+            raise self._nothing()
+        self.first_frame: VideoFrame = shown
+        self.info: VideoInfo = self._seen(info, shown)
+        self.cover_pictures = {packet.stream.index: bytes(packet) for packet in self._held if is_cover(packet.stream)}
         """Cover art, encoded, by stream index; containers give it before the first frame."""
-        frame_ticks = round(1 / rate / self.info.time_base) if rate else 1
-        self._pts = BestEffortPts(frame_ticks, prefer_dts=self.container.format.name == "avi")
-        self._last_corrupt = -_REORDERED
-        self._promised_seconds = (
-            (self.container.duration or 0) / av.time_base if self.container.format.name in _RESYNCING else 0.0
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -107,13 +101,37 @@ class VideoReader:
 
     def close(self) -> None:
         """Close the file; it may be done again."""
-        with self._using:
-            self._is_closed = True
-            self.container.close()
+        self._file.close()
+
+    def again(self, *, export: str = "", from_seconds: float | None = None) -> VideoReader:
+        """The same video in the same view, opened once more: a reader gives its frames once."""
+        return VideoReader(
+            self.path, export=export, keep_partial=self.keep_partial, view=self.view, from_seconds=from_seconds
+        )
 
     def other_streams(self) -> list[Stream]:
         """Every stream but the one that is decoded."""
         return [stream for stream in self.container.streams if stream.index != self.stream.index]
+
+    @property
+    def damaged_packets(self) -> int:
+        """Packets that could not be read or decoded, and were passed over."""
+        return self._file.damaged_packets
+
+    @property
+    def corrupt_frames(self) -> int:
+        """Frames that were decoded with errors."""
+        return self._file.corrupt_frames
+
+    @property
+    def frames_read(self) -> int:
+        """Frames that were decoded."""
+        return self._file.frames_read
+
+    @property
+    def repaired_times(self) -> int:
+        """Frames whose time had to be made up."""
+        return self._file.pts.repaired
 
     @property
     def is_mirrored(self) -> bool:
@@ -122,13 +140,13 @@ class VideoReader:
         return matrix is not None and matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0
 
     @property
-    def repaired_times(self) -> int:
-        """Frames whose time had to be made up."""
-        return self._pts.repaired
+    def reads_from_start(self) -> bool:
+        """Whether a frame in the middle can only be had by reading all before it: several are better read in one go."""
+        return self.container.format.name in _WITHOUT_CLOCK or not is_spatial(self.view.filters)
 
-    def time_notes(self) -> list[str]:
-        """What was done to the times of what was read so far, for people."""
-        return self._timeline.notes()
+    def notes(self) -> list[str]:
+        """What was done to the times and pictures of what was read so far, for people."""
+        return self._file.timeline.notes() + self._picture.notes()
 
     def frames(self, on_packet: PacketSink | None = None) -> Iterator[VideoFrame]:
         """All frames in presentation order; pts strictly increasing, in ticks of `info.time_base`.
@@ -136,187 +154,142 @@ class VideoReader:
         on_packet takes the packets of all other streams as they come by. Call once. Raises MediaError on damage and on
         a file that ends early, unless keep_partial was given.
         """
-        self._sink = on_packet
-        if on_packet is not None:
-            for packet in self._held_packets:
-                on_packet(self._placed(packet))
-        self._held_packets.clear()
-        yield self._timed(self.first_frame)
-        for frame in self._decoded:
-            yield self._timed(frame)
-        self._check_end()
+        self._pass_on(on_packet)
+        yield self.first_frame
+        yield from self._shown
+        if self.view.end_seconds is None and self._from_seconds is None:
+            self._file.check_end()
 
     def pass_by(self, on_packet: PacketSink) -> Iterator[None]:
         """Instead of `frames`: on_packet takes the packets of all other streams; stops at each of ours, which is dropped."""
-        for packet in self._held_packets:
-            on_packet(self._placed(packet))
-        self._held_packets.clear()
-        for packet in self._demux():
-            if packet.stream_index == self._index:
-                yield
-            else:
-                on_packet(self._placed(packet))
-
-    def seek(self, seconds: float) -> Iterator[VideoFrame]:
-        """Frames from the key frame before a time on, with the times that `frames` gives them; none if it can't be gone to.
-
-        A container with an index is gone to at once. The times of others depend on all that was read before, so that they
-        are read from the start, without decoding. Call on a reader of which no frame was taken.
-        """
-        self._sink = None
-        seconds -= float(self._origin_seconds)
-        if self.container.format.name in _INDEXED:
-            try:
-                self.container.seek(int(seconds / self.info.time_base), stream=self.stream)
-            except (FFmpegError, OSError):
+        self._pass_on(on_packet)
+        for seconds in self._file.packets():
+            if self.view.end_seconds is not None and seconds > self.view.end_seconds + _AFTER_END_SECONDS:
                 return
-            self._timeline = Timeline(has_running_clock=self._timeline.has_running_clock)  # it goes back on purpose
-            frames = self._decode()
-        else:
-            frames = self._decode_from(seconds)
+            yield
+
+    def _open(self, path: str | os.PathLike[str]) -> tuple[FileDecoder, Iterator[VideoFrame]]:
+        """The file, and its frames from the first that is wanted on."""
+        # Filters that look at several frames have to see all from where the view begins.
+        wanted = self.view.start_seconds + ((self._from_seconds or 0.0) if is_spatial(self.view.filters) else 0.0)
+        for back in _STEPS_BACK_SECONDS if wanted > 0 else ():
+            file = self._decoder(path)
+            try:
+                if file.container.format.name in _WITHOUT_CLOCK or not file.go_to(wanted - back):
+                    file.close()
+                    break
+                frames = file.frames()
+                first = _first(frames, wanted, _near_seconds(file))
+            except BaseException:
+                file.close()
+                raise
+            if first is not None:
+                return file, chain([first], frames)
+            file.close()
+            self._held.clear()
+        file = self._decoder(path)
+        near = _near_seconds(file)
+        return file, (frame for frame in file.frames() if wanted <= 0 or frame.time >= wanted - near)
+
+    def _decoder(self, path: str | os.PathLike[str]) -> FileDecoder:
+        return FileDecoder(path, self._take, export=self.export, keep_partial=self.keep_partial)
+
+    def _take(self, packet: Packet[Any]) -> None:
+        """A packet of another stream, at the time that it has in this view."""
+        sink, base = self._sink, packet.time_base
+        if sink is None or base is None:
+            return
+        start, end = self.view.start_seconds, self.view.end_seconds
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is not None and not is_cover(packet.stream):
+            begins, ends = float(time * base), float((time + (packet.duration or 1)) * base)
+            is_early = start > 0 and (begins < start if packet.stream.type == "audio" else ends <= start)
+            if is_early or (end is not None and begins >= end):
+                return
+        if start:
+            ticks = round(start / base)
+            packet.pts = None if packet.pts is None else max(packet.pts - ticks, 0)
+            packet.dts = None if packet.dts is None else max(packet.dts - ticks, 0)
+        sink(packet)
+
+    def _pass_on(self, on_packet: PacketSink | None) -> None:
+        self._sink = on_packet
+        if on_packet is not None:
+            for packet in self._held:
+                on_packet(packet)
+        self._held = []
+
+    def _stretch(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """The frames before the end of the view, with the times that they have in it."""
+        end, shift = self.view.end_seconds, round(self.view.start_seconds / self._file.time_base)
+        near = _near_seconds(self._file)
         for frame in frames:
-            frame.time_base = self.info.time_base  # those that come out at the end have none
-            if frame.pts is not None:
-                frame.pts += round(self._origin_seconds / self.info.time_base)
-            yield frame
-
-    def _decode_from(self, seconds: float) -> Iterator[VideoFrame]:
-        """Frames from the last key frame before a time on; packets before it are read, but not decoded."""
-        wanted = seconds / self.info.time_base
-        waiting: list[Packet[Any]] = []
-        skips = False
-        for packet in self._demux():
-            if packet.stream_index != self._index:
-                continue
-            if packet.pts is not None and packet.is_keyframe and packet.pts <= wanted:
-                waiting.clear()
-                skips = True
-            waiting.append(packet)
-            if packet.pts is not None and packet.pts > wanted + _REORDERED_SECONDS / self.info.time_base:
+            if end is not None and frame.time >= end - near:
                 break
-        if skips:
-            self.stream.codec_context.flush_buffers()
+            assert frame.pts is not None
+            frame.pts -= shift
+            yield frame
         else:
-            yield self.first_frame
-        for packet in waiting:
-            yield from self._decode_packet(packet)
-        yield from self._decoded
+            return
+        for seconds in self._file.packets():  # sound that stands behind its picture
+            if end is not None and seconds > end + _AFTER_END_SECONDS:
+                return
 
-    def _find_origin(self) -> Fraction:
-        """Seconds to add so that nothing of the picture lies before 0, where players would not show it."""
-        first = self.first_frame.pts
-        start = Fraction(0) if first is None else first * self.info.time_base
-        if self._timeline.has_running_clock and self.container.start_time is not None:
-            start = min(start, Fraction(self.container.start_time, av.time_base))
-        return max(-start, Fraction(0))
+    def _seen(self, info: VideoInfo, shown: VideoFrame) -> VideoInfo:
+        """What is known of the video in this view."""
+        length = info.duration_seconds
+        if length is not None:
+            length = max(0.0, min(length, self.view.end_seconds or length) - self.view.start_seconds)
+        frames = info.frames
+        if frames is not None and length is not None and info.duration_seconds:
+            frames = round(frames * length / info.duration_seconds) if self.view != WHOLE else frames
+        rate, aspect = info.frame_rate, info.sample_aspect_ratio
+        base = shown.time_base or self._file.time_base
+        if self.view.filters:
+            self.display_matrix = None
+            aspect = sample_aspect(shown) or aspect
+            if SETS_RATE & {name for name, _ in split_chain(self.view.filters)}:
+                rate = 1 / base
+                frames = None if length is None else round(length * rate)
+        return replace(
+            info,
+            width_px=shown.width,
+            height_px=shown.height,
+            time_base=base,
+            frame_rate=rate,
+            duration_seconds=length,
+            frames=frames,
+            pix_fmt=shown.format.name,
+            bit_depth=shown.format.components[0].bits,
+            rotation_degrees=0 if self.view.filters else info.rotation_degrees,
+            sample_aspect_ratio=aspect,
+            start_seconds=shown.time,
+        )
 
-    def _placed(self, packet: Packet[Any]) -> Packet[Any]:
-        """A packet of another stream at the time that the output gives it."""
-        if self._origin_seconds and packet.time_base is not None:
-            ticks = round(self._origin_seconds / packet.time_base)
-            packet.pts = None if packet.pts is None else packet.pts + ticks
-            packet.dts = None if packet.dts is None else packet.dts + ticks
-        return packet
-
-    def _check_whole(self) -> None:
-        try:
-            missing = missing_bytes(self.path)
-        except OSError as error:
-            raise file_error(self.name, "can't be read", error) from None
-        if missing:
-            self._damage(f"it is cut off, {missing} bytes are missing at its end")
-
-    def _open(self) -> InputContainer:
-        try:
-            # pattern_type: "%d" in the name of a picture is no pattern for several.
-            container = av.open(local_url(self.path), "r", options={"pattern_type": "none"}, metadata_errors="replace")
-        except (FFmpegError, OSError) as error:
-            raise file_error(self.name, "not a media file that can be opened", error) from None
-        if container.format.name in _TEXT:
-            container.close()
-            raise MediaError(f"{self.name}: is a text, not a video")
-        return container
-
-    def _choose(self) -> VideoStream:
-        stream = main_video(self.container)
-        if stream is None:
-            kinds = ", ".join(sorted({one.type for one in self.container.streams})) or "nothing"
-            raise MediaError(f"{self.name}: has no video that can be decoded (it holds {kinds})")
-        return stream
-
-    def _first_frame(self) -> VideoFrame:
-        frame = next(self._decoded, None)
-        if frame is None:
-            raise MediaError(f"{self.name}: no frame of its {self.stream.codec_context.name} video could be decoded")
-        return frame
-
-    def _decode(self) -> Iterator[VideoFrame]:
-        for packet in self._demux():
-            if packet.stream_index == self._index:
-                yield from self._decode_packet(packet)
-            elif self._sink is not None:
-                self._sink(self._placed(packet))
-        yield from self._decode_packet(None)
-
-    def _demux(self) -> Iterator[Packet[Any]]:
-        """All packets; the empty ones with which PyAV marks the end of each stream are left out."""
-        try:
-            packets = self.container.demux()
-            while (packet := self._next(packets)) is not None:
-                if packet.size and self._timeline(packet):
-                    if packet.pts is not None and packet.time_base is not None:
-                        end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                        self._end_seconds = max(self._end_seconds, end)
-                    yield packet
-        except (FFmpegError, OSError) as error:
-            self._damage(f"reading stopped ({_reason(error)})")
-
-    def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
-        interrupts.check()
-        with self._using:
-            self._check_open()
-            return next(packets, None)
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise MediaError(f"{self.name}: was closed while it was read")
-
-    def _decode_packet(self, packet: Packet[Any] | None) -> list[VideoFrame]:
-        try:
-            with self._using:
-                self._check_open()
-                return self.stream.decode(packet)
-        except FFmpegError as error:
-            self._damage(f"a packet of the video can't be decoded ({_reason(error)})")
-            return []
-
-    def _damage(self, what: str) -> None:
-        self.damaged_packets += 1
-        if not self.keep_partial:
-            raise MediaError(
-                f"{self.name}: damaged after {self.frames_read} frames: {what}; --keep-partial keeps what can be decoded"
-                if self.frames_read
-                else f"{self.name}: damaged: {what}; --keep-partial keeps what can be decoded"
-            )
-
-    def _timed(self, frame: VideoFrame) -> VideoFrame:
-        origin = round(self._origin_seconds / self.info.time_base)
-        frame.pts = self._pts(frame.pts, frame.dts) + origin
-        frame.time_base = self.info.time_base
-        self.frames_read += 1
-        if frame.is_corrupt:
-            self.corrupt_frames += 1
-            self._last_corrupt = self.frames_read
-        return frame
-
-    def _check_end(self) -> None:
-        if self.frames_read - self._last_corrupt < _REORDERED:
-            self._damage("it ends in the middle of a frame")
-        # Behind damage that hides where the next packet begins the demuxer finds nothing, and says nothing.
-        promised = self._promised_seconds
-        if promised - self._end_seconds > max(1.0, 0.05 * promised):
-            self._damage(f"nothing can be read after {self._end_seconds:.2f} s of the {promised:.2f} s that it promises")
+    def _nothing(self) -> MediaError:
+        begin = self.view.start_seconds + (self._from_seconds or 0.0)
+        if begin > 0 and self._file.frames_read:
+            return PastEndError(f"{self.name}: has no frame at {begin:g} s or later")
+        codec = self.stream.codec_context.name
+        return MediaError(f"{self.name}: no frame of its {codec} video could be decoded")
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+class PastEndError(MediaError):
+    """A video ends before the time that was to be gone to."""
+
+
+def _first(frames: Iterator[VideoFrame], seconds: float, near: float) -> VideoFrame | None:
+    """The first frame from a time on; None if frames before it may be missing, because the seek went too far."""
+    seen_before = False
+    for frame in frames:
+        if frame.time >= seconds - near:
+            return frame if seen_before or frame.time <= seconds + near else None
+        seen_before = True
+    return None
+
+
+def _near_seconds(file: FileDecoder) -> float:
+    """How far two times of one frame may lie apart: containers round them."""
+    rate = file.stream.average_rate or file.stream.guessed_rate
+    rounding = max(_ROUNDING_SECONDS, float(file.time_base) / 2)
+    return min(rounding, float(Fraction(1, 2) / rate)) if rate else rounding

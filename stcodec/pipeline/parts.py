@@ -21,7 +21,7 @@ from stcodec.errors import EncoderError, MediaError, VerifyError
 from stcodec.media.mux import Muxer
 from stcodec.media.part_file import PartFile, joined_packets, write_part
 from stcodec.media.paths import display_name
-from stcodec.media.seek import frames_from, reads_from_start
+from stcodec.media.seek import frames_from
 from stcodec.media.shots import mark_shots
 from stcodec.options import EncodeOptions
 from stcodec.pipeline.attend import AttentionCounts, attend
@@ -79,7 +79,7 @@ def find_parts(job: Job, least_seconds: float) -> list[Part]:
             assert frame.pts is not None
             ticks.append(frame.pts)
             times.append(frame.time)
-        sure = not (reader.repaired_times or reader.damaged_packets or reads_from_start(reader))
+        sure = not (reader.repaired_times or reader.damaged_packets or reader.reads_from_start)
     cuts = _cuts(times, starts, least_seconds) if sure else [0]
     return [Part(ticks[first], times[first], end - first) for first, end in pairwise([*cuts, len(times)])]
 

@@ -207,4 +207,4 @@ def _damage(reader: VideoReader) -> list[str]:
         messages.append("a player mirrors this video: maps, masks and gaze from files are read as if it did not")
     if reader.repaired_times:
         messages.append(f"{reader.repaired_times} frames had no usable time and were given one")
-    return messages + reader.time_notes()
+    return messages + reader.notes()

@@ -1,0 +1,253 @@
+"""One open file: its packets on one clock, and the frames of its video with times that can be trusted."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.format import Flags
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from stcodec import interrupts
+from stcodec.errors import MediaError
+from stcodec.media.paths import check_input, display_name, file_error, local_url
+from stcodec.media.probe import main_video
+from stcodec.media.timeline import Timeline
+from stcodec.media.timestamps import BestEffortPts
+from stcodec.media.truncation import missing_bytes
+
+PacketSink = Callable[["Packet[Any]"], None]
+_RESYNCING = ("matroska,webm",)
+"""Demuxers of containers whose header says how long they last, and that go on behind what they can't read."""
+_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""Demuxers that go to a time by an index, and give it the very times that reading from the start does."""
+_REORDERED_SECONDS = 1
+"""A picture comes no more than this before one that is shown earlier."""
+_REORDERED = 8
+"""Frames: the one that is cut off comes this far before the last shown, at most."""
+_TEXT = ("tty", "bin", "xbin", "adf", "idf")
+"""Demuxers that make a film of any file whose name ends like a text's."""
+_UNALIGNED = 1
+"""AV_CODEC_FLAG_UNALIGNED: without it decoders crop on the left to what suits their memory, not to what is asked for."""
+
+
+class FileDecoder:
+    """A video file, open for decoding. `go_to` once or never, then `frames` or `packets` once.
+
+    Frames may be read on one thread while another closes it, as an interrupt does: then reading raises MediaError.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], sink: PacketSink, *, export: str, keep_partial: bool) -> None:
+        """sink: takes the packets of all streams but the video as they come by; export, keep_partial: as `VideoReader`.
+
+        Raises MediaError for a path that is no file or no video.
+        """
+        self.path = check_input(path)
+        self.name = display_name(self.path)
+        self._sink = sink
+        self._keep_partial = keep_partial
+        self.damaged_packets = 0
+        self.corrupt_frames = 0
+        self.frames_read = 0
+        self._check_whole()
+        self._using = threading.Lock()
+        """Held while libav works: its memory must not go meanwhile."""
+        self._is_closed = False
+        self.container = self._open()
+        try:
+            self.stream = self._choose()
+            context = self.stream.codec_context
+            # With frame threads libavcodec exports vectors and QPs of frames that are still being decoded.
+            self.stream.thread_type = "SLICE" if export else "AUTO"
+            context.flags |= _UNALIGNED
+            if export:
+                context.options = {"export_side_data": export}
+        except BaseException:
+            self.close()
+            raise
+        self.time_base = self.stream.time_base or Fraction(1, 1000)
+        self.timeline = Timeline(has_running_clock=Flags.ts_discont in Flags(self.container.format.flags))
+        self.origin_seconds = self._find_origin()
+        """What is added to all times so that nothing of the picture lies before 0, where players would not show it."""
+        rate = self.stream.average_rate or self.stream.guessed_rate or self.stream.base_rate
+        frame_ticks = round(1 / rate / self.time_base) if rate else 1
+        self.pts = BestEffortPts(frame_ticks, prefer_dts=self.container.format.name == "avi")
+        self._is_sought = False
+        self._waiting: list[Packet[Any]] = []
+        self._end_seconds = 0.0
+        self._last_corrupt = -_REORDERED
+
+    def close(self) -> None:
+        """Close the file; it may be done again."""
+        with self._using:
+            self._is_closed = True
+            self.container.close()
+
+    def go_to(self, seconds: float) -> bool:
+        """Have `frames` begin with the key frame before a time; False if it can't be gone to.
+
+        A container with an index is gone to at once. The times of others depend on all that was read before, so that they
+        are read from the start, without decoding.
+        """
+        self._is_sought = True
+        wanted = (seconds - float(self.origin_seconds)) / self.time_base
+        if self.container.format.name in _INDEXED:
+            try:
+                self.container.seek(int(wanted), stream=self.stream)
+            except (FFmpegError, OSError):
+                return False
+            return True
+        for packet in self._demux():
+            if packet.stream_index != self.stream.index:
+                self._sink(self._placed(packet))
+                continue
+            if packet.pts is not None and packet.is_keyframe and packet.pts <= wanted:
+                self._waiting.clear()
+            self._waiting.append(packet)
+            if packet.pts is not None and packet.pts > wanted + _REORDERED_SECONDS / self.time_base:
+                break
+        return True
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Frames in presentation order; pts strictly increasing, in ticks of `time_base`.
+
+        Raises MediaError on damage, unless it is kept; `check_end` tells whether the file ended early.
+        """
+        for packet in self._waiting:
+            yield from self._decode(packet)
+        for packet in self._demux():
+            if packet.stream_index == self.stream.index:
+                yield from self._decode(packet)
+            else:
+                self._sink(self._placed(packet))
+        yield from self._decode(None)
+
+    def packets(self) -> Iterator[float]:
+        """Instead of `frames`: the times of the video's packets, which are dropped; the others go to the sink."""
+        for packet in self._demux():
+            if packet.stream_index == self.stream.index:
+                yield float((packet.dts or 0) * self.time_base + self.origin_seconds)
+            else:
+                self._sink(self._placed(packet))
+
+    def check_end(self) -> None:
+        """Raise MediaError, unless damage is kept, if the video that was read to its end ended early."""
+        if self.frames_read - self._last_corrupt < _REORDERED:
+            self._damage("it ends in the middle of a frame")
+        # Behind damage that hides where the next packet begins the demuxer finds nothing, and says nothing.
+        is_resyncing = self.container.format.name in _RESYNCING
+        promised = (self.container.duration or 0) / av.time_base if is_resyncing else 0.0
+        if promised - self._end_seconds > max(1.0, 0.05 * promised):
+            self._damage(f"nothing can be read after {self._end_seconds:.2f} s of the {promised:.2f} s that it promises")
+
+    def _check_whole(self) -> None:
+        try:
+            missing = missing_bytes(self.path)
+        except OSError as error:
+            raise file_error(self.name, "can't be read", error) from None
+        if missing:
+            self._damage(f"it is cut off, {missing} bytes are missing at its end")
+
+    def _open(self) -> InputContainer:
+        try:
+            # pattern_type: "%d" in the name of a picture is no pattern for several.
+            container = av.open(local_url(self.path), "r", options={"pattern_type": "none"}, metadata_errors="replace")
+        except (FFmpegError, OSError) as error:
+            raise file_error(self.name, "not a media file that can be opened", error) from None
+        if container.format.name in _TEXT:
+            container.close()
+            raise MediaError(f"{self.name}: is a text, not a video")
+        return container
+
+    def _choose(self) -> VideoStream:
+        stream = main_video(self.container)
+        if stream is None:
+            kinds = ", ".join(sorted({one.type for one in self.container.streams})) or "nothing"
+            raise MediaError(f"{self.name}: has no video that can be decoded (it holds {kinds})")
+        return stream
+
+    def _find_origin(self) -> Fraction:
+        start = (self.stream.start_time or 0) * self.time_base
+        if self.timeline.has_running_clock and self.container.start_time is not None:
+            start = min(start, Fraction(self.container.start_time, av.time_base))
+        return max(-start, Fraction(0))
+
+    def _placed(self, packet: Packet[Any]) -> Packet[Any]:
+        """A packet of another stream at the time that the output gives it."""
+        if self.origin_seconds and packet.time_base is not None:
+            ticks = round(self.origin_seconds / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+        return packet
+
+    def _demux(self) -> Iterator[Packet[Any]]:
+        """All packets; the empty ones with which PyAV marks the end of each stream are left out."""
+        try:
+            packets = self.container.demux()
+            while (packet := self._next(packets)) is not None:
+                if packet.size and self.timeline(packet):
+                    if packet.pts is not None and packet.time_base is not None:
+                        end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                        self._end_seconds = max(self._end_seconds, end)
+                    yield packet
+        except (FFmpegError, OSError) as error:
+            self._damage(f"reading stopped ({_reason(error)})")
+
+    def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
+        interrupts.check()
+        with self._using:
+            self._check_open()
+            return next(packets, None)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise MediaError(f"{self.name}: was closed while it was read")
+
+    def _decode(self, packet: Packet[Any] | None) -> Iterator[VideoFrame]:
+        try:
+            with self._using:
+                self._check_open()
+                frames = self.stream.decode(packet)
+        except FFmpegError as error:
+            self._damage(f"a packet of the video can't be decoded ({_reason(error)})")
+            return
+        for frame in frames:
+            if self._time(frame):
+                yield frame
+
+    def _time(self, frame: VideoFrame) -> bool:
+        """Give a frame its time; False if it has none and nothing can tell."""
+        origin = round(self.origin_seconds / self.time_base)
+        if not self._is_sought:
+            frame.pts = self.pts(frame.pts, frame.dts) + origin
+        elif frame.pts is None:
+            return False
+        else:
+            frame.pts += origin
+        frame.time_base = self.time_base  # those that come out at the end have none
+        self.frames_read += 1
+        if frame.is_corrupt:
+            self.corrupt_frames += 1
+            self._last_corrupt = self.frames_read
+        return True
+
+    def _damage(self, what: str) -> None:
+        self.damaged_packets += 1
+        if not self._keep_partial:
+            raise MediaError(
+                f"{self.name}: damaged after {self.frames_read} frames: {what}; --keep-partial keeps what can be decoded"
+                if self.frames_read
+                else f"{self.name}: damaged: {what}; --keep-partial keeps what can be decoded"
+            )
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
