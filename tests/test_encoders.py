@@ -28,7 +28,8 @@ ALLOWED = {
     "media/video_writer.py": "x264 as a tool: the film of `inspect`",
     "media/mux.py": "what Matroska can't hold of VP9, whoever encoded it",
     "media/seek.py": "raw streams, which are read from their start",
-    "stream/output/tracks.py": "Matroska's names of codecs, also of sound",
+    "media/sniff.py": "raw streams, told by their first bytes",
+    "stream/output/muxers.py": "Matroska's names of codecs, also of sound",
 }
 OWN = {f"encoders/{name}.py" for name in ("x264", "x265", "vp9")}
 
