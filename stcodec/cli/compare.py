@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stcodec.cli.options import add_viewing_distance, command_line, names
+from stcodec.cli.options import add_viewing_flags, command_line, names
 from stcodec.cli.tables import show_results
 
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     weights = command.add_mutually_exclusive_group()
     weights.add_argument("--gaze", metavar="FILE.csv", help="fixations in the reference, by which scores are weighted")
     weights.add_argument("--weights", metavar="SOURCE", help="a source of attention instead: map:FILE, mask:FILE, ...")
-    command.add_argument("--metrics", default=_METRICS, metavar="NAMES", help="also vmaf-neg, cambi, all (%(default)s)")
-    add_viewing_distance(command)
+    command.add_argument(
+        "--metrics", default=_METRICS, metavar="NAMES", help="also vmaf-neg, cambi, fvvdp, cvvdp, all (%(default)s)"
+    )
+    add_viewing_flags(command)
     command.add_argument("--report", metavar="DIR", help="folder for results.json, results.csv, report.html")
     command.add_argument("--jobs", type=int, metavar="N", help="files scored side by side; default: one a core")
     command.add_argument("-y", dest="overwrite", action="store_true", help="replace the results that are in the folder")
@@ -49,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         weights=arguments.weights,
         metrics=names(arguments.metrics),
         viewing_distance=arguments.viewing_distance,
+        observers=arguments.observers,
         jobs=arguments.jobs,
     )
     with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stcodec.cli.options import (
     add_device_flag,
     add_policy_flags,
-    add_viewing_distance,
+    add_viewing_flags,
     command_line,
     key_values,
     names,
@@ -79,8 +79,10 @@ def _add_scores(command: argparse.ArgumentParser) -> None:
     group.add_argument("--gaze", metavar="DIR", help="folder of NAME.csv with fixations; default: beside each clip")
     group.add_argument("--weights", metavar="SOURCE", help="an independent source instead of gaze: map:FILE, mask:FILE, ...")
     group.add_argument("--split-seed", type=int, default=0, metavar="N", help="of the split of observers (%(default)s)")
-    group.add_argument("--metrics", default=_METRICS, metavar="NAMES", help="also vmaf-neg, cambi, all (%(default)s)")
-    add_viewing_distance(group)
+    group.add_argument(
+        "--metrics", default=_METRICS, metavar="NAMES", help="also vmaf-neg, cambi, fvvdp, cvvdp, all (%(default)s)"
+    )
+    add_viewing_flags(group)
     group.add_argument(
         "--instants", type=int, default=12, metavar="N", help="instants a clip with pictures in the report (%(default)s)"
     )
@@ -142,6 +144,7 @@ def _options(arguments: argparse.Namespace) -> EvaluateOptions:
         weights=None if arguments.weights is None else on_device(arguments.weights, arguments.device),
         metrics=names(arguments.metrics),
         viewing_distance=arguments.viewing_distance,
+        observers=arguments.observers,
         frames=arguments.frames,
         scale=arguments.scale,
         halve=arguments.half,

@@ -71,14 +71,17 @@ def add_attention_flags(command: argparse.ArgumentParser) -> None:
     add_policy_flags(group)
 
 
-def add_viewing_distance(command: argparse._ActionsContainer) -> None:
-    """The flag that says from where a screen is looked at."""
+def add_viewing_flags(command: argparse._ActionsContainer) -> None:
+    """Flags that say by whom, and from where, a screen is looked at."""
     command.add_argument(
         "--viewing-distance",
         type=float,
         default=3.0,
         metavar="HEIGHTS",
         help="of the eyes from the screen, for foveated metrics, in heights of the picture (%(default)g)",
+    )
+    command.add_argument(
+        "--observers", type=int, default=2, metavar="N", help="viewers along whose scanpaths fvvdp looks (%(default)s)"
     )
 
 

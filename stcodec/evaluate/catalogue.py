@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from stcodec.errors import OptionsError
 from stcodec.evaluate.results import WORST, Metric
 from stcodec.metrics.fidelity import pool, psnr_db
+from stcodec.metrics.jod import PACKAGES, pooled_jod
 
 _OWN = "non-standard: VMAF of the reference with only its most attended quarter as distorted"
 _FOVEATED = "by the acuity of eyes that look there: Geisler and Perry 1998; Lee, Pattichis and Bovik 2002"
@@ -30,6 +32,8 @@ CATALOGUE: dict[str, Metric] = {
         Metric("vmaf-whole", "VMAF", "", "whole"),
         Metric("vmaf-neg", "VMAF NEG", "", "whole", note="the model that gains nothing by sharpening"),
         Metric("xpsnr-whole", "XPSNR", "dB", "whole", note="without its first frame, which reads 10 to 15 dB too high"),
+        Metric("fvvdp", "foveated JOD", "JOD", "foveated", note="FovVideoVDP along scanpaths; 10 = no difference seen"),
+        Metric("cvvdp", "JOD", "JOD", "whole", note="ColorVideoVDP; 10 = no difference seen"),
         Metric("cambi-whole", "CAMBI", "", "whole", higher_is_better=False, note="banding: 0 = none, about 5 = annoying"),
     )
 }
@@ -42,7 +46,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "vmaf-neg": ("vmaf-neg",),
     "xpsnr": ("xpsnr-whole",),
     "cambi": ("cambi-whole",),
-    "all": tuple(CATALOGUE),
+    "all": tuple(name for name in CATALOGUE if name not in PACKAGES),
 }
 """Short names for several."""
 DEFAULT_METRICS = ("psnr", "ssim", "vmaf", "xpsnr")
@@ -96,7 +100,7 @@ def pooled(metric: str, raw: Sequence[float]) -> Mapping[str, float]:
     """The score of a clip, and of its worst 5 % of frames, from the raw values [T] of its scored frames.
 
     PSNR: dB of the mean over frames of their mean squared errors, not the mean of dB. XPSNR: dB of the mean of their root
-    errors, as ffmpeg's filter has it. The others: the mean. NaN if no frame has a value.
+    errors, as ffmpeg's filter has it. JOD: as the packages pool frames. The others: the mean. NaN if no frame has a value.
     """
     known = [value for value in raw if not math.isnan(value)]
     if not known:
@@ -117,4 +121,8 @@ def _mean_xpsnr(values: Sequence[float]) -> float:
     return math.inf if root_error == 0 else -20 * math.log10(root_error)
 
 
-_MEANS: dict[str, Callable[[Sequence[float]], float]] = {"psnr": psnr_db, "xpsnr": _mean_xpsnr}
+_MEANS: dict[str, Callable[[Sequence[float]], float]] = {
+    "psnr": psnr_db,
+    "xpsnr": _mean_xpsnr,
+    **{metric: partial(pooled_jod, metric) for metric in PACKAGES},
+}

@@ -18,6 +18,7 @@ from stcodec.evaluate.output import check_folder, make_folder, write_all
 from stcodec.evaluate.pairs import check_alike, frame_times, time_shift
 from stcodec.evaluate.provenance import all_versions, encoder_signature, machine
 from stcodec.evaluate.results import Arm, ClipInfo, Curve, Evaluation, Failure, Metric, Point
+from stcodec.evaluate.scanpaths import SCANPATH_METRICS, check_scanpaths, write_scanpaths
 from stcodec.evaluate.score import Comparison, Measured, measure
 from stcodec.evaluate.summary import scores_of, series_of
 from stcodec.media.decode import VideoReader
@@ -43,12 +44,15 @@ class CompareOptions:
     metrics: tuple[str, ...] = DEFAULT_METRICS
     viewing_distance: float = VIEWING_DISTANCE
     """Of the eyes from the screen in heights of the picture, for foveated metrics."""
+    observers: int = 2
+    """Viewers along whose scanpaths `fvvdp` looks; the result is their mean."""
     jobs: int | None = None
     """Files scored side by side; None = one a core."""
 
     def __post_init__(self) -> None:
-        if self.jobs is not None and self.jobs < 1:
-            raise OptionsError(f"jobs is {self.jobs}: it must be 1 or more")
+        for name, value in (("jobs", self.jobs), ("observers", self.observers)):
+            if value is not None and value < 1:
+                raise OptionsError(f"{name} is {value}: it must be 1 or more")
         check_viewing_distance(self.viewing_distance)
         if self.gaze is not None and self.weights is not None:
             raise OptionsError("gaze and weights exclude each other: give one")
@@ -85,6 +89,7 @@ class FileTask:
     weights: Path | None
     threads: int
     viewing_distance: float
+    scanpaths: Path | None
 
     def run(self) -> FileScores:
         """Score it. Raises MediaError if its frames are not the reference's."""
@@ -96,7 +101,14 @@ class FileTask:
         size = video_bytes(self.path)
         kbps = size * 8 / 1000 / _duration(times, video)
         wanted = Comparison(
-            self.reference, self.path, self.metrics, self.weights, shift, self.threads, self.viewing_distance
+            self.reference,
+            self.path,
+            self.metrics,
+            self.weights,
+            shift,
+            self.threads,
+            self.viewing_distance,
+            self.scanpaths,
         )
         return FileScores(self.path, video, len(times), kbps, size, measure(wanted))
 
@@ -121,15 +133,17 @@ def compare(
     jobs = options.jobs or cores()
     source, paths = check_input(reference), [check_input(path) for path in files]
     metrics = choose_metrics(options.metrics, has_weights=options.guide is not None)
+    names = tuple(metric.name for metric in metrics)
+    check_scanpaths(names, has_gaze=options.gaze is not None)
     if report is not None:
         check_folder(Path(report), overwrite=overwrite)
     times = frame_times(source)
     failures: list[Failure] = []
     with work_folder() as work, Workers(jobs, work) as workers:
         weights = _weights(options, source, len(times), work)
-        names = tuple(metric.name for metric in metrics)
+        scanpaths = _scanpaths(options, source, times, work) if set(names) & set(SCANPATH_METRICS) else None
         threads, distance = threads_each(jobs), options.viewing_distance
-        tasks = [FileTask(source, tuple(times), path, names, weights, threads, distance) for path in paths]
+        tasks = [FileTask(source, tuple(times), path, names, weights, threads, distance, scanpaths) for path in paths]
         found: dict[int, FileScores] = {}
         meter = Meter(progress)
         meter.enter("points", len(tasks))
@@ -155,6 +169,14 @@ def _weights(options: CompareOptions, source: Path, frames: int, work: Path) -> 
         return None
     path = work / "weights.npy"
     write_weights(source, options.guide, frames, path)
+    return path
+
+
+def _scanpaths(options: CompareOptions, source: Path, times: TimeArray, work: Path) -> Path | None:
+    if options.guide is None:
+        return None
+    path = work / "scanpaths.npy"
+    write_scanpaths(source, options.guide, (times - times[0]).tolist(), options.observers, path)
     return path
 
 
@@ -252,6 +274,7 @@ def _settings(options: CompareOptions) -> dict[str, str]:
         "weights": options.weights or "",
         "metrics": " ".join(options.metrics),
         "viewing-distance": f"{options.viewing_distance:g}",
+        "observers": str(options.observers),
     }
     return {name: display_name(value) for name, value in chosen.items() if value}
 

@@ -113,6 +113,7 @@ def _settings(options: EvaluateOptions, jobs: int) -> dict[str, str]:
         "weights": options.weights or "",
         "metrics": " ".join(options.metrics),
         "viewing-distance": f"{options.viewing_distance:g}",
+        "observers": str(options.observers),
         "frames": "" if options.frames is None else str(options.frames),
         "scale": "half from 720 lines" if options.halve else f"{options.scale:g}",
         "opt": " ".join(f"{key}={value}" for key, value in options.encode.extra.items()),

@@ -33,7 +33,7 @@ from stcodec.work.cache import Cache, content_hash, key_of
 from stcodec.work.sources import source_identity
 from stcodec.work.versions import Artefact, made_by
 
-_GAZE = "gaze:"
+GAZE = "gaze:"
 _MAP_FILES = ("map", "mask")
 _LONGEST_SIDE = 240
 """Cells of a stored density: those of gaze have 160, and scoring reads between them."""
@@ -50,8 +50,8 @@ class Guide:
 
     def open(self, original: VideoInfo) -> AttentionSource:
         """The source. Raises what `open_source` raises, and AttentionError for gaze that is not of this video."""
-        if self.text.startswith(_GAZE):
-            gaze = GazeSource(self.text.removeprefix(_GAZE), observers=self.observers)
+        if self.text.startswith(GAZE):
+            gaze = GazeSource(self.text.removeprefix(GAZE), observers=self.observers)
             check_gaze(gaze, original)
             return gaze
         source = open_source(self.text)
@@ -91,7 +91,7 @@ class MapsTask:
 
     def run(self) -> Maps:
         """Make them, or find them made. Raises AttentionError, OptionsError or MediaError."""
-        place = self.cache.place("maps", _key("maps", self.reference, self.guide), ".mkv")
+        place = self.cache.place("maps", guide_key("maps", self.reference, self.guide), ".mkv")
         if not place.exists():
             with self.cache.writing(place) as temporary:
                 _write_maps(self.reference, self.guide, temporary)
@@ -111,7 +111,7 @@ class WeightsTask:
 
         Raises AttentionError, OptionsError or MediaError.
         """
-        place = self.cache.place("weights", _key("weights", self.reference, self.guide), ".npy")
+        place = self.cache.place("weights", guide_key("weights", self.reference, self.guide), ".npy")
         if not place.exists():
             with self.cache.writing(place) as temporary:
                 write_weights(self.reference.original, self.guide, len(self.reference.seconds), temporary)
@@ -167,7 +167,8 @@ def _write_maps(reference: PreparedClip, guide: Guide, path: Path) -> None:
                 pass
 
 
-def _key(artefact: Artefact, reference: PreparedClip, guide: Guide) -> str:
+def guide_key(artefact: Artefact, reference: PreparedClip, guide: Guide) -> str:
+    """Part of the name that a clip's maps, weights or scanpaths by a source are kept under."""
     identity = source_identity(guide.text)
     return key_of(reference=reference.key, guide=identity, observers=guide.observers, made_by=made_by(artefact))
 
@@ -186,12 +187,12 @@ def _origins(text: str) -> set[str]:
 
 def _names_a_file(text: str) -> bool:
     """Of the source in a map file's tag: the file itself is not at hand to be compared."""
-    return text.startswith((_GAZE, "onnx:", *(f"{name}:" for name in _MAP_FILES)))
+    return text.startswith((GAZE, "onnx:", *(f"{name}:" for name in _MAP_FILES)))
 
 
 def check_source(text: str) -> None:
     """Raise what opening a source raises, so that a wrong name is said before anything is made."""
-    if text.startswith(_GAZE):
-        GazeSource(text.removeprefix(_GAZE))
+    if text.startswith(GAZE):
+        GazeSource(text.removeprefix(GAZE))
     elif open_source(text) is None:
         raise AttentionError(f"{text!r} has no maps: name another source")

@@ -54,6 +54,8 @@ class EvaluateOptions:
     metrics: tuple[str, ...] = DEFAULT_METRICS
     viewing_distance: float = VIEWING_DISTANCE
     """Of the eyes from the screen in heights of the picture, for foveated metrics."""
+    observers: int = 2
+    """Viewers along whose scanpaths `fvvdp` looks; the result is their mean."""
     frames: int | None = None
     """Only so many frames from the start of each clip; None = all."""
     scale: float = 1.0
@@ -76,7 +78,9 @@ class EvaluateOptions:
         check_viewing_distance(self.viewing_distance)
         if not 0 < self.scale <= 1:
             raise OptionsError(f"scale is {self.scale:g}: allowed is more than 0, up to 1")
-        for name, value, low in (("frames", self.frames, 1), ("threads", self.threads, 1), ("instants", self.instants, 0)):
+        least = {"frames": 1, "observers": 1, "threads": 1, "instants": 0}
+        for name, low in least.items():
+            value: int | None = getattr(self, name)
             if value is not None and value < low:
                 raise OptionsError(f"{name} is {value}: it must be {low} or more")
 

@@ -17,6 +17,7 @@ from stcodec.evaluate.gaze import LEAD_SECONDS, split_observers
 from stcodec.evaluate.guidance import Guide, check_source
 from stcodec.evaluate.options import CLIP, ArmChoice, EvaluateOptions
 from stcodec.evaluate.results import HUMAN, Arm, Metric
+from stcodec.evaluate.scanpaths import check_scanpaths
 from stcodec.media.paths import display_name
 from stcodec.metrics.bd import MIN_POINTS, check_sign
 from stcodec.options import EncodeOptions
@@ -131,7 +132,9 @@ def make_plan(texts: Sequence[str], options: EvaluateOptions) -> EvaluationPlan:
     for source in [*sources, *([options.weights] if options.weights is not None else [])]:
         if CLIP not in source:
             check_source(source)
-    return EvaluationPlan(tuple(clips), choose_metrics(options.metrics, has_weights=True), options)
+    metrics = choose_metrics(options.metrics, has_weights=True)
+    check_scanpaths([metric.name for metric in metrics], has_gaze=options.weights is None)
+    return EvaluationPlan(tuple(clips), metrics, options)
 
 
 def _check_encoder(name: str, options: EvaluateOptions) -> None:

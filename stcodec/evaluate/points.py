@@ -12,11 +12,12 @@ from stcodec.encoders.plan import make_plan
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import MediaError
 from stcodec.evaluate.guidance import Maps
-from stcodec.evaluate.provenance import encoder_version, program_version
+from stcodec.evaluate.provenance import encoder_version, package_version, program_version
 from stcodec.evaluate.reference import PreparedClip
 from stcodec.evaluate.repeatable import zeroed_memory
 from stcodec.evaluate.score import OF_FFMPEG, Comparison, Measured, measure
 from stcodec.media.decode import VideoReader
+from stcodec.metrics.jod import PACKAGES
 from stcodec.options import EncodeOptions, OffsetPolicy
 from stcodec.pipeline.encode import encode
 from stcodec.work.cache import Cache, key_of
@@ -138,6 +139,7 @@ class PointTask:
     """Of libvmaf."""
     viewing_distance: float
     """In heights of the picture."""
+    scanpaths: Maps | None = None
 
     def run(self) -> Scored:
         """Encode and score, or find what was encoded and scored. Raises what encoding raises, and MediaError."""
@@ -171,6 +173,7 @@ class PointTask:
                 shift_seconds=None,
                 threads=self.threads,
                 viewing_distance=self.viewing_distance,
+                scanpaths=None if self.scanpaths is None else self.scanpaths.path,
             )
         )
 
@@ -179,10 +182,13 @@ class PointTask:
         return self.encode.cache
 
     def _place(self, encoded: Encoded, metric: str) -> Path:
-        by_gaze = metric.endswith(("-attended", "-foveated", "-background"))
-        weights = self.weights.content if by_gaze and self.weights is not None else None
+        judge = self.scanpaths if metric == "fvvdp" else self.weights
+        by_gaze = metric.endswith(("-attended", "-foveated", "-background")) or metric == "fvvdp"
+        weights = judge.content if by_gaze and judge is not None else None
         program = program_version() if metric in OF_FFMPEG else None
-        distance = self.viewing_distance if metric.endswith("-foveated") else None
+        if metric in PACKAGES:
+            program = package_version(PACKAGES[metric][1])
+        distance = self.viewing_distance if metric.endswith("-foveated") or metric in PACKAGES else None
         kind = made_by("score")
         key = key_of(encoded=encoded.key, metric=metric, weights=weights, distance=distance, program=program, made_by=kind)
         return self._cache.place("scores", key, ".json")

@@ -13,11 +13,13 @@ from stcodec.encoders.table import ENCODERS, find_encoder
 from stcodec.errors import StcodecError
 from stcodec.media.ffmpeg import ffmpeg_version, find_ffmpeg
 from stcodec.media.output import work_folder
+from stcodec.metrics.jod import PACKAGES
 from stcodec.pipeline.encode import encode
 from stcodec.pipeline.summary import versions
 from stcodec.work.workers import cores
 
-_PACKAGES = ("bjontegaard", "opencv-python-headless")
+_PACKAGES = ("bjontegaard", "opencv-python-headless", *(package for _, package in PACKAGES.values()))
+_NOT_INSTALLED = "not installed"
 _SEARCHED_BYTES = 1 << 18
 _SIDE_PX = 64
 _BLACK = (
@@ -30,7 +32,7 @@ _BLACK = (
 
 def all_versions(encodes: Iterable[Path]) -> dict[str, str]:
     """Versions by name: libraries, programs, and the encoders that some files were made by."""
-    found = {**versions(), **{name: _package(name) for name in _PACKAGES}, "ffmpeg program": program_version()}
+    found = {**versions(), **_packages(), "ffmpeg program": program_version()}
     for path in encodes:
         found |= {name: text for name, text in encoder_signature(path).items() if name not in found}
     return found
@@ -83,8 +85,13 @@ def _processor() -> str:
     return next(names, "") or platform.processor() or os.uname().machine
 
 
-def _package(name: str) -> str:
+def _packages() -> dict[str, str]:
+    return {name: found for name in _PACKAGES if (found := package_version(name)) != _NOT_INSTALLED}
+
+
+def package_version(name: str) -> str:
+    """The version of a Python package, or that it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return _NOT_INSTALLED

@@ -14,11 +14,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from stcodec.errors import StcodecError
+from stcodec.evaluate.jods import mean_foveated_jods, whole_jods
 from stcodec.evaluate.pairs import check_alike, frame_pairs, frame_rate
 from stcodec.media.decode import VideoReader
 from stcodec.media.planes import PlaneReader, common_format
 from stcodec.metrics.fidelity import RegionMeans, error_means, ssim_means
 from stcodec.metrics.foveated import VIEWING_DISTANCE, foveated_weights
+from stcodec.metrics.jod import PACKAGES
 from stcodec.metrics.planes import Planes, composite
 from stcodec.metrics.ssim import Luma
 from stcodec.metrics.vmaf import FrameScorer
@@ -51,6 +53,8 @@ class Comparison:
     """Of libvmaf."""
     viewing_distance: float = VIEWING_DISTANCE
     """Of the eyes from the screen in heights of the picture, for foveated metrics."""
+    scanpaths: Path | None = None
+    """float32 [N, T, 2] in a .npy file, as shares of the frame in display orientation; for `fvvdp`."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ def measure(wanted: Comparison) -> Measured:
             measured.raw.update(alone.raw)
             del measured.failed[name]
             measured.failed.update(alone.failed)
+    for name in (one for one in wanted.metrics if one in PACKAGES):
+        _tried((name,), measured, partial(_keep_jods, name, wanted, measured))
     return measured
 
 
@@ -101,22 +107,30 @@ def _measure(wanted: Comparison) -> Measured:
         pix_fmt = common_format(reference.info, distorted.info)
         working = list(_consumers(wanted, pix_fmt, frame_rate(reference.info), stack))
         for one, other, gaze in _pictures(wanted, reference, distorted, pix_fmt):
-            working = [each for each in working if _tried(each, measured, partial(each.push, one, other, gaze))]
+            working = [each for each in working if _tried(each.metrics, measured, partial(each.push, one, other, gaze))]
         for consumer in working:
-            _tried(consumer, measured, partial(_keep, consumer, measured))
+            _tried(consumer.metrics, measured, partial(_keep, consumer, measured))
     return measured
+
+
+def _keep_jods(metric: str, wanted: Comparison, measured: Measured) -> None:
+    how = (wanted.reference, wanted.distorted, wanted.shift_seconds, wanted.viewing_distance)
+    if metric == "cvvdp":
+        measured.raw[metric] = whole_jods(*how)
+    elif wanted.scanpaths is not None:
+        measured.raw[metric] = mean_foveated_jods(*how, wanted.scanpaths)
 
 
 def _keep(consumer: _Consumer, measured: Measured) -> None:
     measured.raw.update(consumer.finish())
 
 
-def _tried(consumer: _Consumer, measured: Measured, step: Callable[[], None]) -> bool:
-    """Do a step; what goes wrong is noted for all metrics of the consumer."""
+def _tried(metrics: tuple[str, ...], measured: Measured, step: Callable[[], None]) -> bool:
+    """Do a step; what goes wrong is noted for all these metrics."""
     try:
         step()
     except (StcodecError, ValueError, ArithmeticError, OSError) as error:
-        measured.failed.update(dict.fromkeys(consumer.metrics, str(error)))
+        measured.failed.update(dict.fromkeys(metrics, str(error)))
         return False
     return True
 

@@ -16,6 +16,7 @@ from stcodec.evaluate.plan import EvaluationPlan, Judging
 from stcodec.evaluate.points import EncodeTask, PointTask, Scored
 from stcodec.evaluate.reference import PreparedClip, ReferenceTask
 from stcodec.evaluate.results import PLAIN, ClipInfo, Curve, Failure, Point, Viewer
+from stcodec.evaluate.scanpaths import SCANPATH_METRICS, ScanpathsTask
 from stcodec.evaluate.summary import by_rate, scores_of, series_of
 from stcodec.media.paths import display_name
 from stcodec.progress import Meter, ProgressSink
@@ -23,6 +24,8 @@ from stcodec.work.cache import Cache
 from stcodec.work.workers import Task, Workers
 
 _SLACK_SECONDS = 1e-6
+_SCANPATHS = "\0scanpaths"
+"""Stands among the arms."""
 
 
 class PointKey(NamedTuple):
@@ -42,6 +45,8 @@ class ClipWork:
     reference: PreparedClip
     judging: Judging
     weights: Maps
+    scanpaths: Maps | None
+    """None if no metric follows viewers, or theirs could not be made."""
     maps: Mapping[str, Maps]
     """By arm, but for the plain one; arms whose maps failed are not there."""
 
@@ -152,6 +157,9 @@ class Stages:
         jobs: list[NamedTask] = []
         for clip, reference, judging in judged:
             jobs.append(NamedTask(WeightsTask(reference, judging.weights, self._cache), "weights", clip.name))
+            if self._follows_viewers:
+                task = ScanpathsTask(reference, judging.weights, self._plan.options.observers, self._cache)
+                jobs.append(NamedTask(task, "scanpaths", clip.name, arm=_SCANPATHS))
             jobs += [
                 NamedTask(MapsTask(reference, guide, self._cache), "maps", clip.name, arm=arm)
                 for arm, guide in judging.guides.items()
@@ -162,8 +170,13 @@ class Stages:
             weights = made[clip.name, ""]
             maps = {arm: found for arm in judging.guides if (found := made[clip.name, arm]) is not None}
             if weights is not None:
-                works.append(ClipWork(clip, reference, judging, weights, maps))
+                scanpaths = made.get((clip.name, _SCANPATHS))
+                works.append(ClipWork(clip, reference, judging, weights, scanpaths, maps))
         return [work for work in works if self._has_scored_frames(work)]
+
+    @property
+    def _follows_viewers(self) -> bool:
+        return any(metric.name in SCANPATH_METRICS for metric in self._plan.metrics)
 
     def _has_scored_frames(self, work: ClipWork) -> bool:
         if any(work.scored):
@@ -235,7 +248,7 @@ class Stages:
         wanted = self._plan.encode_options(encoder, crf)
         encode = EncodeTask(work.reference, wanted, work.maps.get(arm), options.threads, crf == self._middle, self._cache)
         names = tuple(metric.name for metric in self._plan.metrics)
-        return PointTask(encode, names, work.weights, self._threads, options.viewing_distance)
+        return PointTask(encode, names, work.weights, self._threads, options.viewing_distance, work.scanpaths)
 
     def _do(self, stage: str, jobs: Sequence[NamedTask]) -> list[Any]:
         """The results of some jobs, None for each that failed, which is noted."""
