@@ -24,10 +24,10 @@ ALLOWED = {
     "cli/options.py": "a default and help texts",
     "cli/stream.py": "a default and help texts",
     "cli/evaluate.py": "a default and help texts",
+    "media/decode.py": "raw streams, which are read from their start",
     "media/lossless.py": "x264 as a tool: copies without loss",
     "media/video_writer.py": "x264 as a tool: the film of `inspect`",
     "media/mux.py": "what Matroska can't hold of VP9, whoever encoded it",
-    "media/seek.py": "raw streams, which are read from their start",
     "media/sniff.py": "raw streams, told by their first bytes",
     "stream/output/muxers.py": "Matroska's names of codecs, also of sound",
 }
