@@ -58,6 +58,8 @@ def attach(
         )
     if not np.isfinite(offsets).all():
         raise OptionsError("delta_qp has values that are not finite")
+    if not target.reads_side_data:
+        raise OptionsError(f"{target.name} does not read the offsets of frames by itself: use stcodec.encode")
     if frame.interlaced_frame and not target.offsets_on_interlaced:
         raise EncoderError(f"the frame is interlaced: {target.name} drops the offsets of such frames; deinterlace it first")
     table = RegionTable(grid, _qp_range(frame, target), target.whole_units)

@@ -70,7 +70,6 @@ VALUES = [
 ENCODERS = [
     ("--encoder libx266", "unknown encoder 'libx266': allowed are libx264, libx265, libvpx-vp9"),
     ("--encoder x265", "did you mean libx265"),
-    ("--encoder libsvtav1", "libsvtav1 can't be given QP offsets: .* Use libx265"),
     ("--encoder libaom-av1", "libaom-av1 can't be given QP offsets"),
     ("--encoder libkvazaar", "libkvazaar is not driven by this version: .* Use libx265"),
     ("--encoder h264_nvenc", "h264_nvenc can't be given QP offsets: .* Use libx264"),

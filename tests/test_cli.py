@@ -63,7 +63,7 @@ def test_doctor_apart() -> None:
     assert (done.status, done.err) == (0, "")
     for encoder in ("libx264", "libx265", "libvpx-vp9"):
         assert re.search(rf"^  {encoder} +ok: ", done.out, re.MULTILINE)
-    assert re.search(r"^  libsvtav1 +ffmpeg's wrapper has no code", done.out, re.MULTILINE)
+    assert re.search(r"^  libsvtav1 +ok without attention: av1; ", done.out, re.MULTILINE)
 
 
 def test_help_is_quick_and_light() -> None:
@@ -242,7 +242,7 @@ def test_doctor_json(capfd: Capture) -> None:
     (found,) = lines_of(done.out)
     assert found["encoders"]["libx264"].startswith("ok: h264")
     closed = found["encoders that ffmpeg gives no way to"]
-    for name in ("libsvtav1", "libaom-av1"):
+    for name in ("libaom-av1", "librav1e"):
         assert closed[name].endswith("tried here: the same bits with and without)")
     assert "center" in found["attention"]
 

@@ -14,7 +14,7 @@ from test_layers import PACKAGE
 from stcodec.encoders.encoder import Encoder
 from stcodec.encoders.table import ENCODERS, encoder_of, find_encoder
 
-WORDS = re.compile(r"x26[45]|h26[45]|\bavc1?\b|hevc|hvc1|(?<!\w)vp0?9|libvpx", re.IGNORECASE)
+WORDS = re.compile(r"x26[45]|h26[45]|\bavc1?\b|hevc|hvc1|(?<!\w)vp0?9|libvpx|av01|svt", re.IGNORECASE)
 ALLOWED = {
     "encoders/table.py": "what is not driven, and what to use instead; the modules",
     "options.py": "a default",
@@ -31,7 +31,7 @@ ALLOWED = {
     "media/sniff.py": "raw streams, told by their first bytes",
     "stream/output/muxers.py": "Matroska's names of codecs, also of sound",
 }
-OWN = {f"encoders/{name}.py" for name in ("x264", "x265", "vp9")}
+OWN = {f"encoders/{name}.py" for name in ("x264", "x265", "vp9", "svtav1")}
 
 
 def spoken(path: Path) -> Iterator[str]:

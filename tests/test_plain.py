@@ -29,6 +29,13 @@ CHOICES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("libvpx-vp9", {"preset": "7"}, {"cpu-used": "7", "crf": "32"}),
     ("libvpx-vp9", {"preset": "7", "crf": 40, "extra": {"deadline": "realtime"}},
      {"cpu-used": "7", "crf": "40", "deadline": "realtime"}),
+    ("libsvtav1", {"preset": "11"}, {"preset": "11"}),
+    ("libsvtav1", {"preset": "10", "crf": 50, "keyint": 12, "pix_fmt": "yuv420p10le"},
+     {"preset": "10", "crf": "50", "g": "12", "pix_fmt": "yuv420p10le"}),
+    ("libsvtav1", {"preset": "12", "bitrate_kbps": 200, "extra": {"svtav1-params": "lp=1:enable-variance-boost=1"}},
+     {"preset": "12", "b": "200000", "svtav1-params": "lp=1:enable-variance-boost=1"}),
+    ("libsvtav1", {"preset": "12", "extra": {"qp": "40", "svtav1-params": "film-grain=8:tune=0"}},
+     {"preset": "12", "qp": "40", "svtav1-params": "film-grain=8:tune=0"}),
 ]  # fmt: skip
 QUIET = {"libx265": "log-level=error"}
 """Without it x265 writes to the terminal; it does not change the bitstream."""

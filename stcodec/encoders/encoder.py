@@ -48,7 +48,9 @@ class Encoder:
     name: ClassVar[str]
     """ffmpeg's name."""
     codec: ClassVar[str]
-    """What it writes, by ffmpeg's name: h264, hevc, vp9."""
+    """What it writes, by ffmpeg's name: h264, hevc, vp9, av1."""
+    decoder: ClassVar[str] = ""
+    """ffmpeg's decoder for it; "" = the one that has the codec's name."""
     aliases: ClassVar[tuple[str, ...]] = ()
     """What else people call it."""
     stands_in_for: ClassVar[tuple[str, ...]] = ()
@@ -56,6 +58,8 @@ class Encoder:
     signature: ClassVar[re.Pattern[bytes] | None] = None
     """What it writes about itself into the first packet; the groups are its version."""
 
+    reads_side_data: ClassVar[bool] = True
+    """Whether ffmpeg's wrapper takes offsets from the side data of frames, so that they work around PyAV alone too."""
     block_px: ClassVar[int] = 16
     """Side of the blocks that can have offsets of their own, px."""
     qp_range: ClassVar[float] = 51.0
@@ -132,6 +136,10 @@ class Encoder:
     def range_for(self, bit_depth: int) -> float:
         """What a qoffset of 1 means, QP steps: deeper video has 6 more for each bit."""
         return self.qp_range + 6 * (bit_depth - 8)
+
+    def why_no_offsets(self) -> str:
+        """Why offsets can't be given to it on this machine; "" if they can."""
+        return ""
 
     # --- one encode
 

@@ -44,7 +44,7 @@ class RoundTrip:
     def __init__(self, plan: EncoderPlan) -> None:
         self._plan = plan
         self._session = EncoderSession(plan)
-        decoder = av.CodecContext.create(plan.encoder.codec, "r")
+        decoder = av.CodecContext.create(plan.encoder.decoder or plan.encoder.codec, "r")
         assert isinstance(decoder, VideoCodecContext)
         self._decoder = decoder
         self._as_encoded = AsEncoded(plan)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from stcodec.encoders import vp9, x264, x265
+from stcodec.encoders import svtav1, vp9, x264, x265
 from stcodec.encoders.encoder import Encoder
 from stcodec.errors import OptionsError
 
-ENCODERS: dict[str, Encoder] = {module.ENCODER.name: module.ENCODER for module in (x264, x265, vp9)}
+ENCODERS: dict[str, Encoder] = {module.ENCODER.name: module.ENCODER for module in (x264, x265, vp9, svtav1)}
 """Encoders that take per-block offsets, by name: a file for each."""
 
 _NO_CODE = "ffmpeg's wrapper has no code for QP offsets"
@@ -26,9 +26,6 @@ class NoWay:
 
 _NVENC = NoWay(f"{_NO_CODE}, though NVENC has maps of its own")
 NO_WAY: dict[str, NoWay] = {
-    "libsvtav1": NoWay(
-        f"{_NO_CODE}, though SVT-AV1's library has a 64x64 map of its own (docs/encoders.md)", {"preset": "12", "crf": "40"}
-    ),
     "libaom-av1": NoWay(trial_options={"cpu-used": "8"}),
     "librav1e": NoWay(trial_options={"speed": "10"}),
     "libvvenc": NoWay(trial_options={"preset": "faster"}),

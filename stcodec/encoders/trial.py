@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping
 from fractions import Fraction
@@ -28,7 +27,6 @@ def is_available(encoder: str) -> bool:
 
 def offsets_change_bits(encoder: str, options: Mapping[str, str]) -> bool | None:
     """Encode a few frames with and without offsets and compare the bytes; None if the encoder can't be opened here."""
-    os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to the terminal by itself
     try:
         return _encode(encoder, options, with_offsets=False) != _encode(encoder, options, with_offsets=True)
     except (FFmpegError, OSError, ValueError):

@@ -275,7 +275,7 @@ def frame_at(path: Path, seconds: float, export: str = "") -> VideoFrame | None:
 def _plain_frame(plan: EncoderPlan, source: Path, seconds: float) -> VideoFrame | None:
     """The first frame of a plain encode that begins at a time; no more is encoded than the first packet needs."""
     session = EncoderSession(replace(plan, has_offsets=False))
-    decoder = av.CodecContext.create(plan.encoder.codec, "r")
+    decoder = av.CodecContext.create(plan.encoder.decoder or plan.encoder.codec, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.options = {"export_side_data": EXPORT}
     with closing(frames_from(source, seconds)) as frames:

@@ -31,7 +31,7 @@ class X265(X26x):
     name = "libx265"
     codec = "hevc"
     aliases = ("x265", "hevc")
-    stands_in_for = ("265", "hevc", "av1", "vvenc", "kvazaar")
+    stands_in_for = ("265", "hevc", "vvenc", "kvazaar")
     signature = re.compile(rb"x265 \(build (\d+)\) - ([\w.+-]+)")
     params = "x265-params"
     parameter_lists = ("x265-params",)

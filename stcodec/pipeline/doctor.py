@@ -38,8 +38,10 @@ def _open_encoder(name: str) -> str:
     encoder = ENCODERS[name]
     if not is_available(name):
         return "missing from this build of PyAV"
+    if why := encoder.why_no_offsets():
+        return f"ok without attention: {encoder.codec}; it can't be given QP offsets: {why}"
     try:
-        changes = offsets_change_bits(name, encoder.trial_options)
+        changes = not encoder.reads_side_data or offsets_change_bits(name, encoder.trial_options)
     except StcodecError as error:
         return f"failed: {error}"
     if not changes:
