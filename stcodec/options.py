@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from stcodec.errors import OptionsError
+from stcodec.types import WHOLE, View
 
 if TYPE_CHECKING:
     from stcodec.attention.base import AttentionSource
@@ -86,6 +87,8 @@ class EncodeOptions:
     policy: OffsetPolicy = OffsetPolicy()
     levels: int | None = None
     """Number of distinct offsets in a frame, 0 included, where the encoder limits it; None = the encoder's limit."""
+    view: View = WHOLE
+    """What of the input is encoded: a stretch of its time, through filters."""
 
     def __post_init__(self) -> None:
         if self.crf is not None and self.bitrate_kbps is not None:
@@ -115,7 +118,7 @@ class RunOptions:
 
 
 class EncodeFields(TypedDict, total=False):
-    """Fields of EncodeOptions, OffsetPolicy and RunOptions that `encode` and `match` take by name."""
+    """Fields of EncodeOptions, View, OffsetPolicy and RunOptions that `encode` and `match` take by name."""
 
     encoder: str
     crf: float | None
@@ -129,6 +132,10 @@ class EncodeFields(TypedDict, total=False):
     """A name, or a source itself."""
     policy: OffsetPolicy
     levels: int | None
+    view: View
+    start_seconds: float
+    end_seconds: float | None
+    filters: str
     strength: float
     floor: float
     min_delta_qp: float
@@ -143,16 +150,25 @@ class EncodeFields(TypedDict, total=False):
 
 
 def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any]) -> tuple[EncodeOptions, RunOptions]:
-    """The options with fields replaced by name; fields of OffsetPolicy go into the options' policy.
+    """The options with fields replaced by name; fields of OffsetPolicy and View go into the options' policy and view.
 
     Raises OptionsError for a name that none of them has.
     """
     policy = replace(options.policy, **_belonging(OffsetPolicy, given))
-    unknown = set(given) - {one.name for kind in (OffsetPolicy, EncodeOptions, RunOptions) for one in fields(kind)}
+    view = viewed(options.view, **_belonging(View, given))
+    unknown = set(given) - {one.name for kind in (OffsetPolicy, EncodeOptions, RunOptions, View) for one in fields(kind)}
     if unknown:
         raise OptionsError(f"unknown option {', '.join(sorted(unknown))}: see EncodeOptions, RunOptions and OffsetPolicy")
-    options = replace(options, **{"policy": policy, **_belonging(EncodeOptions, given)})
+    options = replace(options, **{"policy": policy, "view": view, **_belonging(EncodeOptions, given)})
     return options, replace(run, **_belonging(RunOptions, given))
+
+
+def viewed(view: View, **given: Any) -> View:
+    """A view with fields replaced. Raises OptionsError for a stretch of time that can't be."""
+    try:
+        return replace(view, **given)
+    except ValueError as error:
+        raise OptionsError(str(error)) from None
 
 
 def _belonging(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from stcodec.attention import open_source
 from stcodec.attention.cached import CachedSource
 from stcodec.media.clips import export_for
-from stcodec.media.decode import VideoReader
 from stcodec.pipeline.attend import attend
 from stcodec.pipeline.encode import Job
 from stcodec.work.cache import Cache, content_hash, key_of
@@ -38,6 +37,7 @@ def kept_maps(job: Job, cache: Cache, folder: Path) -> Iterator[tuple[Job, Path 
         source=source_identity(job.options.attention),
         smoothing=job.options.policy.smoothing_seconds,
         keep_partial=job.reader.keep_partial,
+        view=asdict(job.reader.view),
         made_by=made_by("maps"),
     )
     place = cache.place("maps", key, ".mkv")
@@ -67,6 +67,5 @@ def with_maps(job: Job, place: Path) -> Iterator[Job]:
     """The job with maps that were made before, and a reader that need not look for motion."""
     assert job.source is not None
     source = CachedSource(job.source, place)
-    reader = VideoReader(job.reader.path, export=export_for(source.spec), keep_partial=job.reader.keep_partial)
-    with reader:
+    with job.reader.again(export=export_for(source.spec)) as reader:
         yield replace(job, source=source, reader=reader)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stcodec.attention.base import AttentionSource
+from stcodec.media.decode import VideoReader
 from stcodec.media.planes import PlaneReader, common_format
-from stcodec.media.seek import frames_from
+from stcodec.media.seek import frames_from, frames_of
 from stcodec.metrics.fidelity import squared_error, weighted_mean
 from stcodec.orientation import to_coded
 from stcodec.types import Clip, FloatArray, VideoInfo
@@ -29,31 +30,35 @@ _LEAST_ERROR = 1e-6
 
 
 def sampled_psnr_db(
-    source: Path, video: VideoInfo, written: Path, shift_seconds: float, attention: AttentionSource | None
+    source: VideoReader, written: Path, shift_seconds: float, attention: AttentionSource | None
 ) -> float | None:
     """EWPSNR on frames at a few places of a file; the PSNR of whole frames without attention, None if none were found.
 
-    video: the source's. shift_seconds: how much later the file's frames are than the source's. The maps are those that
+    source: read once more. shift_seconds: how much later the file's frames are than the source's. The maps are those that
     guided the encode: the figure says what these maps ask for, not what independent viewers would see.
     """
+    video = source.info
     errors: list[float] = []
     duration = video.duration_seconds or 0.0
     places = min(_MOST_PLACES, max(1, int(duration / _SECONDS_A_PLACE)))
     for place in range(places):
-        seconds = video.start_seconds + shift_seconds + duration * (place + 0.5) / places
+        half = _FRAMES_A_PLACE / 2 / float(video.frame_rate or 25)
+        seconds = video.start_seconds + shift_seconds + max(0.0, duration * (place + 0.5) / places - half)
         pairs = list(_pairs(source, written, seconds, shift_seconds))
         densities = _densities(attention, video, [one.time for one, _ in pairs])
         errors += _errors(pairs, video, densities)
     return float(-10 * np.log10(max(_LEAST_ERROR, float(np.mean(errors))))) if errors else None
 
 
-def _pairs(source: Path, written: Path, seconds: float, shift_seconds: float) -> Iterator[tuple[VideoFrame, VideoFrame]]:
+def _pairs(
+    source: VideoReader, written: Path, seconds: float, shift_seconds: float
+) -> Iterator[tuple[VideoFrame, VideoFrame]]:
     """Frames of the source with those of the file, from a time on."""
     with closing(frames_from(written, seconds)) as frames:
         found = list(islice(frames, _FRAMES_A_PLACE))
     if not found:
         return
-    with closing(frames_from(source, found[0].time - shift_seconds)) as originals:
+    with closing(frames_of(source, found[0].time - shift_seconds)) as originals:
         for original, frame in zip(originals, found, strict=False):
             if abs(original.time + shift_seconds - frame.time) < 0.005:
                 yield original, frame

@@ -130,7 +130,7 @@ def make_whole(job: JobSpec) -> FinishedFile:
 def plan_parts(job: JobSpec, least_seconds: float) -> PartPlan:
     """Look at a video, which makes its maps, and find where it can be cut."""
     begin(job)
-    with VideoReader(job.source) as reader:
+    with VideoReader(job.source, view=job.options.base().view) as reader:
         if (reader.info.duration_seconds or 0.0) < 2 * least_seconds:
             return PartPlan()
     with first_look(job) as (encode, maps, were_kept):
@@ -223,7 +223,7 @@ def kept_path(job: JobSpec, ending: str, **what: Any) -> Path:
 def _quality_db(job: JobSpec, report: EncodeReport, encode: Job, written: Path) -> float | None:
     if report.checks is None:
         return None
-    return sampled_psnr_db(job.source, encode.reader.info, written, report.checks.shift_seconds, encode.source)
+    return sampled_psnr_db(encode.reader, written, report.checks.shift_seconds, encode.source)
 
 
 def finished(

@@ -16,6 +16,7 @@ from stcodec.cli.options import (
     add_search_flags,
     add_verify_flag,
     add_video_flags,
+    add_view_flags,
     encode_options,
     goal_of,
     say_device,
@@ -64,6 +65,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--ladder", metavar="LIST", help="1080p@5M,720p@3M,480p@1200k, or auto: a folder with HLS and DASH of each video"
     )
     add_video_flags(command)
+    add_view_flags(command)
     add_attention_flags(command)
     add_search_flags(command)
     running = command.add_argument_group("the run")

@@ -13,6 +13,7 @@ from stcodec.cli.options import (
     add_search_flags,
     add_verify_flag,
     add_video_flags,
+    add_view_flags,
     encode_options,
     goal_of,
     say_device,
@@ -40,6 +41,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("source", metavar="IN")
     command.add_argument("output", metavar="OUT", help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts")
     add_video_flags(command)
+    add_view_flags(command)
     add_attention_flags(command)
     add_search_flags(command)
     add_output_flags(command)

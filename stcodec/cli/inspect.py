@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stcodec.cli.options import ATTENTION_HELP, add_device_flag, add_output_flags, on_device, say_device
+from stcodec.cli.options import (
+    ATTENTION_HELP,
+    add_device_flag,
+    add_output_flags,
+    add_view_flags,
+    on_device,
+    say_device,
+    view_of,
+)
 from stcodec.cli.progress_bar import ProgressBar, json_progress
 from stcodec.options import DEFAULT_ATTENTION
 
@@ -51,6 +59,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="moments that the page shows with other windows and balances of the network (%(default)s)",
     )
+    add_view_flags(command)
     add_output_flags(command)
     command.set_defaults(run=run)
 
@@ -74,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         moments=arguments.moments,
         overwrite=arguments.overwrite,
         keep_partial=arguments.keep_partial,
+        view=view_of(arguments),
     )
     with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
         report = inspect(arguments.source, options, progress=json_progress if arguments.json else bar.show)

@@ -8,7 +8,15 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from stcodec.cli.options import ATTENTION_HELP, add_device_flag, add_output_flags, on_device, say_device
+from stcodec.cli.options import (
+    ATTENTION_HELP,
+    add_device_flag,
+    add_output_flags,
+    add_view_flags,
+    on_device,
+    say_device,
+    view_of,
+)
 from stcodec.cli.progress_bar import ProgressBar, json_progress
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 
@@ -35,6 +43,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="SECONDS",
         help="of maps in time (%(default)s)",
     )
+    add_view_flags(command)
     add_output_flags(command)
     command.set_defaults(run=run)
 
@@ -52,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             smoothing_seconds=arguments.smoothing,
             overwrite=arguments.overwrite,
             keep_partial=arguments.keep_partial,
+            view=view_of(arguments),
             progress=json_progress if arguments.json else bar.show,
         )
     if arguments.json:

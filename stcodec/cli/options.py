@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from stcodec.errors import OptionsError
-from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy
+from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy, viewed
+from stcodec.types import WHOLE, View
 
 if TYPE_CHECKING:
     from stcodec.matching.options import MatchOptions
 
+_CROP = r"\d+:\d+:\d+:\d+"
+_SCALE = r"(-?\d+[:x]-?\d+)|\d+p"
+_RATE = r"\d+(\.\d+)?|\d+/[1-9]\d*"
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
     "or a blend such as 0.7*motion+0.3*center"
@@ -27,6 +32,15 @@ def bitrate_kbps(text: str) -> float:
         return float(number) * (factor if factor is not None else 0.001)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no bitrate: write 2500k, 2.5M or 2500000") from None
+
+
+def seconds(text: str) -> float:
+    """A time as ffmpeg takes it: 90, 90.5s, 500ms, 1:30, 00:01:30.5. In seconds."""
+    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)(s|ms)?", text)
+    if found is None or (found[4] and found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 1:30, 00:01:30.5 or 500ms")
+    hours, minutes, rest = (float(one or 0) for one in found.groups()[:3])
+    return (3600 * hours + 60 * minutes + rest) * (0.001 if found[4] == "ms" else 1)
 
 
 def anchor(text: str) -> str | float:
@@ -61,6 +75,46 @@ def add_video_flags(command: argparse.ArgumentParser) -> None:
     video.add_argument(
         "--opt", action="append", default=[], metavar="KEY=VALUE", help="any other option of the encoder; repeatable"
     )
+
+
+def add_view_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say what of the input is taken, and how its pictures are changed first."""
+    group = command.add_argument_group(
+        "what of the input", "Pictures are deinterlaced, cropped, filtered, scaled, in this order."
+    )
+    group.add_argument(
+        "--start", type=seconds, default=0.0, metavar="TIME", help="from the first frame at this time: 90, 1:30.5"
+    )
+    end = group.add_mutually_exclusive_group()
+    end.add_argument("--end", type=seconds, metavar="TIME", help="up to the frame before this time")
+    end.add_argument("--duration", type=seconds, metavar="TIME", help="so much of it")
+    group.add_argument("--deinterlace", action="store_true", help="make whole pictures of fields (bwdif)")
+    group.add_argument("--crop", metavar="W:H:X:Y", help="keep this part of the picture, as a player shows it")
+    group.add_argument("--vf", metavar="FILTERS", help="any chain of ffmpeg's filters")
+    group.add_argument("--scale", metavar="SIZE", help="1280:-2, 1280x720 or 720p")
+    group.add_argument("--fps", metavar="RATE", help="frames a second: 25, 30000/1001")
+
+
+def view_of(arguments: argparse.Namespace) -> View:
+    """The view from the flags of `add_view_flags`. Raises OptionsError."""
+    chain = ["bwdif=mode=send_frame"] if arguments.deinterlace else []
+    if arguments.crop is not None:
+        chain.append(f"crop={_matching('--crop', arguments.crop, _CROP, 'W:H:X:Y in px')}:exact=1")
+    if arguments.vf is not None:
+        chain.append(arguments.vf)
+    if arguments.scale is not None:
+        size = _matching("--scale", arguments.scale, _SCALE, "1280:-2, 1280x720 or 720p")
+        chain.append(f"scale=-2:{size[:-1]}" if size.endswith("p") else f"scale={size.replace('x', ':')}")
+    if arguments.fps is not None:
+        chain.append(f"fps={_matching('--fps', arguments.fps, _RATE, '25, 23.976 or 30000/1001')}")
+    end = arguments.end if arguments.duration is None else arguments.start + arguments.duration
+    return viewed(WHOLE, start_seconds=arguments.start, end_seconds=end, filters=",".join(chain))
+
+
+def _matching(flag: str, text: str, pattern: str, allowed: str) -> str:
+    if re.fullmatch(pattern, text) is None:
+        raise OptionsError(f"{flag} {text!r}: allowed is {allowed}", value=text, allowed=allowed)
+    return text
 
 
 def add_attention_flags(command: argparse.ArgumentParser) -> None:
@@ -117,7 +171,7 @@ def add_search_flags(command: argparse.ArgumentParser) -> None:
 
 
 def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
-    """Options from the flags of `add_video_flags` and `add_attention_flags`. Raises OptionsError."""
+    """Options from the flags of `add_video_flags`, `add_view_flags` and `add_attention_flags`. Raises OptionsError."""
     return EncodeOptions(
         encoder=arguments.encoder,
         crf=arguments.crf,
@@ -130,6 +184,7 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
         attention=on_device(arguments.attention, arguments.device),
         policy=policy_of(arguments),
         levels=arguments.levels,
+        view=view_of(arguments),
     )
 
 

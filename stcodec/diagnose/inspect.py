@@ -38,7 +38,7 @@ def inspect(
     targets = _check_outputs(path, options)
     gaze = None if options.gaze is None else GazeSource(options.gaze)
     texts = [options.attention] if options.against is None else [options.attention, options.against]
-    with VideoReader(path, keep_partial=options.keep_partial) as reader:
+    with VideoReader(path, keep_partial=options.keep_partial, view=options.view) as reader:
         info = reader.info
     if gaze is not None:
         gaze.open(info)
@@ -87,7 +87,7 @@ def _attend_all(
     for index, (text, source, inner) in enumerate(zip(texts, sources, details, strict=True)):
         meter.enter("attention" if len(sources) == 1 else f"attention {'AB'[index]}")
         maps = files.enter_context(GridFile(folder / f"maps-{index}"))
-        attended = measure(path, source, spec, maps, meter, options.keep_partial)
+        attended = measure(path, source, spec, maps, meter, options.keep_partial, view=options.view)
         if inner is not None:
             attended.series.add("temporal_percent", np.array(inner.temporal_percent, np.float32))
         subjects.append(Subject(text, attended, find_faults(attended.series, maps.__getitem__), details=inner))

@@ -20,7 +20,7 @@ from stcodec.media.scaling import Thumbnailer
 from stcodec.media.shots import mark_shots
 from stcodec.pipeline.attend import attend
 from stcodec.progress import Meter
-from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
+from stcodec.types import WHOLE, ClipSpec, SaliencyTrack, VideoInfo, View
 
 LEAST_RATE = ClipSpec(maps_per_second=5.0)
 """How often maps are measured at least, whatever the source wants. It sees what it would see without."""
@@ -53,6 +53,7 @@ def measure(
     meter: Meter,
     keep_partial: bool,
     mark: ShotMarker = mark_shots,
+    view: View = WHOLE,
 ) -> Attended:
     """Run a source over a video and measure its maps. spec: at least the source's and `LEAST_RATE`.
 
@@ -60,7 +61,7 @@ def measure(
 
     Memory grows by some hundred bytes an instant; the maps go to the file. Raises MediaError and AttentionError.
     """
-    with VideoReader(path, export=export_for(source.spec), keep_partial=keep_partial) as reader:
+    with VideoReader(path, export=export_for(source.spec), keep_partial=keep_partial, view=view) as reader:
         run = _MapMeter(source, reader.info, maps)
         thumbnail = Thumbnailer(reader.info, THUMBNAIL_SIDE_PX)
         found: list[SaliencyTrack] = []

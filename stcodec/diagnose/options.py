@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stcodec.errors import OptionsError
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
+from stcodec.types import WHOLE, View
 
 STYLES = ("overlay", "contour", "side-by-side")
 _MOST_MOMENTS = 20
@@ -37,6 +38,8 @@ class InspectOptions:
     """Number of moments that the page shows with other windows and balances; for the network only."""
     overwrite: bool = False
     keep_partial: bool = False
+    view: View = WHOLE
+    """What of the video is looked at: a stretch of its time, through filters."""
 
     def __post_init__(self) -> None:
         OffsetPolicy(smoothing_seconds=self.smoothing_seconds)  # its range

@@ -15,7 +15,7 @@ from stcodec.diagnose.sources import variant
 from stcodec.media.clips import export_for, instants, join
 from stcodec.media.seek import frames_from
 from stcodec.media.shots import mark_shots
-from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, TimeArray, VideoInfo
+from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, TimeArray, VideoInfo, View
 
 WINDOWS_SECONDS = (0.4, 1.2, 2.4)
 BALANCES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -43,12 +43,14 @@ def moments(findings: Sequence[Finding], seconds: TimeArray, count: int) -> list
     return sorted(found)
 
 
-def make_variants(path: Path, video: VideoInfo, text: str, seconds: float, shape: tuple[int, int]) -> list[Variant]:
+def make_variants(
+    path: Path, view: View, video: VideoInfo, text: str, seconds: float, shape: tuple[int, int]
+) -> list[Variant]:
     """The maps of a moment by the network that a text names; none if the file can't be read there.
 
     shape: of the grid of the measures.
     """
-    clip = _around(path, video, variant(text).spec, seconds)
+    clip = _around(path, view, video, variant(text).spec, seconds)
     if clip is None:
         return []
     found = []
@@ -66,10 +68,12 @@ def _variant(label: str, text: str, clip: Clip, seconds: float, shape: tuple[int
     return Variant(label, resize(track.saliency[nearest], shape))
 
 
-def _around(path: Path, video: VideoInfo, spec: ClipSpec, seconds: float) -> Clip | None:
+def _around(path: Path, view: View, video: VideoInfo, spec: ClipSpec, seconds: float) -> Clip | None:
     """The instants about a moment, in the shot that it is in and its neighbours."""
     clips = []
-    with closing(frames_from(path, max(video.start_seconds, seconds - _BEFORE_SECONDS), export=export_for(spec))) as frames:
+    with closing(
+        frames_from(path, max(video.start_seconds, seconds - _BEFORE_SECONDS), export=export_for(spec), view=view)
+    ) as frames:
         for frame, _, clip in instants(frames, video, spec, mark_shots):
             if frame.time > seconds + _AFTER_SECONDS:
                 break

@@ -53,7 +53,7 @@ def write_video(inspection: Inspection, target: Path, meter: Meter) -> list[str]
     name = display_name(target)
     meter.enter("video")
     with (
-        VideoReader(inspection.path, keep_partial=inspection.options.keep_partial) as reader,
+        VideoReader(inspection.path, keep_partial=inspection.options.keep_partial, view=inspection.options.view) as reader,
         atomic_output(target, overwrite=inspection.options.overwrite) as temporary,
     ):
         painter = _Painter(inspection)

@@ -8,7 +8,7 @@ exports its QP; the effect is measured instead, the error of each block against 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,8 @@ from stcodec.encoders.encoder import Encoder, ReadBack
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.encoders.session import EncoderSession
-from stcodec.media.seek import frames_from
+from stcodec.media.decode import VideoReader
+from stcodec.media.seek import frames_from, frames_of
 from stcodec.report import OffsetsApplied
 from stcodec.types import Arrays, BlockGrid, BoolArray, FloatArray
 
@@ -98,11 +99,15 @@ class Frames:
 
 
 def verify_offsets(
-    plan: EncoderPlan, source: Path, output: Path, samples: Sequence[Requested], shift_seconds: float = 0.0
+    plan: EncoderPlan,
+    source: VideoReader,
+    output: Path,
+    samples: Sequence[Requested],
+    shift_seconds: float = 0.0,
 ) -> OffsetsApplied:
     """Read the offsets of some frames back from a finished file; samples are key frames, except for VP9.
 
-    shift_seconds: how much later the frames are in the output than in the source.
+    source: what was encoded; it is read again. shift_seconds: how much later the frames are in the output.
     """
     frames = Frames(
         plan.encoder,
@@ -112,7 +117,7 @@ def verify_offsets(
         plan.encoder.read_back,
         coded=lambda seconds: frame_at(output, seconds + shift_seconds, EXPORT),
         plain=lambda seconds: _plain_frame(plan, source, seconds),
-        original=lambda seconds: frame_at(source, seconds),
+        original=lambda seconds: _first(frames_of(source, seconds)),
     )
     return verdict_on(frames, samples)
 
@@ -268,17 +273,21 @@ def _luma(frame: VideoFrame) -> NDArray[np.float32]:
 
 def frame_at(path: Path, seconds: float, export: str = "") -> VideoFrame | None:
     """The first frame of a video at a time or behind it."""
-    with closing(frames_from(path, seconds, export=export)) as frames:
+    return _first(frames_from(path, seconds, export=export))
+
+
+def _first(frames: Generator[VideoFrame, None, None]) -> VideoFrame | None:
+    with closing(frames):
         return next(frames, None)
 
 
-def _plain_frame(plan: EncoderPlan, source: Path, seconds: float) -> VideoFrame | None:
+def _plain_frame(plan: EncoderPlan, source: VideoReader, seconds: float) -> VideoFrame | None:
     """The first frame of a plain encode that begins at a time; no more is encoded than the first packet needs."""
     session = EncoderSession(replace(plan, has_offsets=False))
     decoder = av.CodecContext.create(plan.encoder.decoder or plan.encoder.codec, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.options = {"export_side_data": EXPORT}
-    with closing(frames_from(source, seconds)) as frames:
+    with closing(frames_of(source, seconds)) as frames:
         for frame in frames:
             for packet in session.send(frame, None):
                 return _decode_one(decoder, packet)

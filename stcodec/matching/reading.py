@@ -15,7 +15,7 @@ from stcodec.errors import MediaError
 from stcodec.matching.scan import Scan
 from stcodec.matching.shots import Part
 from stcodec.media.maps import MapReader
-from stcodec.media.seek import frames_from
+from stcodec.media.seek import frames_of
 from stcodec.orientation import to_coded
 from stcodec.pipeline.encode import Job
 from stcodec.qp import MapTimeline, QpLaw
@@ -113,7 +113,6 @@ class Reading:
             raise MediaError(f"{self._job.reader.name}: the frame at {seconds:.3f} s can't be read a second time")
 
     def _parts(self, parts: Sequence[Part]) -> Iterator[tuple[Part, Iterator[VideoFrame]]]:
-        path, keep_partial = self._job.reader.path, self._job.reader.keep_partial
         if self._in_order:
             with self._job.reopened().reader as reader:
                 frames, place = reader.frames(), 0
@@ -122,5 +121,5 @@ class Reading:
                     place = part.end
             return
         for part in parts:
-            with closing(frames_from(path, self._scan.times[part.first], keep_partial=keep_partial)) as frames:
+            with closing(frames_of(self._job.reader, self._scan.times[part.first])) as frames:
                 yield part, frames

@@ -62,6 +62,7 @@ class VideoReader:
         self._held: list[Packet[Any]] = []
         self._sink: PacketSink | None = self._held.append
         self._from_seconds = from_seconds
+        self._given = 0
         self._file, raw = self._open(path)
         self.path, self.name = self._file.path, self._file.name
         self.container, self.stream = self._file.container, self._file.stream
@@ -125,7 +126,12 @@ class VideoReader:
 
     @property
     def frames_read(self) -> int:
-        """Frames that were decoded."""
+        """Frames that `frames` gave."""
+        return self._given
+
+    @property
+    def frames_decoded(self) -> int:
+        """Frames that were decoded, also those before the beginning of the view."""
         return self._file.frames_read
 
     @property
@@ -155,8 +161,9 @@ class VideoReader:
         a file that ends early, unless keep_partial was given.
         """
         self._pass_on(on_packet)
-        yield self.first_frame
-        yield from self._shown
+        for frame in chain([self.first_frame], self._shown):
+            self._given += 1
+            yield frame
         if self.view.end_seconds is None and self._from_seconds is None:
             self._file.check_end()
 

@@ -25,3 +25,8 @@ def frames_from(
         return
     with reader:
         yield from reader.frames()
+
+
+def frames_of(reader: VideoReader, seconds: float) -> Generator[VideoFrame, None, None]:
+    """The frames of a reader's video from a time on, in its view, read once more; none if the video ends before."""
+    return frames_from(reader.path, seconds, keep_partial=reader.keep_partial, view=reader.view)

@@ -42,7 +42,7 @@ def check_file(
         why = f"{plan.encoder.codec} exports no QP; --verify measures the effect of the offsets instead"
         return OffsetsApplied("none", "not-measured", why), checks
     samples = _choose(tally.samples, tally.frames)
-    applied = verify_offsets(plan, reader.path, written, samples, checks.shift_seconds)
+    applied = verify_offsets(plan, reader, written, samples, checks.shift_seconds)
     if applied.verdict == "not-applied":
         raise VerifyError(
             f"{plan.encoder.name} did not apply the offsets (slope {applied.slope:.2f}, correlation "

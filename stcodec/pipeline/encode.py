@@ -57,8 +57,7 @@ class Job:
 
     def reopened(self) -> Job:
         """The same job with a reader of its own: a reader gives its frames once."""
-        reader = VideoReader(self.reader.path, export=self.reader.export, keep_partial=self.reader.keep_partial)
-        return replace(self, reader=reader)
+        return replace(self, reader=self.reader.again(export=self.reader.export))
 
 
 def encode(
@@ -126,7 +125,7 @@ def prepare(
         if report.resolve() == target.resolve():
             raise OptionsError(f"{display_name(report)}: is the output and the report too; give the report another name")
     export = export_for(attention.spec) if attention is not None else ""
-    reader = VideoReader(path, export=export, keep_partial=run.keep_partial)
+    reader = VideoReader(path, export=export, keep_partial=run.keep_partial, view=options.view)
     try:
         plan = make_plan(options, reader.info, hdr_metadata(reader.first_frame))
         _check_container(target, plan)

@@ -19,7 +19,7 @@ from stcodec.media.paths import check_input, display_name
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 from stcodec.pipeline.attend import attend
 from stcodec.progress import Meter, ProgressSink
-from stcodec.types import SaliencyTrack
+from stcodec.types import WHOLE, SaliencyTrack, View
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,12 @@ def maps(
     smoothing_seconds: float = OffsetPolicy.smoothing_seconds,
     overwrite: bool = False,
     keep_partial: bool = False,
+    view: View = WHOLE,
     progress: ProgressSink | None = None,
 ) -> MapsReport:
     """Write the saliency maps of a video as gray FFV1 in Matroska; `map:FILE` reads them back as a source.
 
+    view: what of the video is attended to; the maps have its times.
     Raises OptionsError, MediaError or AttentionError; nothing appears under the output's name unless all went well.
     """
     OffsetPolicy(smoothing_seconds=smoothing_seconds)  # its range
@@ -59,7 +61,7 @@ def maps(
     if target.suffix.lower() != ".mkv":
         raise OptionsError(f"{display_name(target)}: maps are written as Matroska: give a name that ends in .mkv")
     with (
-        VideoReader(path, export=export_for(chosen.spec), keep_partial=keep_partial) as reader,
+        VideoReader(path, export=export_for(chosen.spec), keep_partial=keep_partial, view=view) as reader,
         atomic_output(target, overwrite=overwrite) as temporary,
     ):
         count, shots = write_maps(reader, chosen, temporary, Meter(progress, reader.info), display_name(target))

@@ -21,7 +21,7 @@ from stcodec.errors import EncoderError, MediaError, VerifyError
 from stcodec.media.mux import Muxer
 from stcodec.media.part_file import PartFile, joined_packets, write_part
 from stcodec.media.paths import display_name
-from stcodec.media.seek import frames_from
+from stcodec.media.seek import frames_from, frames_of
 from stcodec.media.shots import mark_shots
 from stcodec.options import EncodeOptions
 from stcodec.pipeline.attend import AttentionCounts, attend
@@ -99,7 +99,7 @@ def encode_part(job: Job, part: Part, path: Path) -> None:
     law = QpLaw(plan.grid, job.options.policy)
     tally = Tally(plan.encoder, AttentionCounts())
     packets: list[Packet[Any]] = []
-    with closing(frames_from(job.reader.path, part.seconds, keep_partial=False)) as frames:
+    with closing(frames_of(job.reader, part.seconds)) as frames:
         for fed in fed_frames(_exactly(frames, part), job.reader.info, job.source, law.blocks, tally.counts):
             packets += send_frame(job, session, law, tally, fed)
     if tally.frames != part.frames:

@@ -45,13 +45,13 @@ _EXTRA_LANES = (
 
 def write_page(inspection: Inspection, target: Path, folder: Path, meter: Meter) -> None:
     """Write the page of an inspection, whole or not at all. folder: for pictures on the way. Raises MediaError."""
-    first = inspection.subjects[0].attended
+    first, options = inspection.subjects[0].attended, inspection.options
     found = [one.worst_seconds for subject in inspection.subjects for one in (*subject.ranked, *subject.findings)]
     encoded = inspection.encoded
     chosen = chosen_instants(first.series.seconds, found, MOST_STILLS if encoded is None else MOST_STILLS // 2)
     seconds = [float(first.series.seconds[index]) for index in chosen]
     meter.enter("pictures")
-    pictures = make_stills(inspection.path, seconds, folder, meter, inspection.options.keep_partial)
+    pictures = make_stills(inspection.path, seconds, folder, meter, options.keep_partial, options.view)
     layers = [layer for number in range(len(inspection.subjects)) for layer in subject_layers(inspection, number, chosen)]
     blocks: dict[str, Any] = {
         "data": finite(_data(inspection, chosen, seconds)),
@@ -79,9 +79,9 @@ def _variants(inspection: Inspection, meter: Meter) -> list[dict[str, Any]]:
     meter.enter("window and balance")
     findings = [*subject.ranked, *sorted(subject.findings, key=excess, reverse=True)]
     times = moments(findings, subject.attended.series.seconds, inspection.options.moments)
-    shown = []
+    shown, view = [], inspection.options.view
     for at in times:
-        made = make_variants(inspection.path, inspection.video, subject.text, at, map_shape(inspection.video))
+        made = make_variants(inspection.path, view, inspection.video, subject.text, at, map_shape(inspection.video))
         maps = [layer_block(Layer(one.label, one.label, [one.saliency], 0, 1)) for one in made]
         shown.append({"seconds": at, "maps": maps})
     return shown

@@ -12,7 +12,7 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.pictures import STILL_SUFFIX, write_still
 from stcodec.media.scaling import Thumbnailer
 from stcodec.progress import Meter
-from stcodec.types import TimeArray
+from stcodec.types import WHOLE, TimeArray, View
 
 MOST_STILLS = 240
 """Pictures in a page; with `_MOST_BYTES` each and the maps they stay well below 15 MB."""
@@ -29,11 +29,13 @@ def chosen_instants(seconds: TimeArray, found_seconds: Sequence[float], most: in
     return sorted(found | {int(one) for one in spread})
 
 
-def make_stills(path: Path, seconds: Iterable[float], folder: Path, meter: Meter, keep_partial: bool) -> list[str]:
+def make_stills(
+    path: Path, seconds: Iterable[float], folder: Path, meter: Meter, keep_partial: bool, view: View = WHOLE
+) -> list[str]:
     """Pictures of the frames at these times (increasing), as data URIs: each the first frame at or after its time."""
     wanted = list(seconds)
     stills: list[str] = []
-    with VideoReader(path, keep_partial=keep_partial) as reader:
+    with VideoReader(path, keep_partial=keep_partial, view=view) as reader:
         thumbnail = Thumbnailer(reader.info, _SIDE_PX)
         for frame in reader.frames():
             meter.frame(frame.time, 0)
