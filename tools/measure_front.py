@@ -105,7 +105,9 @@ def encoded(settings: Sequence[Setting], given: argparse.Namespace, clips: Seque
     maps = {name: f"map:{folder}/{CLIP}.mkv" for name, folder in (one.split("=", 1) for one in given.maps)}
     maps["human"] = f"gaze:{guide}/{CLIP}.csv"
     arms = [ArmChoice(PLAIN, "none")]
-    arms += [ArmChoice(f"arm {at}", _source(one.source, maps)) for at, one in enumerate(settings) if one.source != "none"]
+    arms += [
+        ArmChoice(f"arm {at}", source_text(one.source, maps)) for at, one in enumerate(settings) if one.source != "none"
+    ]
     options = ev.EvaluateOptions(
         presets={"": given.preset},
         crfs=parse_crfs(given.crf),
@@ -133,7 +135,7 @@ def encoded(settings: Sequence[Setting], given: argparse.Namespace, clips: Seque
     return {names[arm]: found for arm, found in by_arm.items() if arm in names}
 
 
-def _source(text: str, maps: Mapping[str, str]) -> str:
+def source_text(text: str, maps: Mapping[str, str]) -> str:
     """A source, or a blend of them, with files for the names of --maps."""
     parts = [part.rpartition("*") for part in text.split("+")]
     return "+".join(f"{factor}{star}{maps.get(name.strip(), name.strip())}" for factor, star, name in parts)
