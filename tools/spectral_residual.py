@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import gaussian
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
-from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+from stcodec.attention.base import AttentionSession, AttentionSource, PromptSession
+from stcodec.types import Clip, ClipSpec, FloatArray, VideoInfo
 
 SIDE_PX = 64
 """The paper's size: larger pictures show smaller objects."""
@@ -44,14 +44,9 @@ class SpectralResidualSource(AttentionSource):
     spec = ClipSpec(thumbnail_side_px=SIDE_PX, shots=False)
 
     def open(self, video: VideoInfo) -> AttentionSession:
-        return _SpectralSession(video)
+        return PromptSession(video, self.name, _maps)
 
 
-class _SpectralSession(AttentionSession):
-    def __init__(self, video: VideoInfo) -> None:
-        self._video = video
-
-    def attend(self, clip: Clip) -> SaliencyTrack:
-        assert clip.thumbnails is not None
-        maps = np.stack([spectral_residual(thumbnail @ _LUMA) for thumbnail in clip.thumbnails])
-        return track(self._video, SpectralResidualSource.name, clip.pts_seconds, clip.shot_starts, maps)
+def _maps(clip: Clip) -> FloatArray:
+    assert clip.thumbnails is not None
+    return np.stack([spectral_residual(thumbnail @ _LUMA) for thumbnail in clip.thumbnails])

@@ -25,9 +25,8 @@ import numpy as np
 from gaze_clips import GazeClip, RealArray, mean_scores, read_clips, scores
 
 from stcodec.attention.center import center_density, map_shape
-from stcodec.attention.motion import MotionSource, MotionSteps
+from stcodec.attention.motion import MotionSource, MotionWatch
 from stcodec.attention.motion_energy import Evidence, MotionMemory, MotionTuning
-from stcodec.attention.motion_field import gray_thumbnail
 from stcodec.media.clips import read_clip
 from stcodec.pipeline.summary import versions
 from stcodec.types import Clip, FloatArray
@@ -98,18 +97,11 @@ def replays(gaze_clips: list[GazeClip]) -> Iterator[Replay]:
 
 
 def _evidence(clip: Clip) -> Iterator[tuple[float, Evidence | None, float]]:
-    steps = MotionSteps(clip.video)
-    assert clip.thumbnails is not None
+    watch = MotionWatch(clip.video, MotionTuning())
     for index, seconds in enumerate(clip.pts_seconds.tolist()):
-        gray = gray_thumbnail(clip.thumbnails[index])
-        if clip.shot_starts[index]:
-            steps.restart(seconds, gray)
-            yield seconds, None, 0.0
-        else:
-            vectors = None if clip.motion_vectors is None else clip.motion_vectors[index]
-            done = steps.advance(seconds, gray, vectors)
-            if done is not None:
-                yield seconds, *done
+        length = watch.see(clip, index)
+        if clip.shot_starts[index] or length:
+            yield seconds, watch.evidence, length
 
 
 def search(gaze_clips: list[GazeClip], rounds: int) -> MotionTuning:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +60,18 @@ def track(video: VideoInfo, source: str, pts: TimeArray, shot_starts: BoolArray,
         video.display_height_px,
         source,
     )
+
+
+class PromptSession(AttentionSession):
+    """A session that answers each clip at once, with maps [T, h, w] that a function makes of it."""
+
+    def __init__(self, video: VideoInfo, source: str, maps: Callable[[Clip], FloatArray]) -> None:
+        self._video = video
+        self._source = source
+        self._maps = maps
+
+    def attend(self, clip: Clip) -> SaliencyTrack:
+        return track(self._video, self._source, clip.pts_seconds, clip.shot_starts, self._maps(clip))
 
 
 class TimedMap(NamedTuple):

@@ -8,9 +8,9 @@ from math import erf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, PromptSession
 from stcodec.attention.grids import peak_one
-from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+from stcodec.types import ClipSpec, FloatArray, VideoInfo
 
 # Maximum likelihood on the training fixations by tools/fit_center_prior.py: data/results/center_prior.json.
 MEAN_X, MEAN_Y = 0.5101, 0.4492
@@ -49,17 +49,6 @@ def center_density(height: int, width: int) -> FloatArray:
     return density
 
 
-class _CenterSession(AttentionSession):
-    def __init__(self, video: VideoInfo, source: str) -> None:
-        self._video = video
-        self._source = source
-        self._saliency = peak_one(center_density(*map_shape(video)))
-
-    def attend(self, clip: Clip) -> SaliencyTrack:
-        maps = np.repeat(self._saliency[None], len(clip), axis=0)
-        return track(self._video, self._source, clip.pts_seconds, clip.shot_starts, maps)
-
-
 class CenterSource(AttentionSource):
     """The same map at every instant: the centre prior, scaled to a maximum of 1."""
 
@@ -67,4 +56,5 @@ class CenterSource(AttentionSource):
     spec = ClipSpec(maps_per_second=0, thumbnail_side_px=0, motion_vectors=False, shots=False)
 
     def open(self, video: VideoInfo) -> AttentionSession:
-        return _CenterSession(video, self.name)
+        saliency = peak_one(center_density(*map_shape(video)))
+        return PromptSession(video, self.name, lambda clip: np.repeat(saliency[None], len(clip), axis=0))

@@ -13,10 +13,10 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, PromptSession
 from stcodec.errors import AttentionError
 from stcodec.media.paths import display_name
-from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, SaliencyTrack, TimeArray, VideoInfo
+from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, TimeArray, VideoInfo
 
 COLUMNS = ("observer", "start_ms", "duration_ms", "x_px", "y_px")
 SIGMA_SHARE = 0.03
@@ -92,26 +92,25 @@ class GazeSource(AttentionSource):
                 "gaze for another video?"
             )
         columns = (gaze.start_seconds, gaze.end_seconds, gaze.x_px, gaze.y_px, gaze.observer)
-        return _GazeSession(Fixations(*(column[seen] for column in columns)), video, self.name)
+        return PromptSession(video, self.name, _GazeMaps(Fixations(*(column[seen] for column in columns)), video))
 
 
-class _GazeSession(AttentionSession):
-    def __init__(self, fixations: Fixations, video: VideoInfo, name: str) -> None:
+class _GazeMaps:
+    def __init__(self, fixations: Fixations, video: VideoInfo) -> None:
         self._fixations = fixations
-        self._video = video
-        self._name = name
+        self._start_seconds = video.start_seconds
         width, height = video.display_width_px, video.display_height_px
         sigma_px = max(0.5, SIGMA_SHARE * width)
         cell_px = max(1.0, min(max(width, height) / _LONGEST_SIDE, sigma_px))
         self._across = _gaussians(fixations.x_px, width, cell_px, sigma_px)
         self._down = _gaussians(fixations.y_px, height, cell_px, sigma_px)
 
-    def attend(self, clip: Clip) -> SaliencyTrack:
+    def __call__(self, clip: Clip) -> FloatArray:
         maps = np.empty((len(clip), self._down.shape[1], self._across.shape[1]), np.float32)
         for index, pts in enumerate(clip.pts_seconds):
             # Rounded, so that a frame at the very start of a fixation sees it.
-            maps[index] = self._at(round(float(pts) - self._video.start_seconds, 6))
-        return track(self._video, self._name, clip.pts_seconds, clip.shot_starts, maps)
+            maps[index] = self._at(round(float(pts) - self._start_seconds, 6))
+        return maps
 
     def _at(self, seconds: float) -> FloatArray:
         active = self._fixations.active(seconds)

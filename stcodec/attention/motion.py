@@ -5,51 +5,68 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, PromptSession
 from stcodec.attention.center import center_density, map_shape
-from stcodec.attention.global_motion import GlobalMotion
 from stcodec.attention.grids import peak_one
 from stcodec.attention.motion_energy import Evidence, MotionMemory, MotionTuning, gather
 from stcodec.attention.motion_field import BlockTravel, DenseFlow, GrayImage, gray_thumbnail
 from stcodec.errors import AttentionError
-from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+from stcodec.types import Clip, ClipSpec, FloatArray, VideoInfo
 
 MIN_STEP_SECONDS = 0.12
 """Instants that follow faster share one step: motion is told best, and was tuned, over about a sixth of a second."""
 
 
-class MotionSteps:
-    """Turns instants into steps of at least `MIN_STEP_SECONDS` within a shot, and each step into its evidence."""
+class MotionWatch:
+    """Motion up to the latest instant that was seen, in steps of at least `MIN_STEP_SECONDS` within a shot."""
 
-    def __init__(self, video: VideoInfo) -> None:
+    def __init__(self, video: VideoInfo, tuning: MotionTuning) -> None:
         self._shape = map_shape(video)
+        self.prior: FloatArray = center_density(*self._shape)
+        """[h, w] the centre prior, sums to 1."""
+        self.memory = MotionMemory(self.prior, tuning)
+        self.evidence: Evidence | None = None
+        """Of the latest step of the shot; None until one is over."""
         self._width_px = video.display_width_px
         self._flow = DenseFlow()
-        self._camera: GlobalMotion | None = None
         self._start_seconds = self._last_seconds = 0.0
         self._before: GrayImage | None = None
         self._travel = BlockTravel()
+        self._started = False
 
-    def restart(self, seconds: float, gray: GrayImage | None) -> None:
-        """Begin a shot at its first instant: there is nothing to compare that with."""
-        self._camera = None
-        self._begin(seconds, gray)
-
-    def advance(self, seconds: float, gray: GrayImage | None, vectors: FloatArray | None) -> tuple[Evidence, float] | None:
-        """Take one more instant; the evidence of the step and its length in seconds, or None if it is not over.
-
-        gray: the instant's thumbnail; vectors: [rows, cols, 2] px/s since the instant before; None if there is none.
-        """
-        if vectors is not None:
-            self._travel.add(vectors, seconds - self._last_seconds)
+    def see(self, clip: Clip, index: int) -> float:
+        """Take the next instant, number `index` of a clip; how many seconds the step lasted that it ended, 0 if none."""
+        seconds = float(clip.pts_seconds[index])
+        gray = None if clip.thumbnails is None else gray_thumbnail(clip.thumbnails[index])
+        if clip.shot_starts[index] or not self._started:
+            self._started = True
+            self.memory.forget()
+            self.evidence = None  # there is nothing to compare a shot's first instant with
+            self._begin(seconds, gray)
+            return 0.0
+        if clip.motion_vectors is not None:
+            self._travel.add(clip.motion_vectors[index], seconds - self._last_seconds)
         self._last_seconds = seconds
         step = seconds - self._start_seconds
         if step < MIN_STEP_SECONDS - 1e-6:
-            return None
-        evidence = gather(self._velocity(gray, step), gray, self._before, step)
-        self._camera = evidence.camera
+            return 0.0
+        self.evidence = gather(self._velocity(gray, step), gray, self._before, step)
+        self.memory.remember(self.evidence, step)
         self._begin(seconds, gray)
-        return evidence, step
+        return step
+
+    def maps(self, clip: Clip) -> FloatArray:
+        """[T, h, w] the gaze that motion draws at each instant of the next clip, largest value 1."""
+        if clip.thumbnails is None and clip.motion_vectors is None and len(clip):
+            raise AttentionError(
+                f"motion: the clip at {clip.pts_seconds[0]:.3f} s has neither thumbnails nor motion vectors: "
+                "prepare clips by the source's spec"
+            )
+        maps = np.empty((len(clip), *self._shape), np.float32)
+        for index in range(len(clip)):
+            self.see(clip, index)
+            maps[index] = peak_one(self.memory.density())
+        return maps
 
     def _begin(self, seconds: float, gray: GrayImage | None) -> None:
         self._start_seconds = self._last_seconds = seconds
@@ -59,60 +76,9 @@ class MotionSteps:
     def _velocity(self, gray: GrayImage | None, step: float) -> FloatArray:
         velocity = self._travel.velocity(self._width_px, self._shape)
         if velocity is None and gray is not None and self._before is not None:
-            velocity = self._flow.velocity(gray, self._before, step, self._camera, self._shape)
+            camera = None if self.evidence is None else self.evidence.camera
+            velocity = self._flow.velocity(gray, self._before, step, camera, self._shape)
         return np.full((*self._shape, 2), np.nan, np.float32) if velocity is None else velocity
-
-
-class MotionWatch:
-    """Motion up to the latest instant that was seen."""
-
-    def __init__(self, video: VideoInfo, tuning: MotionTuning) -> None:
-        self.prior: FloatArray = center_density(*map_shape(video))
-        """[h, w] the centre prior, sums to 1."""
-        self.memory = MotionMemory(self.prior, tuning)
-        self.evidence: Evidence | None = None
-        """Of the latest step of the shot; None until one is over."""
-        self._steps = MotionSteps(video)
-        self._started = False
-
-    def see(self, clip: Clip, index: int) -> float:
-        """Take the next instant, number `index` of a clip; how many seconds the step lasted that it ended, 0 if none."""
-        seconds = float(clip.pts_seconds[index])
-        gray = None if clip.thumbnails is None else gray_thumbnail(clip.thumbnails[index])
-        if clip.shot_starts[index] or not self._started:
-            self._started = True
-            self._steps.restart(seconds, gray)
-            self.memory.forget()
-            self.evidence = None
-            return 0.0
-        vectors = None if clip.motion_vectors is None else clip.motion_vectors[index]
-        done = self._steps.advance(seconds, gray, vectors)
-        if done is None:
-            return 0.0
-        self.memory.remember(*done)
-        self.evidence, step_seconds = done
-        return step_seconds
-
-
-class _MotionSession(AttentionSession):
-    def __init__(self, video: VideoInfo, source: str, tuning: MotionTuning) -> None:
-        self._video = video
-        self._source = source
-        self._watch = MotionWatch(video, tuning)
-
-    def attend(self, clip: Clip) -> SaliencyTrack:
-        if clip.thumbnails is None and clip.motion_vectors is None and len(clip):
-            raise AttentionError(
-                f"{self._source}: the clip at {clip.pts_seconds[0]:.3f} s has neither thumbnails nor motion vectors: "
-                "prepare clips by the source's spec"
-            )
-        maps = [self._attend_instant(clip, index) for index in range(len(clip))]
-        stacked = np.stack(maps) if maps else np.empty((0, *self._watch.prior.shape), np.float32)
-        return track(self._video, self._source, clip.pts_seconds, clip.shot_starts, stacked)
-
-    def _attend_instant(self, clip: Clip, index: int) -> FloatArray:
-        self._watch.see(clip, index)
-        return peak_one(self._watch.memory.density())
 
 
 class MotionSource(AttentionSource):
@@ -134,4 +100,4 @@ class MotionSource(AttentionSource):
 
     def open(self, video: VideoInfo) -> AttentionSession:
         cv2.setNumThreads(1)  # the images are tiny, and the encoder needs the cores
-        return _MotionSession(video, self.name, self._tuning)
+        return PromptSession(video, self.name, MotionWatch(video, self._tuning).maps)

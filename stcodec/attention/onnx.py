@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, PromptSession
 from stcodec.attention.grids import peak_one
 from stcodec.errors import AttentionError
 from stcodec.media.paths import display_name
-from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
+from stcodec.types import Clip, ClipSpec, FloatArray, VideoInfo
 
 _DEFAULT_SHAPE = (192, 320)
 _LARGEST_SIDE = 4096
@@ -37,25 +37,7 @@ class OnnxSource(AttentionSource):
 
     def open(self, video: VideoInfo) -> AttentionSession:
         """Begin on a video."""
-        return _OnnxSession(self._network, video, self.name)
-
-
-class _OnnxSession(AttentionSession):
-    """No state: each map comes from its own thumbnail."""
-
-    def __init__(self, network: _Network, video: VideoInfo, name: str) -> None:
-        self._network = network
-        self._video = video
-        self._name = name
-
-    def attend(self, clip: Clip) -> SaliencyTrack:
-        if clip.thumbnails is None:
-            raise AttentionError(f"{self._name}: needs thumbnails, and the clip has none")
-        maps = [
-            self._network(thumbnail, float(pts)) for thumbnail, pts in zip(clip.thumbnails, clip.pts_seconds, strict=True)
-        ]
-        stacked = np.stack(maps) if maps else np.empty((0, 1, 1), np.float32)
-        return track(self._video, self._name, clip.pts_seconds, clip.shot_starts, stacked)
+        return PromptSession(video, self.name, self._network.maps)
 
 
 class _Network:
@@ -77,7 +59,14 @@ class _Network:
         if max(self.height, self.width) > _LARGEST_SIDE:
             raise AttentionError(f"{name}: the input is {self.width}x{self.height} px: at most {_LARGEST_SIDE} a side")
 
-    def __call__(self, thumbnail: NDArray[np.uint8], seconds: float) -> FloatArray:
+    def maps(self, clip: Clip) -> FloatArray:
+        """The maps [T, h, w] of a clip, each from its own thumbnail."""
+        if clip.thumbnails is None:
+            raise AttentionError(f"{self._name}: needs thumbnails, and the clip has none")
+        maps = [self._map(thumbnail, float(pts)) for thumbnail, pts in zip(clip.thumbnails, clip.pts_seconds, strict=True)]
+        return np.stack(maps) if maps else np.empty((0, 1, 1), np.float32)
+
+    def _map(self, thumbnail: NDArray[np.uint8], seconds: float) -> FloatArray:
         """The map [h, w] of an RGB picture [h', w', 3]; its largest value is 1."""
         import cv2
 

@@ -8,9 +8,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stcodec.attention.base import AttentionSession, AttentionSource, track
+from stcodec.attention.base import AttentionSession, AttentionSource, PromptSession
 from stcodec.errors import AttentionError
-from stcodec.types import Clip, ClipSpec, SaliencyTrack, VideoInfo
+from stcodec.types import Clip, ClipSpec, FloatArray, VideoInfo
 
 PictureFunction = Callable[[NDArray[np.uint8]], ArrayLike]
 """Picture uint8 [h, w, 3] RGB in display orientation → map [rows, cols] of any size that covers it, values in [0, 1]."""
@@ -29,7 +29,11 @@ class PerFrameSource(AttentionSource):
 
     def open(self, video: VideoInfo) -> AttentionSession:
         """Begin on a video."""
-        return _PerFrameSession(self, video)
+        return PromptSession(video, self.name, self._maps)
+
+    def _maps(self, clip: Clip) -> FloatArray:
+        assert clip.thumbnails is not None  # the spec asks for them
+        return np.stack([self(picture) for picture in clip.thumbnails])
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The function's map of a picture, float32 [rows, cols]. Raises AttentionError if it is none."""
@@ -40,17 +44,6 @@ class PerFrameSource(AttentionSource):
         if not (low >= 0 and high <= 1):  # NaN fails too
             raise AttentionError(f"{self.name} gave a map of {low:g} to {high:g}: allowed is 0 to 1")
         return saliency
-
-
-class _PerFrameSession(AttentionSession):
-    def __init__(self, source: PerFrameSource, video: VideoInfo) -> None:
-        self._source = source
-        self._video = video
-
-    def attend(self, clip: Clip) -> SaliencyTrack:
-        assert clip.thumbnails is not None  # the spec asks for them
-        maps = np.stack([self._source(picture) for picture in clip.thumbnails])
-        return track(self._video, self._source.name, clip.pts_seconds, clip.shot_starts, maps)
 
 
 @overload
