@@ -9,7 +9,7 @@ import stcodec
 
 
 def main(source: str, output: str) -> None:
-    """Encode a video with quality where things move; sound and everything else is copied."""
+    """Encode a video with quality where things move; audio and everything else is copied."""
     attention = stcodec.open_source("motion")
     assert attention is not None
     options = stcodec.EncodeOptions(encoder="libx264", crf=23, attention=attention.name)

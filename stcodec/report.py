@@ -52,7 +52,7 @@ class Checks:
     frames_decoded: int
     """Frames decoded as a sample: at the start, in the middle and at the end."""
     shift_seconds: float
-    """How much later the file's first frame is than the source's: Matroska moves all streams together where sound begins
+    """How much later the file's first frame is than the source's: Matroska moves all streams together where audio begins
     before zero."""
     timestamps_kept: bool
     """True if every frame has the time it had in the source, but for that shift, to the container's resolution."""
@@ -166,14 +166,15 @@ class EncodeReport:
 
     def to_json(self) -> str:
         """One line of JSON, keys as the fields here plus "schema"; numbers that are not finite become null."""
-        return json.dumps({"schema": REPORT_SCHEMA, **_plain(dataclasses.asdict(self))}, ensure_ascii=True)
+        return json.dumps({"schema": REPORT_SCHEMA, **json_value(dataclasses.asdict(self))}, ensure_ascii=True)
 
 
-def _plain(value: Any) -> Any:
+def json_value(value: Any, digits: int = 6) -> Any:
+    """A value of mappings, sequences and numbers for JSON: rounded; numbers that are not finite become None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): json_value(one, digits) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [json_value(one, digits) for one in value]
     if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
+        return round(value, digits) if math.isfinite(value) else None
     return value

@@ -18,7 +18,7 @@ from viewers import make_gaze
 import stcodec
 from stcodec.batch.ladder_trials import measure_trials
 from stcodec.evaluate.clips import ClipFile
-from stcodec.evaluate.guidance import Guide, Maps, MapsTask, WeightsTask
+from stcodec.evaluate.guidance import Guide, Maps, MapsTask
 from stcodec.evaluate.options import EvaluateOptions
 from stcodec.evaluate.points import EncodeTask, PointTask
 from stcodec.evaluate.reference import PreparedClip, ReferenceTask
@@ -80,7 +80,7 @@ def maps(studio: Studio) -> Values:
 def weights(studio: Studio) -> Values:
     found = {}
     for source in ("motion", f"gaze:{studio.gaze}"):
-        densities = np.load(WeightsTask(studio.reference(), Guide(source), studio.cache).run().path)
+        densities = np.load(MapsTask(studio.reference(), Guide(source), studio.cache, "weights").run().path)
         values = [value for one in densities[::6] for value in cells(one / densities.max())]
         found[source.partition(":")[0]] = [*densities.shape, *values]
     return found
@@ -100,7 +100,7 @@ def guided(studio: Studio) -> Values:
 
 
 def score(studio: Studio) -> Values:
-    density = WeightsTask(studio.reference(), Guide(f"gaze:{studio.gaze}"), studio.cache).run()
+    density = MapsTask(studio.reference(), Guide(f"gaze:{studio.gaze}"), studio.cache, "weights").run()
     made = PointTask(studio.encode("libx264", None), METRICS, density, 1, VIEWING_DISTANCE).run()
     assert not made.failed
     return {metric: [float(np.mean(values)), float(np.std(values))] for metric, values in made.raw.items()}

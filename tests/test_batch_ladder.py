@@ -24,7 +24,7 @@ from command import run
 from hypothesis import given
 from hypothesis import strategies as some
 
-from stcodec.batch.ladder import Rendition
+from stcodec.batch.ladder import LadderRendition
 from stcodec.batch.ladder_choice import GOOD_ENOUGH_DB, MOST_RENDITIONS, SPACING, TOO_BAD_DB, Trial, choose_renditions, hull
 from stcodec.errors import VerifyError
 from stcodec.media.package import key_times, write_package
@@ -82,7 +82,7 @@ def test_a_ladder(capfd: Capture, tmp_path: Path, source: Path, encoder: str, at
     assert sound / 48_000 == pytest.approx(FRAMES / 25, abs=0.1)
     job = jobs(output)["a film"]
     assert (job["state"], job["frames"], job["maps_were_kept"]) == ("done", FRAMES, 0)
-    assert "1 more tracks of sound are left out" in job["notes"]
+    assert "only the first audio track" in job["notes"]
     maps = list((output / ".stcodec-batch" / "maps").iterdir()) if attention != "none" else []
     assert len(maps) == (attention != "none")  # one look for both renditions
     before = command.snapshot(package)
@@ -204,7 +204,7 @@ def test_the_size_of_each_rendition_is_the_best_at_its_bitrate() -> None:
     for rendition in renditions[:5]:
         assert rendition.lines == max(lines_of, key=lambda lines: quality_db(lines, rendition.kbps))
     assert abs(quality_db(1080, renditions[0].kbps) - GOOD_ENOUGH_DB) < 2 and renditions[0].kbps < 8000
-    assert choose_renditions(trials, 1000)[0] == Rendition(360, 1000)
+    assert choose_renditions(trials, 1000)[0] == LadderRendition(360, 1000)
     assert len(choose_renditions([Trial(360, 60, TOO_BAD_DB), Trial(360, 200, TOO_BAD_DB + 2)], 60)) == 1
 
 

@@ -109,7 +109,7 @@ def test_parts_join_without_a_seam(
 def test_a_join_in_the_wrong_place_is_noticed(tmp_path: Path) -> None:
     film = vfr_film(tmp_path / "a.mkv")
     times = media.video_pts(film)
-    with pytest.raises(VerifyError, match=r"not sound where parts were joined, at \d\.\d+ s"):
+    with pytest.raises(VerifyError, match=r"damaged where parts were joined, at \d\.\d+ s"):
         check_joins(film, [Part(0, 0.0, 10), Part(0, float(times[10]), 80)], 0.0)  # no key frame there
 
 

@@ -22,7 +22,7 @@ from stcodec.errors import MediaError
 from stcodec.stream.attend import Patience
 from stcodec.stream.audio import LiveAudio
 from stcodec.stream.input.reader import AudioIn
-from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, StreamTimeline
 from stcodec.stream.observe.snapshot import StreamSnapshot
 from stcodec.stream.options import AudioChoice, Rendition, StreamOptions
 from stcodec.stream.stream import LiveStream
@@ -98,7 +98,7 @@ def test_sound_that_is_missing_is_silence(early: Path, way: AudioChoice) -> None
     with av.open(str(early)) as container:
         stream = container.streams.audio[0]
         audio = LiveAudio(stream, StreamOptions("source", ("out.ts",), audio=way), 1)
-        timeline = Timeline()
+        timeline = StreamTimeline()
         given = [
             packet.pts
             for number, one in enumerate(container.demux(stream))

@@ -15,7 +15,7 @@ from stcodec.errors import OptionsError
 from stcodec.options import OffsetPolicy
 from stcodec.stream.attend import LiveMap
 from stcodec.stream.input.pace import FrameRateWatch, Pacer
-from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, StreamTimeline, to_ticks
 from stcodec.stream.observe.gauges import LeakyBucket
 from stcodec.stream.observe.snapshot import Pressure, TargetState
 from stcodec.stream.offsets import FADED_SECONDS, FRESH_SECONDS, HELD_SECONDS, LiveOffsets, faded_share
@@ -35,7 +35,7 @@ HOUR = 3600 * TICKS_PER_SECOND
 
 
 def test_a_source_that_runs_on_keeps_its_steps() -> None:
-    timeline = Timeline()
+    timeline = StreamTimeline()
     times = [5_000_000 + step for step in (0, 3000, 6100, 9000, 40_000)]
     assert [timeline.place("video", one, FRAME) for one in times] == [0, 3000, 6100, 9000, 40_000]
     assert timeline.jumps == 0
@@ -43,7 +43,7 @@ def test_a_source_that_runs_on_keeps_its_steps() -> None:
 
 @pytest.mark.parametrize("jump", [-HOUR, -2 * TICKS_PER_SECOND, 20 * TICKS_PER_SECOND, 26 * HOUR])
 def test_a_jump_becomes_one_frame_and_sound_stays_with_the_picture(jump: int) -> None:
-    timeline = Timeline()
+    timeline = StreamTimeline()
     for index in range(30):
         timeline.place("video", index * FRAME, FRAME)
         timeline.place("audio", index * FRAME + 700, FRAME)
@@ -55,7 +55,7 @@ def test_a_jump_becomes_one_frame_and_sound_stays_with_the_picture(jump: int) ->
 
 
 def test_sound_may_jump_before_the_picture_does() -> None:
-    timeline = Timeline()
+    timeline = StreamTimeline()
     for index in range(10):
         timeline.place("video", index * FRAME, FRAME)
         timeline.place("audio", index * FRAME, FRAME)
@@ -68,7 +68,7 @@ def test_sound_may_jump_before_the_picture_does() -> None:
 
 
 def test_what_a_live_source_was_away_is_in_the_time() -> None:
-    timeline = Timeline()
+    timeline = StreamTimeline()
     now = 0
     for index in range(10):
         now = index * FRAME
@@ -81,14 +81,14 @@ def test_what_a_live_source_was_away_is_in_the_time() -> None:
 
 
 def test_a_real_pause_of_a_live_source_is_no_jump() -> None:
-    timeline = Timeline()
+    timeline = StreamTimeline()
     timeline.place("video", 0, FRAME, 0)
     assert timeline.place("video", 20 * TICKS_PER_SECOND, FRAME, 20 * TICKS_PER_SECOND) == 20 * TICKS_PER_SECOND
     assert timeline.jumps == 0
 
 
 def test_frames_that_come_after_their_time_was_filled_are_left_out_and_then_taken_at_their_own_pace() -> None:
-    timeline = Timeline()
+    timeline = StreamTimeline()
     timeline.place("video", 0, FRAME, 0)
     for step in range(1, 61):  # two seconds in which the last picture stands
         timeline.hold("video", step * FRAME, step * FRAME)
@@ -108,7 +108,7 @@ def test_frames_that_come_after_their_time_was_filled_are_left_out_and_then_take
 
 @given(st.lists(st.tuples(st.sampled_from(["video", "audio"]), st.integers(-(2**40), 2**40)), min_size=1, max_size=60))
 def test_time_never_goes_back_nor_stands(items: list[tuple[str, int]]) -> None:
-    timeline = Timeline()
+    timeline = StreamTimeline()
     last: dict[str, int] = {}
     for stream, source in items:
         placed = timeline.place(stream, source, FRAME)

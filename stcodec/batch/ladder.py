@@ -21,7 +21,7 @@ _PEAK, _BUFFER_SECONDS = 1.2, 2.0
 
 
 @dataclass(frozen=True)
-class Rendition:
+class LadderRendition:
     """One size and bitrate of a video that players choose from."""
 
     lines: int
@@ -33,7 +33,7 @@ class Rendition:
         return f"{self.lines}p@{self.kbps:g}k"
 
 
-Ladder = tuple[Rendition, ...] | Literal["auto"]
+Ladder = tuple[LadderRendition, ...] | Literal["auto"]
 """The renditions of all videos, or that they are chosen for each."""
 
 
@@ -49,7 +49,7 @@ def parse_ladder(text: str) -> Ladder:
                 f"--ladder {part.strip()!r}: write auto, or LINESp@RATE for each rendition, for instance "
                 "1080p@5M,720p@3M,480p@1200k"
             )
-        renditions.append(Rendition(int(match[1]), float(match[2]) * (1000 if match[3] in "mM" else 1)))
+        renditions.append(LadderRendition(int(match[1]), float(match[2]) * (1000 if match[3] in "mM" else 1)))
     renditions.sort(key=lambda rendition: (rendition.lines, rendition.kbps), reverse=True)
     return tuple(renditions)
 
@@ -68,7 +68,7 @@ def check_ladder(ladder: Ladder, options: EncodeOptions) -> None:
         raise OptionsError("--ladder sets bitrates and key frames: leave --crf, --bitrate and --keyint out")
 
 
-def _check_renditions(renditions: tuple[Rendition, ...]) -> None:
+def _check_renditions(renditions: tuple[LadderRendition, ...]) -> None:
     if len(set(renditions)) < len(renditions):
         raise OptionsError("--ladder: a rendition is given twice")
     for rendition in renditions:
@@ -78,7 +78,7 @@ def _check_renditions(renditions: tuple[Rendition, ...]) -> None:
             raise OptionsError(f"--ladder {rendition.name}: allowed are rates from 10k to 1000M")
 
 
-def fitting_renditions(renditions: tuple[Rendition, ...], video: VideoInfo) -> tuple[Rendition, ...]:
+def fitting_renditions(renditions: tuple[LadderRendition, ...], video: VideoInfo) -> tuple[LadderRendition, ...]:
     """The renditions that don't enlarge a video; of a smaller one than all, the lowest with the video's own lines."""
     lines = own_lines(video)
     fitting = tuple(rendition for rendition in renditions if rendition.lines <= lines)
@@ -91,7 +91,7 @@ def own_lines(video: VideoInfo) -> int:
     return lines - lines % 2
 
 
-def rendition_options(options: EncodeOptions, rendition: Rendition, video: VideoInfo) -> EncodeOptions:
+def rendition_options(options: EncodeOptions, rendition: LadderRendition, video: VideoInfo) -> EncodeOptions:
     """The options of a rendition: its bitrate, and a key frame every few seconds, at the same frames in all of them."""
     placed = placed_options(options, video)
     buffer = {"maxrate": f"{round(rendition.kbps * _PEAK)}k", "bufsize": f"{round(rendition.kbps * _BUFFER_SECONDS)}k"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stcodec.batch.ladder import Rendition
+from stcodec.batch.ladder import LadderRendition
 
 GOOD_ENOUGH_DB = 44.0
 """Attended PSNR of the top rendition: better is not seen."""
@@ -48,20 +48,20 @@ def hull(trials: Sequence[Trial]) -> list[Trial]:
     return found
 
 
-def choose_renditions(trials: Sequence[Trial], most_kbps: float) -> tuple[Rendition, ...]:
+def choose_renditions(trials: Sequence[Trial], most_kbps: float) -> tuple[LadderRendition, ...]:
     """The renditions, largest first; most_kbps: of the source, beyond which there is nothing to gain."""
     outline = hull(trials)
     curves: dict[int, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.kbps):
         curves.setdefault(trial.lines, []).append(trial)
     kbps = min(_bitrate_of(outline, GOOD_ENOUGH_DB), max(most_kbps, LEAST_KBPS))
-    renditions: list[Rendition] = []
+    renditions: list[LadderRendition] = []
     while len(renditions) < MOST_RENDITIONS and (not renditions or kbps >= LEAST_KBPS):
         allowed = [one for one in curves if not renditions or one <= renditions[-1].lines]
         quality, lines = max((_quality_at(curves[one], kbps), one) for one in allowed)
         if renditions and quality < TOO_BAD_DB:
             break
-        renditions.append(Rendition(lines, rounded(kbps)))
+        renditions.append(LadderRendition(lines, rounded(kbps)))
         kbps /= SPACING
     return tuple(renditions)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stcodec.batch.kept_maps import look
-from stcodec.batch.ladder import AUTO, SEGMENT_SECONDS, Rendition, fitting_renditions, rendition_options
+from stcodec.batch.ladder import AUTO, SEGMENT_SECONDS, LadderRendition, fitting_renditions, rendition_options
 from stcodec.batch.ladder_choice import Trial, choose_renditions
 from stcodec.batch.steps import (
     EncodeRecord,
@@ -36,7 +36,7 @@ from stcodec.work.versions import made_by
 class LadderPlan:
     """Renditions that a video is encoded in."""
 
-    renditions: tuple[Rendition, ...]
+    renditions: tuple[LadderRendition, ...]
     maps: Path | None
     maps_were_kept: bool
     messages: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ def _trials(job: JobSpec, encode: Job, maps: Path | None) -> list[Trial]:
     return trials
 
 
-def make_rendition(job: JobSpec, plan: LadderPlan, one: Rendition) -> float:
+def make_rendition(job: JobSpec, plan: LadderPlan, one: LadderRendition) -> float:
     """Encode a rendition, or find it encoded by a run that was broken off; returns the seconds it took."""
     path = _rendition_path(job, one)
     if not path.exists():
@@ -105,11 +105,11 @@ def package(job: JobSpec, plan: LadderPlan, wall_seconds: float) -> FinishedFile
     return finished(job, record, before, None, maps_were_kept=plan.maps_were_kept)
 
 
-def _rendition_path(job: JobSpec, one: Rendition) -> Path:
+def _rendition_path(job: JobSpec, one: LadderRendition) -> Path:
     return kept_path(job, ".mp4", rendition=(one.lines, one.kbps))
 
 
-def _rendition_record(job: JobSpec, one: Rendition) -> EncodeRecord:
+def _rendition_record(job: JobSpec, one: LadderRendition) -> EncodeRecord:
     """Raises MediaError if the rendition is not there."""
     path = _rendition_path(job, one)
     kept: dict[str, Any] | None = job.cache.read_json(path.with_suffix(".json"))

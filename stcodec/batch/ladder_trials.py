@@ -15,7 +15,7 @@ from stcodec.batch.ladder_choice import Trial
 from stcodec.encoders.round_trip import Pair, RoundTrip
 from stcodec.matching.reading import Reading, TriedFrame
 from stcodec.matching.scan import Scan, scan
-from stcodec.matching.shots import Part
+from stcodec.matching.shots import FrameRange
 from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.scaling import Scaler
 from stcodec.metrics.fidelity import squared_error, weighted_mean
@@ -59,22 +59,22 @@ def sizes_of(video: VideoInfo) -> list[int]:
     return [own, *(lines for lines in _LINES if lines < own)][:_MOST_SIZES]
 
 
-def _samples(seen: Scan) -> list[Part]:
+def _samples(seen: Scan) -> list[FrameRange]:
     """Segments that begin with shots, evenly over the video."""
     times = np.asarray(seen.times)
     length = float(times[-1] - times[0])
     count = min(_MOST_SAMPLES, max(1, int(length / _SECONDS_A_SAMPLE)))
     starts = np.array([shot.frames.first for shot in seen.shots])
-    chosen: list[Part] = []
+    chosen: list[FrameRange] = []
     for place in range(count):
         wanted = times[0] + length * (place + 0.5) / count - SEGMENT_SECONDS / 2
         first = int(starts[np.abs(times[starts] - wanted).argmin()])
         if not chosen or first >= chosen[-1].end:
-            chosen.append(Part(first, max(first + 1, int(np.searchsorted(times, times[first] + SEGMENT_SECONDS)))))
+            chosen.append(FrameRange(first, max(first + 1, int(np.searchsorted(times, times[first] + SEGMENT_SECONDS)))))
     return chosen
 
 
-def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[Part], lines: int) -> list[Trial]:
+def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[FrameRange], lines: int) -> list[Trial]:
     """Some qualities of one size, side by side."""
     video, reading = jobs[0].reader.info, Reading(jobs[0], seen)
     tries = [_TrialEncode(job, video) for job in jobs]

@@ -67,9 +67,9 @@ def _pairs(
 def _errors(pairs: list[tuple[VideoFrame, VideoFrame]], video: VideoInfo, densities: list[FloatArray]) -> Iterator[float]:
     if not pairs:
         return
-    form = common_format(video, video)
-    peak = 1023.0 if form.endswith("10le") else 255.0
-    one, other = PlaneReader(form), PlaneReader(form)
+    pix_fmt = common_format(video, video)
+    peak = 1023.0 if pix_fmt.endswith("10le") else 255.0
+    one, other = PlaneReader(pix_fmt), PlaneReader(pix_fmt)
     for (original, frame), density in zip(pairs, densities, strict=True):
         yield weighted_mean(squared_error(one(original)[0], other(frame)[0]), density) / peak**2
 

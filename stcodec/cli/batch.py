@@ -18,6 +18,7 @@ from stcodec.cli.options import (
     add_video_flags,
     add_view_flags,
     encode_options,
+    from_flags,
     goal_of,
     say_device,
 )
@@ -56,6 +57,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     files.add_argument(
         "--min-saving",
+        dest="min_saving_percent",
         type=float,
         default=5.0,
         metavar="PERCENT",
@@ -80,9 +82,15 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     running.add_argument("--on-done", metavar="CMD", help="run for every finished file, its name as the last word; no shell")
     running.add_argument(
-        "--watch", type=float, nargs="?", const=5.0, metavar="SECONDS", help="go on looking for new files, so often (5)"
+        "--watch",
+        dest="watch_seconds",
+        type=float,
+        nargs="?",
+        const=5.0,
+        metavar="SECONDS",
+        help="go on looking for new files, so often (5)",
     )
-    running.add_argument("--report", metavar="FILE.html", help="also write the summary as a page")
+    running.add_argument("--report", type=Path, metavar="FILE.html", help="also write the summary as a page")
     running.add_argument("--dry-run", action="store_true", help="say what would be done and about how long, write nothing")
     add_output_flags(command)
     add_verify_flag(command)
@@ -102,16 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.retried_output is not None:
         raise OptionsError(f"{display_name(arguments.retried_output)}: what is it for? Give IN and OUT only")
     output, results = _output(arguments)
-    running = batch.BatchRun(
-        jobs=arguments.jobs,
-        overwrite=arguments.overwrite,
-        report=None if arguments.report is None else Path(arguments.report),
-        on_done=() if arguments.on_done is None else batch.command_words(arguments.on_done),
-        watch_seconds=arguments.watch,
-        part_seconds=arguments.part_seconds,
-        ray=arguments.ray,
-        attempts=arguments.attempts,
-    )
+    words = () if arguments.on_done is None else batch.command_words(arguments.on_done)
+    running = from_flags(batch.BatchRun, arguments, on_done=words)
     if command == "status":
         return _show(batch.status(output or Path()), arguments)
     say_device(arguments.device)
@@ -182,15 +182,12 @@ def _dry_run(arguments: argparse.Namespace, output: Path | None, results: str | 
 def _options(arguments: argparse.Namespace, results: str | None) -> BatchOptions:
     from stcodec.batch import BatchOptions, parse_ladder
 
-    return BatchOptions(
+    return from_flags(
+        BatchOptions,
+        arguments,
         encode=encode_options(arguments),
-        template=arguments.template,
         include=tuple(arguments.include),
         exclude=tuple(arguments.exclude),
-        keep_partial=arguments.keep_partial,
-        verify=arguments.verify,
-        replace=arguments.replace,
-        min_saving_percent=arguments.min_saving,
         ladder=() if arguments.ladder is None else parse_ladder(arguments.ladder),
         results=results,
         goal=goal_of(arguments),

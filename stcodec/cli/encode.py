@@ -15,6 +15,7 @@ from stcodec.cli.options import (
     add_video_flags,
     add_view_flags,
     encode_options,
+    from_flags,
     goal_of,
     say_device,
 )
@@ -55,12 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     say_device(arguments.device)
     options = encode_options(arguments)
-    running = RunOptions(
-        overwrite=arguments.overwrite,
-        verify=arguments.verify,
-        keep_partial=arguments.keep_partial,
-        report_path=arguments.report,
-    )
+    running = from_flags(RunOptions, arguments, report_path=arguments.report)
     goal = goal_of(arguments)
     if arguments.dry_run:
         return _dry_run(arguments, options, running, goal)

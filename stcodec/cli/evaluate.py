@@ -13,10 +13,10 @@ from stcodec.cli.options import (
     add_policy_flags,
     add_viewing_flags,
     command_line,
+    from_flags,
     key_values,
     names,
     on_device,
-    policy_of,
     say_device,
 )
 from stcodec.cli.tables import show_results
@@ -66,7 +66,7 @@ def _add_encodes(command: argparse.ArgumentParser) -> None:
     group.add_argument("--frames", type=int, help="only so many from the start of each clip")
     size = group.add_mutually_exclusive_group()
     size.add_argument("--scale", type=float, default=1.0, help="size of the frames, up to 1 (%(default)s)")
-    size.add_argument("--half", action="store_true", help="clips of 720 lines and more at half size")
+    size.add_argument("--half", dest="halve", action="store_true", help="clips of 720 lines and more at half size")
     group.add_argument("--keyint", type=int, metavar="FRAMES", help="longest distance of key frames")
     group.add_argument(
         "--opt", action="append", default=[], metavar="KEY=VALUE", help="any other option of the encoder; repeatable"
@@ -76,7 +76,9 @@ def _add_encodes(command: argparse.ArgumentParser) -> None:
 
 def _add_scores(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("what it is scored by")
-    group.add_argument("--gaze", metavar="DIR", help="folder of NAME.csv with fixations; default: beside each clip")
+    group.add_argument(
+        "--gaze", type=Path, metavar="DIR", help="folder of NAME.csv with fixations; default: beside each clip"
+    )
     group.add_argument("--weights", metavar="SOURCE", help="an independent source instead of gaze: map:FILE, mask:FILE, ...")
     group.add_argument("--split-seed", type=int, default=0, metavar="N", help="of the split of observers (%(default)s)")
     group.add_argument(
@@ -91,7 +93,9 @@ def _add_scores(command: argparse.ArgumentParser) -> None:
 def _add_run(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the run")
     group.add_argument("--jobs", type=int, metavar="N", help="encodes side by side; default: one a core")
-    group.add_argument("--cache", metavar="DIR", help="where what was made is kept; default: cache in the report's folder")
+    group.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where what was made is kept; default: cache in the report's folder"
+    )
     group.add_argument("-y", dest="overwrite", action="store_true", help="replace the results that are in the folder")
     group.add_argument("--json", action="store_true", help="JSON on stdout: progress and results, an object a line")
     group.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr and no table")
@@ -104,12 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     say_device(arguments.device)
     options = _options(arguments)
-    running = evaluation.EvaluateRun(
-        jobs=arguments.jobs,
-        cache=None if arguments.cache is None else Path(arguments.cache),
-        overwrite=arguments.overwrite,
-        command=command_line(),
-    )
+    running = from_flags(evaluation.EvaluateRun, arguments, command=command_line())
     try:
         with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
             sink = json_progress if arguments.json else bar.show
@@ -123,9 +122,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> EvaluateOptions:
     from stcodec.evaluate import EvaluateOptions
     from stcodec.evaluate.options import parse_arms, parse_crfs, parse_presets
-    from stcodec.options import EncodeOptions
+    from stcodec.options import EncodeOptions, OffsetPolicy
 
-    return EvaluateOptions(
+    return from_flags(
+        EvaluateOptions,
+        arguments,
         encoders=names(arguments.encoder),
         presets=parse_presets(arguments.preset),
         crfs=parse_crfs(arguments.crf),
@@ -136,18 +137,9 @@ def _options(arguments: argparse.Namespace) -> EvaluateOptions:
         encode=EncodeOptions(
             keyint=arguments.keyint,
             extra=key_values(arguments.opt),
-            policy=policy_of(arguments),
+            policy=from_flags(OffsetPolicy, arguments),
             levels=arguments.levels,
         ),
-        threads=arguments.threads,
-        gaze=None if arguments.gaze is None else Path(arguments.gaze),
         weights=None if arguments.weights is None else on_device(arguments.weights, arguments.device),
         metrics=names(arguments.metrics),
-        viewing_distance=arguments.viewing_distance,
-        observers=arguments.observers,
-        frames=arguments.frames,
-        scale=arguments.scale,
-        halve=arguments.half,
-        split_seed=arguments.split_seed,
-        instants=arguments.instants,
     )

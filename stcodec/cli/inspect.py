@@ -12,7 +12,9 @@ from stcodec.cli.options import (
     ATTENTION_HELP,
     add_device_flag,
     add_output_flags,
+    add_smoothing_flag,
     add_view_flags,
+    from_flags,
     on_device,
     say_device,
     view_of,
@@ -49,9 +51,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--encode", type=Path, metavar="FILE", help="an encode of VIDEO: its QP, and whether attention moved"
     )
     command.add_argument("--gaze", type=Path, metavar="FILE.csv", help="recorded fixations to score the maps by")
-    command.add_argument(
-        "--smoothing", type=float, default=0.0, metavar="SECONDS", help="of the maps before they are measured (%(default)s)"
-    )
+    add_smoothing_flag(command, 0.0)
     command.add_argument(
         "--moments",
         type=int,
@@ -71,20 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     say_device(arguments.device)
     texts = arguments.compare or [arguments.attention or DEFAULT_ATTENTION]
     sources = [on_device(text, arguments.device) for text in texts]
-    options = InspectOptions(
-        attention=sources[0],
-        against=sources[1] if arguments.compare else None,
-        report=arguments.report,
-        video=arguments.video,
-        style=arguments.style,
-        encode=arguments.encode,
-        gaze=arguments.gaze,
-        smoothing_seconds=arguments.smoothing,
-        moments=arguments.moments,
-        overwrite=arguments.overwrite,
-        keep_partial=arguments.keep_partial,
-        view=view_of(arguments),
-    )
+    against = sources[1] if arguments.compare else None
+    options = from_flags(InspectOptions, arguments, attention=sources[0], against=against, view=view_of(arguments))
     with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
         report = inspect(arguments.source, options, progress=json_progress if arguments.json else bar.show)
     if arguments.json:

@@ -12,6 +12,7 @@ from stcodec.cli.options import (
     ATTENTION_HELP,
     add_device_flag,
     add_output_flags,
+    add_smoothing_flag,
     add_view_flags,
     on_device,
     say_device,
@@ -36,13 +37,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("output", metavar="OUT.mkv")
     command.add_argument("--attention", default=DEFAULT_ATTENTION, metavar="SOURCE", help=ATTENTION_HELP)
     add_device_flag(command)
-    command.add_argument(
-        "--smoothing",
-        type=float,
-        default=OffsetPolicy().smoothing_seconds,
-        metavar="SECONDS",
-        help="of maps in time (%(default)s)",
-    )
+    add_smoothing_flag(command, OffsetPolicy().smoothing_seconds)
     add_view_flags(command)
     add_output_flags(command)
     command.set_defaults(run=run)
@@ -58,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.source,
             arguments.output,
             attention=on_device(arguments.attention, arguments.device),
-            smoothing_seconds=arguments.smoothing,
+            smoothing_seconds=arguments.smoothing_seconds,
             overwrite=arguments.overwrite,
             keep_partial=arguments.keep_partial,
             view=view_of(arguments),

@@ -6,14 +6,19 @@ import argparse
 import re
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stcodec.errors import OptionsError
 from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy, viewed
 from stcodec.types import WHOLE, View
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from stcodec.matching.options import MatchOptions
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _CROP = r"\d+:\d+:\d+:\d+"
 _SCALE = r"(-?\d+[:x]-?\d+)|\d+p"
@@ -67,7 +72,9 @@ def add_video_flags(command: argparse.ArgumentParser) -> None:
     video.add_argument("--encoder", default="libx264", help="libx264 (default), libx265 or libvpx-vp9")
     quality = video.add_mutually_exclusive_group()
     quality.add_argument("--crf", type=float, help="constant quality; the encoder's default if neither this nor --bitrate")
-    quality.add_argument("--bitrate", type=bitrate_kbps, metavar="RATE", help="average bitrate: 2500k, 2.5M")
+    quality.add_argument(
+        "--bitrate", dest="bitrate_kbps", type=bitrate_kbps, metavar="RATE", help="average bitrate: 2500k, 2.5M"
+    )
     video.add_argument("--two-pass", action="store_true", help="two passes, with the same map in both")
     video.add_argument("--preset", help="the encoder's preset; for VP9 its speed, 5 to 8")
     video.add_argument("--keyint", type=int, metavar="FRAMES", help="longest distance of key frames")
@@ -172,18 +179,12 @@ def add_search_flags(command: argparse.ArgumentParser) -> None:
 
 def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
     """Options from the flags of `add_video_flags`, `add_view_flags` and `add_attention_flags`. Raises OptionsError."""
-    return EncodeOptions(
-        encoder=arguments.encoder,
-        crf=arguments.crf,
-        bitrate_kbps=arguments.bitrate,
-        two_pass=arguments.two_pass,
-        preset=arguments.preset,
-        keyint=arguments.keyint,
-        pix_fmt=arguments.pix_fmt,
+    return from_flags(
+        EncodeOptions,
+        arguments,
         extra=key_values(arguments.opt),
         attention=on_device(arguments.attention, arguments.device),
-        policy=policy_of(arguments),
-        levels=arguments.levels,
+        policy=from_flags(OffsetPolicy, arguments),
         view=view_of(arguments),
     )
 
@@ -217,23 +218,20 @@ def add_policy_flags(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--anchor", type=anchor, default=policy.anchor, help="attended (default), mean, or a number of QP steps"
     )
-    group.add_argument(
-        "--smoothing", type=float, default=policy.smoothing_seconds, metavar="SECONDS", help="of maps in time (%(default)s)"
-    )
+    add_smoothing_flag(group, policy.smoothing_seconds)
     group.add_argument("--step-qp", type=float, default=policy.step_qp, metavar="QP", help="round offsets (%(default)s)")
     group.add_argument("--levels", type=int, help="distinct offsets in a frame, where the encoder limits them")
 
 
-def policy_of(arguments: argparse.Namespace) -> OffsetPolicy:
-    """Policy from the flags of `add_policy_flags`, but for --levels. Raises OptionsError."""
-    return OffsetPolicy(
-        strength=arguments.strength,
-        floor=arguments.floor,
-        min_delta_qp=arguments.min_delta_qp,
-        max_delta_qp=arguments.max_delta_qp,
-        anchor=arguments.anchor,
-        smoothing_seconds=arguments.smoothing,
-        step_qp=arguments.step_qp,
+def add_smoothing_flag(group: argparse._ActionsContainer, default: float) -> None:
+    """The flag that says how maps are smoothed over time."""
+    group.add_argument(
+        "--smoothing",
+        dest="smoothing_seconds",
+        type=float,
+        default=default,
+        metavar="SECONDS",
+        help="of maps in time (%(default)s)",
     )
 
 
@@ -271,6 +269,12 @@ def add_output_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keep-partial", action="store_true", help="keep what can be decoded of a damaged input instead of failing"
     )
+
+
+def from_flags(kind: type[T], arguments: argparse.Namespace, **others: Any) -> T:
+    """Options of a kind, its fields from the flags of the same names; others: fields that are not as a flag has them."""
+    given = {one.name: getattr(arguments, one.name) for one in fields(kind) if hasattr(arguments, one.name)}
+    return kind(**given | others)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from stcodec.cli.options import add_policy_flags, policy_of
+from stcodec.cli.options import add_policy_flags, from_flags
+from stcodec.options import OffsetPolicy
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         maps=arguments.maps,
         plain=arguments.plain,
         reference=arguments.reference,
-        policy=policy_of(arguments),
+        policy=from_flags(OffsetPolicy, arguments),
     )
     print(json.dumps({"event": "verdict", **dataclasses.asdict(found)}) if arguments.json else _said(found), flush=True)
     return _EXIT_NOT_APPLIED if found.verdict == "not-applied" else 0

@@ -74,10 +74,5 @@ def subject_report(attention: str, series: Series, findings: list[Finding], rank
 
 def _summary(values: np.ndarray) -> dict[str, float | None]:
     known = values[np.isfinite(values)].astype(np.float64)
-    if not len(known):
-        return {"mean": None, "lowest": None, "highest": None}
-    return {name: round(float(one), 4) for name, one in zip(("mean", "lowest", "highest"), _three(known), strict=True)}
-
-
-def _three(values: np.ndarray) -> tuple[float, float, float]:
-    return float(values.mean()), float(values.min()), float(values.max())
+    summaries = {"mean": known.mean, "lowest": known.min, "highest": known.max}
+    return {name: round(float(summary()), 4) if len(known) else None for name, summary in summaries.items()}

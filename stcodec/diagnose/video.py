@@ -1,4 +1,4 @@
-"""The video with its maps in it: what attention does, in motion, with the sound."""
+"""The video with its maps in it: what attention does, in motion, with the audio."""
 
 from __future__ import annotations
 

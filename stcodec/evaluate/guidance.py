@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,7 @@ class Guide:
 
 @dataclass(frozen=True)
 class Maps:
-    """The maps of a clip by one source, as a file for `map:`."""
+    """The maps of a clip by one source: a file for `map:`, or of densities."""
 
     path: Path
     content: str
@@ -83,38 +84,27 @@ class Maps:
 
 @dataclass(frozen=True)
 class MapsTask:
-    """Maps to be made."""
+    """Maps to be made: those that guide a clip's encodes, or the densities that weight its scores.
+
+    The densities are float32 [T, h, w] in a .npy file, in coded orientation, one for each frame.
+    """
 
     reference: PreparedClip
     guide: Guide
     cache: Cache
+    artefact: Literal["maps", "weights"] = "maps"
 
     def run(self) -> Maps:
         """Make them, or find them made. Raises AttentionError, OptionsError or MediaError."""
-        place = self.cache.place("maps", guide_key("maps", self.reference, self.guide), ".mkv")
+        reference, guide = self.reference, self.guide
+        ending = ".mkv" if self.artefact == "maps" else ".npy"
+        place = self.cache.place(self.artefact, guide_key(self.artefact, reference, guide), ending)
         if not place.exists():
             with self.cache.writing(place) as temporary:
-                _write_maps(self.reference, self.guide, temporary)
-        return Maps(place, content_hash(place))
-
-
-@dataclass(frozen=True)
-class WeightsTask:
-    """Densities to be made."""
-
-    reference: PreparedClip
-    guide: Guide
-    cache: Cache
-
-    def run(self) -> Maps:
-        """Make the density at each frame, or find it made: float32 [T, h, w] in a .npy file, in coded orientation.
-
-        Raises AttentionError, OptionsError or MediaError.
-        """
-        place = self.cache.place("weights", guide_key("weights", self.reference, self.guide), ".npy")
-        if not place.exists():
-            with self.cache.writing(place) as temporary:
-                write_weights(self.reference.original, self.guide, len(self.reference.seconds), temporary)
+                if self.artefact == "maps":
+                    _write_maps(reference, guide, temporary)
+                else:
+                    write_weights(reference.original, guide, len(reference.seconds), temporary)
         return Maps(place, content_hash(place))
 
 

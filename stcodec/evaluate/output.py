@@ -11,8 +11,6 @@ import csv
 import dataclasses
 import io
 import json
-import math
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from stcodec.evaluate.report import REPORT_NAME, write_report
 from stcodec.evaluate.results import RESULTS_SCHEMA, WORST, Curve, Evaluation, Point
 from stcodec.media.output import atomic_output, check_output
 from stcodec.media.paths import display_name, file_error, local_url
+from stcodec.report import json_value
 
 RESULTS_NAME = "results.json"
 TABLE_NAME = "results.csv"
@@ -66,20 +65,19 @@ def to_json(results: Evaluation) -> str:
 def as_mapping(results: Evaluation, *, with_series: bool = True) -> dict[str, Any]:
     """Content of `results.json`; without series the values of single frames are left out."""
     arms = {arm.name: arm for arm in results.arms}
-    fields = {
-        one.name: getattr(results, one.name) for one in dataclasses.fields(results) if one.name not in ("curves", "clips")
-    }
-    clips = [dataclasses.asdict(clip) for clip in results.clips]
+    fields = dataclasses.asdict(dataclasses.replace(results, curves=()))
+    clips = fields.pop("clips")
+    del fields["curves"]
     if not with_series:
         clips = [{name: value for name, value in clip.items() if name not in ("seconds", "scored")} for clip in clips]
     value = {
         "schema": RESULTS_SCHEMA,
-        **{name: _plain(value) for name, value in fields.items()},
+        **fields,
         "self_weighted": results.self_weighted,
         "clips": clips,
         "curves": [_curve(curve, arms[curve.arm].attention, with_series) for curve in results.curves],
     }
-    rounded: dict[str, Any] = _rounded(value, _DIGITS)
+    rounded: dict[str, Any] = json_value(value)
     return rounded
 
 
@@ -115,39 +113,15 @@ def _curve(curve: Curve, source: str, with_series: bool) -> dict[str, Any]:
         "points": [_point(point) for point in points],
     }
     if with_series:
-        series = {name: [_rounded(point.series.get(name), _SERIES_DIGITS) for point in points] for name in _series(curve)}
-        value["series"] = series
+        names = list(dict.fromkeys(name for point in points for name in point.series))
+        value["series"] = {name: [json_value(point.series.get(name), _SERIES_DIGITS) for point in points] for name in names}
     return value
-
-
-def _series(curve: Curve) -> Iterator[str]:
-    yield from dict.fromkeys(name for point in curve.points for name in point.series)
 
 
 def _point(point: Point) -> dict[str, Any]:
     """Fields of a point beside its scores."""
     kept = ("name", "video_bytes", "frames", "mean_delta_qp", "encode_seconds", "offsets_verdict")
     return {name: getattr(point, name) for name in kept}
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value
-
-
-def _rounded(value: Any, digits: int) -> Any:
-    if isinstance(value, float):
-        return round(value, digits) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _rounded(one, digits) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(one, digits) for one in value]
-    return value
 
 
 def _cell(text: str) -> str:

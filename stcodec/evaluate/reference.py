@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,21 +79,12 @@ class ReferenceTask:
         place = self.cache.place("references", key_of(reference=key, made_by=made_by("reference")), ".json")
         known = self.cache.read_json(place)
         if known is None:
-            known = asdict(_read_facts(path))
+            known = _read_facts(path)
             self.cache.write_json(place, known)
         return {**known, "seconds": tuple(known["seconds"]), "shots": tuple(known["shots"])}
 
 
-@dataclass(frozen=True)
-class _Facts:
-    width_px: int
-    height_px: int
-    frames_per_second: float | None
-    seconds: list[float]
-    shots: list[float]
-
-
-def _read_facts(path: Path) -> _Facts:
+def _read_facts(path: Path) -> dict[str, Any]:
     seconds: list[float] = []
     shots: list[float] = []
     with VideoReader(path) as reader:
@@ -102,9 +93,13 @@ def _read_facts(path: Path) -> _Facts:
             seconds.append(frame.time)
             if starts:
                 shots.append(frame.time - seconds[0])
-    rate = float(video.frame_rate) if video.frame_rate else None
-    since = [one - seconds[0] for one in seconds]
-    return _Facts(video.display_width_px, video.display_height_px, rate, since, shots)
+    return {
+        "width_px": video.display_width_px,
+        "height_px": video.display_height_px,
+        "frames_per_second": float(video.frame_rate) if video.frame_rate else None,
+        "seconds": [one - seconds[0] for one in seconds],
+        "shots": shots,
+    }
 
 
 def _lines(video: VideoInfo) -> int:

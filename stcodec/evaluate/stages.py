@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from stcodec.encoders.table import find_encoder
 from stcodec.errors import StcodecError
 from stcodec.evaluate.clips import ClipFile
-from stcodec.evaluate.guidance import Maps, MapsTask, WeightsTask
+from stcodec.evaluate.guidance import Maps, MapsTask
 from stcodec.evaluate.pictures import PicturesTask, matching_crf
 from stcodec.evaluate.plan import EvaluationPlan, Judging
 from stcodec.evaluate.points import EncodeTask, PointTask, Scored
@@ -156,7 +156,7 @@ class Stages:
                 self.failures.append(Failure(display_name(clip.name), "maps", str(error)))
         jobs: list[NamedTask] = []
         for clip, reference, judging in judged:
-            jobs.append(NamedTask(WeightsTask(reference, judging.weights, self._cache), "weights", clip.name))
+            jobs.append(NamedTask(MapsTask(reference, judging.weights, self._cache, "weights"), "weights", clip.name))
             if self._follows_viewers:
                 task = ScanpathsTask(reference, judging.weights, self._plan.options.observers, self._cache)
                 jobs.append(NamedTask(task, "scanpaths", clip.name, arm=_SCANPATHS))

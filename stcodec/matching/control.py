@@ -12,7 +12,7 @@ import numpy as np
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
 from stcodec.matching.scan import Scan
-from stcodec.matching.shots import Part, Shot
+from stcodec.matching.shots import FrameRange, Shot
 from stcodec.pipeline.encode import Job
 
 _SAME_INSTANT_SECONDS = 1e-6
@@ -38,7 +38,7 @@ class Control(ABC):
         """Shots that have one QP in common."""
 
     @abstractmethod
-    def trial(self, qp: Mapping[int, float]) -> tuple[EncoderPlan, dict[Part, float]]:
+    def trial(self, qp: Mapping[int, float]) -> tuple[EncoderPlan, dict[FrameRange, float]]:
         """The plan, and the shift of each sample, that give units (by their place) those QPs."""
 
     @abstractmethod
@@ -56,7 +56,7 @@ class ShotControl(Control):
     def units(self) -> list[list[Shot]]:
         return [[shot] for shot in self.scan.shots]
 
-    def trial(self, qp: Mapping[int, float]) -> tuple[EncoderPlan, dict[Part, float]]:
+    def trial(self, qp: Mapping[int, float]) -> tuple[EncoderPlan, dict[FrameRange, float]]:
         return self.job.plan, {sample: qp[unit] for unit in qp for sample in self.scan.shots[unit].samples}
 
     def final(self, qp: Sequence[float]) -> Job:
@@ -82,7 +82,7 @@ class FileControl(Control):
     def units(self) -> list[list[Shot]]:
         return [self.scan.shots]
 
-    def trial(self, qp: Mapping[int, float]) -> tuple[EncoderPlan, dict[Part, float]]:
+    def trial(self, qp: Mapping[int, float]) -> tuple[EncoderPlan, dict[FrameRange, float]]:
         samples = [sample for shot in self.scan.shots for sample in shot.samples]
         return self.job_at(self.base_crf + qp[0]).plan, dict.fromkeys(samples, 0.0)
 

@@ -25,8 +25,8 @@ _LEAST_ERROR = 10 ** (-BEST_PSNR_DB / 10)
 
 
 @dataclass(frozen=True)
-class PictureForm:
-    """The form of the frames that are scored."""
+class PictureFormat:
+    """The format of the frames that are scored."""
 
     width_px: int
     height_px: int
@@ -68,7 +68,7 @@ class QualityMetric:
     """Quality lost with each QP step on average, > 0: what a search supposes before it knows."""
     values: tuple[float, float]
     """The values that can be asked for."""
-    scorer: Callable[[PictureForm], Scorer]
+    scorer: Callable[[PictureFormat], Scorer]
     pool: Callable[[TimeArray, TimeArray], float]
     """From what was measured of each frame, and how many frames it stands for, to the quality of all."""
     of_frames: Callable[[TimeArray], TimeArray]
@@ -78,9 +78,9 @@ class QualityMetric:
 class _EachFrame:
     """A function of two luma planes, a density and the peak."""
 
-    def __init__(self, measure: Callable[[Luma, Luma, FloatArray, float], float], form: PictureForm) -> None:
+    def __init__(self, measure: Callable[[Luma, Luma, FloatArray, float], float], picture: PictureFormat) -> None:
         self._measure = measure
-        self._peak = form.peak
+        self._peak = picture.peak
         self._measured: list[float] = []
 
     def __enter__(self) -> Self:
@@ -99,11 +99,11 @@ class _EachFrame:
 class _Vmaf:
     """libvmaf in a process of its own."""
 
-    def __init__(self, name: str, form: PictureForm) -> None:
+    def __init__(self, name: str, picture: PictureFormat) -> None:
         from stcodec.metrics.vmaf import FrameScorer
 
         self._name = name
-        self._scorer = FrameScorer(form.width_px, form.height_px, form.pix_fmt, form.rate, {name})
+        self._scorer = FrameScorer(picture.width_px, picture.height_px, picture.pix_fmt, picture.rate, {name})
 
     def __enter__(self) -> Self:
         return self

@@ -13,13 +13,13 @@ import numpy as np
 from stcodec.attention.center import center_density
 from stcodec.errors import MediaError
 from stcodec.matching.scan import Scan
-from stcodec.matching.shots import Part
+from stcodec.matching.shots import FrameRange
 from stcodec.media.maps import MapReader
 from stcodec.media.seek import frames_of
 from stcodec.orientation import to_coded
 from stcodec.pipeline.encode import Job
 from stcodec.qp import MapTimeline, QpLaw
-from stcodec.types import Arrays, FloatArray, SaliencyTrack, VideoInfo
+from stcodec.types import Arrays, FloatArray, SaliencyTrack
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -41,19 +41,15 @@ class TriedFrame(Arrays):
     """[h, w] in coded orientation, > 0, any scale."""
 
 
-class Weights:
-    """The densities that errors are weighted by: the guiding map, blended with the centre prior."""
+def gaze_density(saliency: FloatArray, degrees: int) -> FloatArray:
+    """[h, w] that errors are weighted by, in coded orientation: a map [h, w] as displayed, blended with the centre prior.
 
-    def __init__(self, video: VideoInfo) -> None:
-        self._degrees = video.rotation_degrees
-
-    def __call__(self, saliency: FloatArray) -> FloatArray:
-        """[h, w] in coded orientation for a map [h, w] in display orientation; both parts sum to their shares."""
-        height, width = saliency.shape
-        total = float(saliency.sum())
-        own = saliency / total if total > 0 else np.full_like(saliency, 1 / saliency.size)
-        blend = MAP_SHARE * own + (1 - MAP_SHARE) * center_density(height, width)
-        return np.asarray(to_coded(blend, self._degrees), np.float32)
+    Both parts sum to their shares. degrees: by which the frame is turned for display.
+    """
+    total = float(saliency.sum())
+    own = saliency / total if total > 0 else np.full_like(saliency, 1 / saliency.size)
+    blend = MAP_SHARE * own + (1 - MAP_SHARE) * center_density(*saliency.shape)
+    return np.asarray(to_coded(blend, degrees), np.float32)
 
 
 class MapStream:
@@ -61,11 +57,11 @@ class MapStream:
 
     def __init__(self, job: Job, scan: Scan, law: QpLaw) -> None:
         video = job.reader.info
-        degrees, weights = video.rotation_degrees, Weights(video)
+        degrees = video.rotation_degrees
         holds = scan.source.spec.maps_per_second <= 0
         self._video, self._source = video, scan.source.name
         self._blocks = MapTimeline(holds=holds, reduce=lambda saliency: law.blocks(to_coded(saliency, degrees)))
-        self._density = MapTimeline(holds=holds, reduce=weights)
+        self._density = MapTimeline(holds=holds, reduce=lambda saliency: gaze_density(saliency, degrees))
         maps = (saliency for _, saliency in MapReader(scan.maps).maps())
         self._maps = zip(scan.map_times, scan.map_starts, maps, strict=True)
 
@@ -94,7 +90,7 @@ class Reading:
         self.offsets: Callable[[FloatArray], FloatArray] = self._law.offsets
         """From the saliency of the blocks to their offsets, QP steps."""
 
-    def runs(self, parts: Sequence[Part]) -> Generator[Iterator[TriedFrame], None, None]:
+    def runs(self, parts: Sequence[FrameRange]) -> Generator[Iterator[TriedFrame], None, None]:
         """The frames of each part; take all of one before the next. Close it to close the file.
 
         Raises MediaError if a part can't be read again.
@@ -103,7 +99,7 @@ class Reading:
         for part, frames in self._parts(parts):
             yield self._tried(part, frames, stream)
 
-    def _tried(self, part: Part, frames: Iterator[VideoFrame], stream: MapStream) -> Iterator[TriedFrame]:
+    def _tried(self, part: FrameRange, frames: Iterator[VideoFrame], stream: MapStream) -> Iterator[TriedFrame]:
         index = part.first
         for frame in islice(frames, len(part)):
             yield TriedFrame(index, frame, *stream.at(frame.time))
@@ -112,7 +108,7 @@ class Reading:
             seconds = self._scan.times[index]
             raise MediaError(f"{self._job.reader.name}: the frame at {seconds:.3f} s can't be read a second time")
 
-    def _parts(self, parts: Sequence[Part]) -> Iterator[tuple[Part, Iterator[VideoFrame]]]:
+    def _parts(self, parts: Sequence[FrameRange]) -> Iterator[tuple[FrameRange, Iterator[VideoFrame]]]:
         if self._in_order:
             with self._job.reopened().reader as reader:
                 frames, place = reader.frames(), 0

@@ -40,7 +40,7 @@ LONGEST_COMPARED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Part:
+class FrameRange:
     """Frames of a video that follow each other, and are measured."""
 
     first: int
@@ -58,8 +58,8 @@ class Part:
 class Run:
     """Frames that go through one encoder, and the parts of them that are measured."""
 
-    frames: Part
-    parts: tuple[Part, ...]
+    frames: FrameRange
+    parts: tuple[FrameRange, ...]
 
     def measures(self, index: int) -> bool:
         """Whether a frame is in one of the parts."""
@@ -70,8 +70,8 @@ class Run:
 class Shot:
     """What is searched for by itself: a shot, with those that are too short to stand alone."""
 
-    frames: Part
-    samples: tuple[Part, ...]
+    frames: FrameRange
+    samples: tuple[FrameRange, ...]
     """What is tried of it, in order; all of it if the shot is short."""
 
 
@@ -81,30 +81,30 @@ def find_shots(times: Sequence[float], starts: Sequence[int]) -> list[Shot]:
     whole = bool(at[-1] - at[0] <= WHOLE_VIDEO_SECONDS)
     shots = []
     for first, end in pairwise([*_long_enough(at, starts), len(at)]):
-        frames = Part(first, end, SHOT_LEAD_FRAMES)
+        frames = FrameRange(first, end, SHOT_LEAD_FRAMES)
         shots.append(Shot(frames, (frames,) if whole else _samples(at, frames)))
     return shots
 
 
-def all_samples(shots: Iterable[Shot]) -> list[Part]:
+def all_samples(shots: Iterable[Shot]) -> list[FrameRange]:
     """What is tried of a video, in order."""
     return [sample for shot in shots for sample in shot.samples]
 
 
-def runs(parts: Iterable[Part]) -> list[Run]:
+def runs(parts: Iterable[FrameRange]) -> list[Run]:
     """How parts, in order, are encoded: each by itself, but together with the one before if the lead reaches to that."""
     found: list[Run] = []
     for part in parts:
         begin = max(0, part.first - part.lead)
         if found and part.lead and begin <= found[-1].frames.end:
             before = found.pop()
-            found.append(Run(Part(before.frames.first, part.end), (*before.parts, part)))
+            found.append(Run(FrameRange(before.frames.first, part.end), (*before.parts, part)))
         else:
-            found.append(Run(Part(begin, part.end), (part,)))
+            found.append(Run(FrameRange(begin, part.end), (part,)))
     return found
 
 
-def compared_parts(times: Sequence[float], shots: Sequence[Shot]) -> list[Part]:
+def compared_parts(times: Sequence[float], shots: Sequence[Shot]) -> list[FrameRange]:
     """What of a video that was tried in samples is compared at the end: whole shots, or long parts, all over it."""
     at = np.asarray(times, np.float64)
     parts = [_head(at, shot.frames, LONGEST_COMPARED_SECONDS) for shot in shots]
@@ -126,21 +126,21 @@ def _long_enough(at: TimeArray, starts: Sequence[int]) -> list[int]:
     return kept
 
 
-def _samples(at: TimeArray, shot: Part) -> tuple[Part, ...]:
+def _samples(at: TimeArray, shot: FrameRange) -> tuple[FrameRange, ...]:
     """One at the start of the shot; in a long one others, spread over the rest."""
     length = float(at[shot.end - 1] - at[shot.first])
     if length <= WHOLE_SHOT_SECONDS:
-        return (Part(shot.first, shot.end),)
-    head = _head(at, Part(shot.first, shot.end), HEAD_SECONDS)
+        return (FrameRange(shot.first, shot.end),)
+    head = _head(at, FrameRange(shot.first, shot.end), HEAD_SECONDS)
     count = min(int(length / SECONDS_FOR_EACH_SAMPLE), MOST_INNER)
     rest = length - HEAD_SECONDS
     middles = [at[head.end] + rest * (place + 0.5) / count for place in range(count)]
     firsts = np.searchsorted(at, [middle - INNER_SECONDS / 2 for middle in middles], side="left")
-    inner = [_head(at, Part(int(first), shot.end, INNER_LEAD_FRAMES), INNER_SECONDS) for first in firsts]
+    inner = [_head(at, FrameRange(int(first), shot.end, INNER_LEAD_FRAMES), INNER_SECONDS) for first in firsts]
     return (head, *inner)
 
 
-def _head(at: TimeArray, part: Part, seconds: float) -> Part:
+def _head(at: TimeArray, part: FrameRange, seconds: float) -> FrameRange:
     """The first seconds of a part, at least one frame."""
     end = int(np.searchsorted(at, at[part.first] + seconds, side="left"))
-    return Part(part.first, min(max(end, part.first + 1), part.end), part.lead)
+    return FrameRange(part.first, min(max(end, part.first + 1), part.end), part.lead)

@@ -15,10 +15,10 @@ import numpy as np
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.round_trip import AsEncoded, Pair, RoundTrip
 from stcodec.errors import VerifyError
-from stcodec.matching.quality import PictureForm, QualityMetric, Scorer
+from stcodec.matching.quality import PictureFormat, QualityMetric, Scorer
 from stcodec.matching.reading import Reading, TriedFrame
 from stcodec.matching.scan import Scan
-from stcodec.matching.shots import Part, Run, runs
+from stcodec.matching.shots import FrameRange, Run, runs
 from stcodec.media.planes import PlaneReader
 from stcodec.media.seek import frames_from
 from stcodec.pipeline.encode import Job
@@ -54,16 +54,16 @@ class TrialEncodes:
         video = job.reader.info
         pix_fmt = "yuv420p10le" if job.plan.bit_depth > 8 else "yuv420p"
         rate = video.frame_rate or _FALLBACK_RATE
-        self._form = PictureForm(video.width_px, video.height_px, pix_fmt, rate)
-        self._known: dict[tuple[Part, float | None, float], TimeArray] = {}
+        self._format = PictureFormat(video.width_px, video.height_px, pix_fmt, rate)
+        self._known: dict[tuple[FrameRange, float | None, float], TimeArray] = {}
 
-    def plain(self, plan: EncoderPlan, parts: Sequence[Part]) -> tuple[TimeArray, int]:
+    def plain(self, plan: EncoderPlan, parts: Sequence[FrameRange]) -> tuple[TimeArray, int]:
         """What is measured of the plain encode of some parts, one behind the other; and its bytes of video."""
         return self._encode("plain", plan, parts, lambda tried: (None, 0.0))
 
     def guided(
-        self, stage: str, plan: EncoderPlan, parts: Sequence[Part], shift_qp: Mapping[Part, float]
-    ) -> dict[Part, TimeArray]:
+        self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]
+    ) -> dict[FrameRange, TimeArray]:
         """What is measured of each part, encoded with its offsets and a shift; parts that were tried so are looked up."""
         crf = float(plan.options["crf"])
         missing = [part for part in parts if (part, crf, shift_qp[part]) not in self._known]
@@ -74,7 +74,7 @@ class TrialEncodes:
                 self._known[part, crf, shift_qp[part]] = values
         return {part: self._known[part, crf, shift_qp[part]] for part in parts}
 
-    def finished(self, path: Path, parts: Sequence[Part], later_seconds: float) -> TimeArray:
+    def finished(self, path: Path, parts: Sequence[FrameRange], later_seconds: float) -> TimeArray:
         """What is measured of a finished file, decoded; its frames are so much later than the source's."""
         together = self._enter("compare", parts)
         as_encoded = AsEncoded(self._job.plan)
@@ -82,10 +82,10 @@ class TrialEncodes:
         with closing(self._reading.runs([run.frames for run in together])) as readings:
             for run, tried in zip(together, readings, strict=True):
                 from_seconds = self._scan.times[run.frames.first] + later_seconds
-                with self._quality.scorer(self._form) as scorer, closing(frames_from(path, from_seconds)) as written:
-                    pairing = _Pairing(self._form, scorer)
+                with self._quality.scorer(self._format) as scorer, closing(frames_from(path, from_seconds)) as written:
+                    pairing = _Pairing(self._format, scorer)
                     for one, there in zip(tried, islice(written, len(run.frames)), strict=True):
-                        if abs(there.time - later_seconds - one.frame.time) > float(1 / self._form.rate):
+                        if abs(there.time - later_seconds - one.frame.time) > float(1 / self._format.rate):
                             raise VerifyError(f"the frame at {one.frame.time:.3f} s was not found in the file")
                         if run.measures(one.index):
                             pairing.expect(one)
@@ -94,12 +94,12 @@ class TrialEncodes:
                     measured.append(scorer.finish())
         return np.concatenate(measured)
 
-    def _enter(self, stage: str, parts: Sequence[Part]) -> list[Run]:
+    def _enter(self, stage: str, parts: Sequence[FrameRange]) -> list[Run]:
         together = runs(parts)
         self._meter.enter(stage, sum(len(run.frames) for run in together))
         return together
 
-    def _offsets(self, plan: EncoderPlan, parts: Sequence[Part], shift_qp: Mapping[Part, float]) -> _Offsets:
+    def _offsets(self, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]) -> _Offsets:
         ends, shifts = [part.end for part in parts], [shift_qp[part] for part in parts]
 
         def offsets(tried: TriedFrame) -> tuple[FloatArray, float]:
@@ -109,7 +109,9 @@ class TrialEncodes:
 
         return offsets
 
-    def _encode(self, stage: str, plan: EncoderPlan, parts: Sequence[Part], offsets: _Offsets) -> tuple[TimeArray, int]:
+    def _encode(
+        self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], offsets: _Offsets
+    ) -> tuple[TimeArray, int]:
         together = self._enter(stage, parts)
         measured, size = [], 0
         with closing(self._reading.runs([run.frames for run in together])) as readings:
@@ -125,8 +127,8 @@ class TrialEncodes:
         self, plan: EncoderPlan, run: Run, tried: Iterator[TriedFrame], offsets: _Offsets
     ) -> tuple[TimeArray, int]:
         trip = RoundTrip(plan)
-        with self._quality.scorer(self._form) as scorer:
-            pairing = _Pairing(self._form, scorer)
+        with self._quality.scorer(self._format) as scorer:
+            pairing = _Pairing(self._format, scorer)
             for one in tried:
                 if run.measures(one.index):
                     pairing.expect(one)
@@ -141,9 +143,9 @@ class TrialEncodes:
 class _Pairing:
     """Brings a frame, its decoded self and its density together."""
 
-    def __init__(self, form: PictureForm, scorer: Scorer) -> None:
+    def __init__(self, picture: PictureFormat, scorer: Scorer) -> None:
         self._scorer = scorer
-        self._reference, self._distorted = PlaneReader(form.pix_fmt), PlaneReader(form.pix_fmt)
+        self._reference, self._distorted = PlaneReader(picture.pix_fmt), PlaneReader(picture.pix_fmt)
         self._densities: dict[int, FloatArray] = {}
 
     def expect(self, tried: TriedFrame) -> None:

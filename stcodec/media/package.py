@@ -17,8 +17,8 @@ from stcodec.media.paths import display_name, local_url
 from stcodec.media.probe import main_video, stream_codec
 
 HLS_NAME, DASH_NAME = "master.m3u8", "manifest.mpd"
-_SOUND = ("aac", "ac3", "eac3", "opus", "libopus", "flac")
-"""What players take from such segments as it is; other sound becomes AAC."""
+_KEPT_AUDIO = ("aac", "ac3", "eac3", "opus", "libopus", "flac")
+"""Codecs that players take from such segments as they are; other audio becomes AAC."""
 
 
 def key_times(path: Path) -> list[int]:
@@ -34,18 +34,18 @@ def key_times(path: Path) -> list[int]:
 def write_package(renditions: Sequence[Path], source: Path, folder: Path, segment_seconds: float) -> list[str]:
     """Write master.m3u8, manifest.mpd and their segments into a folder; what could not be kept, for people.
 
-    renditions: encodes of the source, whose first track of sound is added. Raises VerifyError if their key frames are not
+    renditions: encodes of the source, whose first audio track is added. Raises VerifyError if their key frames are not
     aligned or a rendition comes back with another number of frames, MediaError if the program fails.
     """
     keys = [key_times(path) for path in renditions]
     if any(one != keys[0] for one in keys):
         raise VerifyError("the key frames of the renditions do not agree: no player could change between them")
-    sound, messages = _sound(source)
+    audio, messages = _audio(source)
     inputs = [ffmpeg.input(os.fsencode(local_url(path.resolve()))) for path in (*renditions, source)]
     tracks, sets = [one["v:0"] for one in inputs[:-1]], "id=0,streams=v"
     coding = {"c:v": "copy", "c:a": "copy"}
-    if sound is not None:
-        track, is_kept = sound
+    if audio is not None:
+        track, is_kept = audio
         tracks.append(inputs[-1][f"a:{track}"])
         sets += " id=1,streams=a"
         coding |= {} if is_kept else {"c:a": "aac", "b:a": "160k"}
@@ -69,16 +69,16 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
     return messages
 
 
-def _sound(source: Path) -> tuple[tuple[int, bool] | None, list[str]]:
-    """The track of sound that is taken, by its number among them, and whether as it is; what is not taken, for people."""
+def _audio(source: Path) -> tuple[tuple[int, bool] | None, list[str]]:
+    """The audio track that is taken, by its number among them, and whether as it is; what is not taken, for people."""
     with av.open(local_url(source), metadata_errors="replace") as container:
         tracks = list(container.streams.audio)
-        messages = [f"{len(tracks) - 1} more tracks of sound are left out of the package"] if len(tracks) > 1 else []
+        messages = ["only the first audio track is in the package"] if len(tracks) > 1 else []
         if container.streams.subtitles:
             messages.append("subtitles are left out of the package")
         if not tracks:
             return None, messages
         codec = stream_codec(tracks[0])
-        if codec not in _SOUND:
-            messages.append(f"sound in {codec} is made AAC")
-        return (0, codec in _SOUND), messages
+        if codec not in _KEPT_AUDIO:
+            messages.append(f"{codec} audio is encoded to AAC")
+        return (0, codec in _KEPT_AUDIO), messages

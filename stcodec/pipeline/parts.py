@@ -128,7 +128,7 @@ def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
                 f"{job.plan.encoder.name} gave the parts of the video different headers: they can't be joined"
             )
         packets = joined_packets(parts, job.reader.info.time_base)
-        for _ in job.reader.pass_by(muxer.write_copy):  # in step with the source, so that sound and picture stay together
+        for _ in job.reader.pass_by(muxer.write_copy):  # in step with the source, so that audio and video stay together
             muxer.write_video(islice(packets, 1))
         muxer.end_video(packets)
         tally.messages += muxer.messages
@@ -147,9 +147,9 @@ def check_joins(written: Path, parts: Sequence[Part], shift_seconds: float) -> N
                 found = list(islice(frames, _DECODED_AT_A_JOIN))
         except MediaError as error:
             raise VerifyError(f"the file does not decode where parts were joined, at {wanted:.3f} s ({error})") from None
-        sound = [frame for frame in found if not frame.is_corrupt]
-        if not sound or not sound[0].key_frame or abs(sound[0].time - wanted) > _NEAR_SECONDS or len(sound) < len(found):
-            raise VerifyError(f"the file is not sound where parts were joined, at {wanted:.3f} s: nothing was kept")
+        intact = [frame for frame in found if not frame.is_corrupt]
+        if not intact or not intact[0].key_frame or abs(intact[0].time - wanted) > _NEAR_SECONDS or len(intact) < len(found):
+            raise VerifyError(f"the file is damaged where parts were joined, at {wanted:.3f} s: nothing was kept")
 
 
 def _exactly(frames: Iterator[VideoFrame], part: Part) -> Iterator[VideoFrame]:

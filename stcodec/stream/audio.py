@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from stcodec.stream.input.reader import AudioIn
-from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, StreamTimeline, to_ticks
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.packet import LivePacket, Track
 
@@ -52,7 +52,7 @@ class LiveAudio:
         elif not self._can_copy(stream) or _AudioCopy(stream).track != self.track:
             self._coder = _AudioEncoder(stream, self._options.audio_bitrate_kbps, self.track)
 
-    def packets(self, item: AudioIn, timeline: Timeline, arrived: int | None) -> Iterator[LivePacket]:
+    def packets(self, item: AudioIn, timeline: StreamTimeline, arrived: int | None) -> Iterator[LivePacket]:
         """Packets for the targets, from a packet of the source."""
         packet = item.packet
         base = packet.time_base or item.stream.time_base or Fraction(1, TICKS_PER_SECOND)
@@ -66,7 +66,7 @@ class LiveAudio:
             if pts >= 0:
                 yield self._packet(pts, data, item.arrived)
 
-    def silence(self, timeline: Timeline, until: int, now: float) -> Iterator[LivePacket]:
+    def silence(self, timeline: StreamTimeline, until: int, now: float) -> Iterator[LivePacket]:
         """Silence from where the audio ended to a time of the stream: a gap would stop players, as one in the picture."""
         while (last := timeline.placed("audio")) is not None and last + 2 * self._length <= until:
             timeline.hold("audio", last + self._length, to_ticks(now))

@@ -18,7 +18,7 @@ from stcodec.stream.cuts import CutDetector
 from stcodec.stream.input.frames import FrameFitter, copied
 from stcodec.stream.input.pace import FrameRateWatch, Pacer
 from stcodec.stream.input.reader import AudioIn, FrameIn, Reader, SourceEnded, SourceOpened
-from stcodec.stream.input.timeline import TICKS_PER_SECOND, Timeline, to_ticks
+from stcodec.stream.input.timeline import TICKS_PER_SECOND, StreamTimeline, to_ticks
 from stcodec.stream.observe.gauges import Rate
 from stcodec.stream.observe.snapshot import Pressure
 from stcodec.stream.options import StreamOptions
@@ -51,7 +51,7 @@ class Director(threading.Thread):
         attention: Attention | None,
     ) -> None:
         super().__init__(name="director", daemon=True)
-        self.timeline = Timeline()
+        self.timeline = StreamTimeline()
         self.fps_in = Rate()
         self.frames_in = 0
         self.ended = threading.Event()

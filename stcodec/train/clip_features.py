@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,31 +11,16 @@ from torch import Tensor
 from stcodec.model.config import LEAST_OPENNESS, SLACK_SECONDS
 from stcodec.model.network import AttentionNet
 from stcodec.model.stem import Stem, Taps
-from stcodec.train.recordings import Recording
+from stcodec.train.recordings import Instants, Recording
 from stcodec.train.views import all_features, low_features
 
 
-@dataclass(frozen=True)
-class ClipFeatures:
-    """T instants; what the stem, which is not trained on video, makes of them is computed once."""
+@dataclass(frozen=True, kw_only=True)
+class ClipFeatures(Instants):
+    """A clip with what the stem, which is not trained on video, makes of its pictures; computed once."""
 
     taps: Taps
     """[T, channels, h, w] float16, at strides 8, 16 and 32."""
-    motion: Tensor
-    """[T, 4, H/8, W/8]."""
-    score: Tensor
-    """[T, H/16, W/16], what the gate goes by."""
-    position: Tensor
-    """[T, H/16 * W/16, 2] in frame widths, the camera's motion removed."""
-    shot: Tensor
-    """[T] int64, number of the shot."""
-    seconds: Tensor
-    """[T]."""
-    density: Tensor
-    """[T, H/8, W/8] sums to 1; 0 where not scored."""
-
-    def __len__(self) -> int:
-        return len(self.seconds)
 
     @property
     def scored(self) -> Tensor:
@@ -43,28 +29,24 @@ class ClipFeatures:
 
     def part(self, start: int, count: int) -> ClipFeatures:
         """`count` instants from one on, fewer at the end."""
-        some = slice(start, start + count)
-        low, middle, high = (one[some] for one in self.taps)
-        return ClipFeatures((low, middle, high), *(one[some] for one in self._others()))
+        return self._each(lambda one: one[start : start + count])
+
+    def on(self, device: str) -> ClipFeatures:
+        """The same on a device, as torch names it."""
+        return self._each(lambda one: one.to(device))
 
     def through(self, stem: Stem) -> ClipFeatures:
         """The same as a stem sees it that has the same early blocks."""
         return replace(self, taps=all_features(stem, self.taps[0]))
 
-    def on(self, device: str) -> ClipFeatures:
-        """The same on a device, as torch names it."""
-        low, middle, high = (one.to(device) for one in self.taps)
-        return ClipFeatures((low, middle, high), *(one.to(device) for one in self._others()))
-
-    def _others(self) -> tuple[Tensor, ...]:
-        return self.motion, self.score, self.position, self.shot, self.seconds, self.density
+    def _each(self, change: Callable[[Tensor], Tensor]) -> ClipFeatures:
+        low, middle, high = map(change, self.taps)
+        return ClipFeatures(taps=(low, middle, high), **{name: change(one) for name, one in self.known().items()})
 
 
 def features_of(recording: Recording, stem: Stem) -> ClipFeatures:
     """A recording as a stem sees it."""
-    one = recording
-    taps = all_features(stem, low_features(stem, one.pictures))
-    return ClipFeatures(taps, one.motion, one.score, one.position, one.shot, one.seconds, one.density)
+    return ClipFeatures(taps=all_features(stem, low_features(stem, recording.pictures)), **recording.known())
 
 
 def clip_logits(net: AttentionNet, clip: ClipFeatures, ahead: bool) -> Tensor:

@@ -34,11 +34,16 @@ class Cutout:
 
 def read_cutouts(folder: Path) -> list[Cutout]:
     """The things of a folder with manifest.json, NAME.mkv and NAME.mask.mkv (white = the thing)."""
+    names = manifest_names(folder, "video with masks")
+    return [_read(folder / f"{name}.mkv", folder / f"{name}.mask.mkv") for name in names]
+
+
+def manifest_names(folder: Path, what: str) -> list[str]:
+    """Names of the clips in a folder's manifest.json; what: a folder of what it is. Raises MediaError."""
     manifest = folder / "manifest.json"
     if not manifest.is_file():
-        raise MediaError(f"{manifest}: no such file: a folder of video with masks has one")
-    names = [one["name"] for one in json.loads(manifest.read_text(encoding="utf-8"))]
-    return [_read(folder / f"{name}.mkv", folder / f"{name}.mask.mkv") for name in names]
+        raise MediaError(f"{manifest}: no such file: a folder of {what} has one")
+    return [one["name"] for one in json.loads(manifest.read_text(encoding="utf-8"))]
 
 
 def _read(video: Path, mask: Path) -> Cutout:

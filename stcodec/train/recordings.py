@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ from torch import Tensor
 
 from stcodec.attention.gaze import GazeSource
 from stcodec.attention.neural_input import FrameMotion, MotionInput, picture
-from stcodec.errors import MediaError
 from stcodec.media.clips import read_clip
 from stcodec.model.config import MAPS_PER_SECOND
+from stcodec.train.cutouts import manifest_names
 from stcodec.train.images import CELLS, INPUT_SHAPE
 from stcodec.train.losses import fixation_map
 from stcodec.types import Clip, ClipSpec
@@ -26,13 +25,10 @@ LEAST_OBSERVERS = 4
 SPEC = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=max(INPUT_SHAPE), motion_vectors=True, shots=True)
 
 
-@dataclass(frozen=True)
-class Recording:
-    """One clip at 5 instants a second, T of them."""
+@dataclass(frozen=True, kw_only=True)
+class Instants:
+    """T instants of a clip, 5 a second: all that is known of them but the pictures."""
 
-    name: str
-    pictures: Tensor
-    """[T, 3, H, W] float16 in [-1, 1]."""
     motion: Tensor
     """[T, 4, H/8, W/8]."""
     score: Tensor
@@ -46,28 +42,39 @@ class Recording:
     density: Tensor
     """[T, H/8, W/8] sums to 1; 0 where not scored."""
 
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    def known(self) -> dict[str, Tensor]:
+        """The fields of this class, by name."""
+        return {one.name: getattr(self, one.name) for one in fields(Instants)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording(Instants):
+    """A clip with its pictures."""
+
+    name: str
+    pictures: Tensor
+    """[T, 3, H, W] float16 in [-1, 1]."""
+
     def mirrored(self) -> Recording:
         """Left and right exchanged."""
         rows, cols = self.score.shape[1:]
         position = self.position.reshape(-1, rows, cols, 2).flip(2) * torch.tensor([-1.0, 1.0])
-        return Recording(
-            self.name,
-            self.pictures.flip(3),
-            self.motion.flip(3),
-            self.score.flip(2),
-            position.flatten(1, 2),
-            self.shot,
-            self.seconds,
-            self.density.flip(2),
+        return replace(
+            self,
+            pictures=self.pictures.flip(3),
+            motion=self.motion.flip(3),
+            score=self.score.flip(2),
+            position=position.flatten(1, 2),
+            density=self.density.flip(2),
         )
 
 
 def read_recordings(folder: Path) -> list[Recording]:
     """The clips of a folder with manifest.json, videos/NAME.avi and fixations/NAME.csv."""
-    manifest = folder / "manifest.json"
-    if not manifest.is_file():
-        raise MediaError(f"{manifest}: no such file: a folder of video with gaze has one")
-    names = [one["name"] for one in json.loads(manifest.read_text(encoding="utf-8"))]
+    names = manifest_names(folder, "video with gaze")
     return [read_recording(folder / "videos" / f"{name}.avi", folder / "fixations" / f"{name}.csv") for name in names]
 
 
@@ -93,12 +100,12 @@ def read_recording(video: Path, gaze: Path) -> Recording:
 def recording_of(name: str, pictures: Tensor, seen: Sequence[FrameMotion], clip: Clip, density: Tensor) -> Recording:
     """A recording out of its parts."""
     return Recording(
-        name,
-        pictures,
-        torch.from_numpy(np.stack([one.channels for one in seen])),
-        torch.from_numpy(np.stack([one.score for one in seen])),
-        torch.from_numpy(np.stack([one.position for one in seen])),
-        torch.from_numpy(np.cumsum(clip.shot_starts)),
-        torch.from_numpy((clip.pts_seconds - clip.pts_seconds[0]).astype(np.float32)),
-        density,
+        name=name,
+        pictures=pictures,
+        motion=torch.from_numpy(np.stack([one.channels for one in seen])),
+        score=torch.from_numpy(np.stack([one.score for one in seen])),
+        position=torch.from_numpy(np.stack([one.position for one in seen])),
+        shot=torch.from_numpy(np.cumsum(clip.shot_starts)),
+        seconds=torch.from_numpy((clip.pts_seconds - clip.pts_seconds[0]).astype(np.float32)),
+        density=density,
     )

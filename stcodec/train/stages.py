@@ -36,11 +36,7 @@ def train_images(
         random = np.random.default_rng((config.seed, _SEEDS["images"], step))
         with _precision(config):
             drawn = views.sample(config.images.batch, random).on(config.device)
-            low, middle, high = (one.float() for one in drawn.taps)
-            if config.trains_stem:
-                low = low.contiguous(memory_format=torch.channels_last)
-                middle, high = net.stem.high(low)
-            return gaze_loss(net.features((low, middle, high), drawn.prior).logits, drawn.density, config.cc_weight)
+            return _views_loss(net, drawn, config, trains_stem=config.trains_stem)
 
     torch.manual_seed(config.seed)
     net.to(config.device)
@@ -87,7 +83,8 @@ def train_clips(
                 losses.append(_clip_loss(net, clip, bool(random.integers(2)), config))
             total = torch.stack(losses).mean()
             if config.replay and settings.spatial_rate > 0:
-                total = total + config.replay_weight * _replay_loss(net, pictures, config, random)
+                drawn = pictures.sample(config.replay, random).on(config.device)
+                total = total + config.replay_weight * _views_loss(net, drawn, config)
             return total
 
     torch.manual_seed(config.seed + _SEEDS[stage])
@@ -110,9 +107,11 @@ def _clip_loss(net: AttentionNet, clip: ClipFeatures, ahead: bool, config: Train
     return gaze_loss(logits[scored], clip.density[scored], config.cc_weight)
 
 
-def _replay_loss(net: AttentionNet, pictures: Views, config: TrainConfig, random: np.random.Generator) -> Tensor:
-    drawn = pictures.sample(config.replay, random).on(config.device)
+def _views_loss(net: AttentionNet, drawn: Views, config: TrainConfig, *, trains_stem: bool = False) -> Tensor:
     low, middle, high = (one.float() for one in drawn.taps)
+    if trains_stem:
+        low = low.contiguous(memory_format=torch.channels_last)
+        middle, high = net.stem.high(low)
     return gaze_loss(net.features((low, middle, high), drawn.prior).logits, drawn.density, config.cc_weight)
 
 

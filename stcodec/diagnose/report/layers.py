@@ -39,17 +39,11 @@ class Layer:
 def layer_block(layer: Layer) -> dict[str, Any]:
     """A layer with its grids as base64 of bytes, 0 = low, 254 = high, 255 = not known."""
     rows, cols = layer.grids[0].shape
+    fields = {name: value for name, value in vars(layer).items() if name != "grids"}
     return {
-        "name": layer.name,
-        "label": layer.label,
+        **fields,
         "rows": rows,
         "cols": cols,
-        "low": layer.low,
-        "high": layer.high,
-        "unit": layer.unit,
-        "signed": layer.signed,
-        "subject": layer.subject,
-        "on_encode": layer.on_encode,
         "bytes": base64.b64encode(b"".join(_bytes(grid, layer.low, layer.high) for grid in layer.grids)).decode(),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from stcodec.diagnose.ranked import DIFFERENCE, GAZE
 from stcodec.diagnose.report.layers import Layer, encoded_layers, layer_block, ramps, subject_layers
 from stcodec.diagnose.report.stills import MOST_STILLS, chosen_instants, make_stills
 from stcodec.diagnose.report.view import (
-    fault_view,
     finding_view,
     lane_seconds,
     lanes,
@@ -99,7 +99,7 @@ def _data(inspection: Inspection, chosen: list[int], seconds: list[float]) -> di
         "end_seconds": float(first.series.seconds[-1]),
         "cuts": [round(float(one), 3) for one in first.series.seconds[first.series.starts]],
         "stills": [round(one, 3) for one in seconds],
-        "faults": [fault_view(one) for one in inspection.faults],
+        "faults": [asdict(one) for one in inspection.faults],
         "seconds": lane_seconds(first.series),
         "subjects": [_subject(one, inspection.faults, chosen, seconds) for one in inspection.subjects],
         "notes": inspection.notes,

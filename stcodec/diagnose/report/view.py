@@ -20,10 +20,6 @@ _MOST_VALUES = 600
 """Values of a lane of the timeline; of a longer video each is the highest of several."""
 
 
-def fault_view(fault: Fault) -> dict[str, Any]:
-    return asdict(fault)
-
-
 def finding_view(finding: Finding, instants: Sequence[float]) -> dict[str, Any]:
     """A finding, with the number of the still that shows it. instants: the times of the stills."""
     still = int(np.abs(np.asarray(instants) - finding.worst_seconds).argmin())

@@ -46,7 +46,7 @@ class _Stream:
     late_since: int | None = None
 
 
-class Timeline:
+class StreamTimeline:
     """Places the packets and frames of a source in the stream's time, which never goes back.
 
     A stream of the source stays in its epoch while its clock runs on. When it jumps, a new epoch begins where the stream
