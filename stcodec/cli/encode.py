@@ -19,8 +19,10 @@ from stcodec.cli.options import (
     goal_of,
     say_device,
 )
+from stcodec.cli.pipes import PIPE, piped_input, piped_output
 from stcodec.cli.progress_bar import ProgressBar, json_progress
 from stcodec.cli.show import summary
+from stcodec.errors import OptionsError
 from stcodec.options import EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
@@ -39,8 +41,11 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Encode one video with quality where viewers look. Everything else in the file is copied.",
         allow_abbrev=False,
     )
-    command.add_argument("source", metavar="IN")
-    command.add_argument("output", metavar="OUT", help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts")
+    command.add_argument("source", metavar="IN", help="a file, or - for stdin")
+    command.add_argument(
+        "output", metavar="OUT", help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts; - for stdout"
+    )
+    command.add_argument("--container", choices=("mkv", "mp4"), help="of what goes to stdout (mkv); MP4 in fragments")
     add_video_flags(command)
     add_view_flags(command)
     add_attention_flags(command)
@@ -60,8 +65,15 @@ def run(arguments: argparse.Namespace) -> int:
     goal = goal_of(arguments)
     if arguments.dry_run:
         return _dry_run(arguments, options, running, goal)
-    with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
-        report = _encode(arguments, options, running, goal, json_progress if arguments.json else bar.show)
+    if arguments.json and arguments.output == PIPE:
+        raise OptionsError("--json and - both write to stdout: use --report FILE.json")
+    with (
+        piped_input(arguments.source, says=not arguments.quiet) as source,
+        piped_output(arguments.output, arguments.container) as output,
+        ProgressBar(enabled=not (arguments.quiet or arguments.json), source=source) as bar,
+    ):
+        sink = json_progress if arguments.json else bar.show
+        report = _encode(source, output, options, running, goal, sink)
     if arguments.json:
         print(json.dumps({"event": "report", **json.loads(report.to_json())}), flush=True)
     elif not arguments.quiet:
@@ -70,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _encode(
-    arguments: argparse.Namespace,
+    source: str,
+    output: str,
     options: EncodeOptions,
     running: RunOptions,
     goal: MatchOptions | None,
@@ -79,10 +92,10 @@ def _encode(
     if goal is None:
         from stcodec.pipeline.encode import encode
 
-        return encode(arguments.source, arguments.output, options=options, run=running, progress=sink)
+        return encode(source, output, options=options, run=running, progress=sink)
     from stcodec.matching.match import match
 
-    return match(arguments.source, arguments.output, goal, options=options, run=running, progress=sink)
+    return match(source, output, goal, options=options, run=running, progress=sink)
 
 
 def _dry_run(arguments: argparse.Namespace, options: EncodeOptions, running: RunOptions, goal: MatchOptions | None) -> int:

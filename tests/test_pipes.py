@@ -1,0 +1,76 @@
+"""`-` as the name of the input, of the output, of both."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import command
+import media
+import pytest
+
+PROGRAM = [sys.executable, "-m", "stcodec", "encode"]
+QUICK = ["--attention", "center", "--preset", "ultrafast"]
+
+
+def through(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*PROGRAM, *map(str, arguments)], input=stdin, capture_output=True, check=False, timeout=60)
+
+
+def frames_of(content: bytes) -> tuple[str, int]:
+    with av.open(io.BytesIO(content), "r") as container:
+        return container.format.name, sum(1 for _ in container.decode(video=0))
+
+
+def test_from_a_pipe_to_a_pipe(film: Path) -> None:
+    done = through("-", "-", *QUICK, stdin=film.read_bytes())
+    assert done.returncode == 0, done.stderr
+    name, frames = frames_of(done.stdout)
+    assert "matroska" in name and frames == len(media.frames_of(film))
+    assert b"read to its end first" in done.stderr
+
+
+def test_mp4_in_a_pipe(film: Path) -> None:
+    done = through(film, "-", "--container", "mp4", *QUICK)
+    name, frames = frames_of(done.stdout)
+    assert "mp4" in name and frames == len(media.frames_of(film))
+
+
+def test_from_a_pipe_to_a_file(film: Path, tmp_path: Path) -> None:
+    done = through("-", tmp_path / "out.mp4", "-q", *QUICK, stdin=film.read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(film))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "status", "words"),
+    [
+        (["-", "out.mp4"], b"", 1, b"nothing came"),
+        (["-", "out.mp4"], b"no video at all", 1, b"not a media file"),
+        (["IN", "-", "--json"], b"", 2, b"--report"),
+        (["IN", "out.mp4", "--container", "mkv"], b"", 2, b"goes with -"),
+    ],
+)
+def test_bad_pipes(film: Path, tmp_path: Path, arguments: list[str], stdin: bytes, status: int, words: bytes) -> None:
+    named = [str(film) if one == "IN" else str(tmp_path / one) if one.startswith("out") else one for one in arguments]
+    done = through(*named, stdin=stdin)
+    assert done.returncode == status and done.stdout == b""
+    assert words in done.stderr and b"Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away(film: Path) -> None:
+    """As in `stcodec encode IN - | head -c 1`: one line, no traceback."""
+    with subprocess.Popen([*PROGRAM, str(film), "-", "-q", *QUICK], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None and run.stderr is not None
+        run.stdout.close()
+        said = run.stderr.read()
+    assert run.returncode == 1 and b"Traceback" not in said and said.count(b"\n") == 1
+
+
+def test_a_terminal_is_no_pipe(film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    done = command.run(capfd, "encode", "-", tmp_path / "out.mp4")
+    assert done.status in (1, 2) and "stdin" in done.err
