@@ -13,7 +13,8 @@ import pytest
 from live_rigs import free_port
 
 from stcodec.errors import MediaError
-from stcodec.stream.input.relay import device_relay, srt_relay
+from stcodec.stream.address import parse_address
+from stcodec.stream.input.relay import PipeReader, device_relay, srt_relay
 from stcodec.stream.output.address import parse_target
 from stcodec.stream.output.targets import open_target
 from stcodec.stream.packet import Target
@@ -24,7 +25,7 @@ def test_an_srt_stream_comes_through_whoever_calls(mode: str) -> None:
     what, port = live.recorded().until(6), free_port(socket.SOCK_DGRAM)
     ours, theirs = ("?mode=listener", "") if mode == "listener" else ("", "?mode=listener")
     target = open_target(parse_target(f"srt://127.0.0.1:{port}{theirs}"), what.tracks)
-    relay = srt_relay(f"srt://127.0.0.1:{port}{ours}", 20, lambda: False)
+    relay = srt_relay(parse_address(f"srt://127.0.0.1:{port}{ours}"), 20, lambda: False)
     sending = threading.Thread(target=send, args=(what, target))
     sending.start()
     got: list[float] = []
@@ -47,7 +48,7 @@ def send(what: live.Recorded, target: Target) -> None:
 
 def test_a_peer_that_is_not_there_is_said_without_the_passphrase() -> None:
     url = f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}?passphrase=0123456789&connect_timeout=300"
-    relay = srt_relay(url, 20, lambda: False)
+    relay = srt_relay(parse_address(url), 20, lambda: False)
     try:
         with pytest.raises(ConnectionError, match=r"does not answer, refuses, or hung up") as caught:
             relay.read(1000)
@@ -57,20 +58,30 @@ def test_a_peer_that_is_not_there_is_said_without_the_passphrase() -> None:
         relay.close()
 
 
-def test_a_relay_that_gets_nothing_gives_up_or_is_stopped_and_its_program_ends() -> None:
-    url = f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}?mode=listener"
-    relay = srt_relay(url, 0.3, lambda: False)
-    with pytest.raises(TimeoutError, match=r"nothing came for 0\.3 s"):
-        relay.read(1000)
-    relay.close()
+def test_a_caller_is_waited_for_longer_than_a_stall_and_the_program_ends_when_told_to() -> None:
+    address = parse_address(f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}?mode=listener")
     begin = time.monotonic()
-    stopped = srt_relay(url, 60, lambda: time.monotonic() > begin + 0.2)
-    assert stopped.read(1000) == b""
-    pid = stopped.process_id
+    relay = srt_relay(address, 0.2, lambda: time.monotonic() > begin + 1.5)
+    assert relay.read(1000) == b"" and time.monotonic() - begin > 1.4
+    pid = relay.process_id
     assert os.getsid(pid) == pid  # Ctrl-C in our terminal is not meant for it
-    stopped.close()
+    relay.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_silence_after_the_first_bytes_is_a_stall() -> None:
+    reading, writing = os.pipe()
+    try:
+        pipe = PipeReader(reading, lambda: False, 0.3, begins_late=True)
+        os.write(writing, b"x")
+        assert pipe.read(1000) == b"x"
+        with pytest.raises(TimeoutError, match=r"nothing came for 0\.3 s"):
+            pipe.read(1000)
+        assert pipe.read(1000) == b""  # libav asks again
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def test_the_pictures_of_a_device_come_in_the_size_asked_for() -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+import threading
 from pathlib import Path
+from urllib.parse import unquote
 
+import command
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from live_rigs import free_port, wait_until
 
-from stcodec.errors import MediaError, OptionsError
-from stcodec.stream.output.address import check_place, check_targets, hide_secrets, parse_target
+from stcodec.errors import MediaError, OptionsError, StcodecError
+from stcodec.stream.address import parse_address, show
+from stcodec.stream.input.sources import open_source, source_address
+from stcodec.stream.output.address import check_place, check_targets, parse_target
 
 KINDS = {
     "-": ("pipe", "stdout"),
@@ -27,7 +35,7 @@ KINDS = {
     "rtsp://u:p@host/live": ("rtsp", "rtsp://***@host/live"),
     "udp://239.0.0.1:1234?ttl=2": ("mpegts", "udp://239.0.0.1:1234?ttl=2"),
     "tcp://127.0.0.1:99?listen=1": ("mpegts", "tcp://127.0.0.1:99?listen=1"),
-    "RTMP://host/live/key": ("rtmp", "RTMP://host/live/***"),
+    "RTMP://host/live/key": ("rtmp", "rtmp://host/live/***"),
 }
 REFUSED = {
     "": "no target",
@@ -118,10 +126,152 @@ def test_messages_of_programs_do_not_give_the_key_away() -> None:
     assert shown.startswith("Error opening output rtmp://***@host/live/***?token=***")
 
 
-@given(st.text(st.characters(codec="ascii", exclude_categories=["C", "Z"]), min_size=4, max_size=20), st.booleans())
-def test_no_key_is_ever_shown(secret: str, is_password: bool) -> None:
-    secret = f"Q{secret.replace('?', '_').replace('/', '_').replace('@', '_').replace('#', '_')}Q"
-    url = f"rtmp://me:{secret}@host/live/key" if is_password else f"rtmp://host/live/{secret}?{secret}={secret}"
-    shown = hide_secrets(url)
-    assert shown.partition("?")[0] in ("rtmp://***@host/live/***", "rtmp://host/live/***")
-    assert not is_password or secret not in shown
+# A password, stream key, stream id, token, ... of characters that people, generators and attackers choose.
+SECRETS = st.text(st.characters(min_codepoint=33, exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+SHAPES = {
+    "password": "{scheme}://me:{secret}@host:99/live/x?latency=5",
+    "user": "{scheme}://{secret}@[::1]:99/live/x",
+    "key": "rtmp://host/live/{secret}",
+    "deep key": "rtsp://host/live/a/{secret}/b",
+    "stream id": "srt://host:99?mode=caller&streamid={secret}",
+    "access control": "srt://host:99?streamid=#!::r={secret},m=publish&latency=3",
+    "token": "https://host/all.m3u8?sig={secret}&token=1",
+    "bare": "rtmp://host/live/key?{secret}",
+}
+SAID = (
+    "{url}: Connection refused",
+    "Error opening output {url}: Input/output error",
+    "[rtmp @ 0x55d0] Cannot open '{url}' \"{secret}\" <{secret}>",
+    "Server said: no such key ({secret}) :: {secret}\r\n{unquoted}",
+    "moved to {url}&again={secret}",
+    "{secret}",
+)
+
+
+def told(shape: str, scheme: str, secret: str) -> list[str]:
+    """All that is shown of an address with a secret in it."""
+    url = SHAPES[shape].format(scheme=scheme, secret=secret)
+    texts = [show(url)]
+    for read in (parse_address, parse_target, source_address):
+        try:
+            texts += [read(url).shown, repr(read(url))]
+        except StcodecError as error:
+            texts.append(str(error))
+    with contextlib.suppress(OptionsError):
+        hide = parse_address(url).hide
+        texts += [hide(one.format(url=url, secret=secret, unquoted=unquote(secret))) for one in SAID]
+    return texts
+
+
+@given(SECRETS, st.sampled_from(sorted(SHAPES)), st.sampled_from(["rtmp", "rtsp", "srt", "http", "udp"]))
+def test_no_secret_is_ever_shown(secret: str, shape: str, scheme: str) -> None:
+    of_others = " ".join(told(shape, scheme, "\N{SNOWMAN}" * 9) + told(shape, scheme, "[\N{SNOWMAN}"))
+    for text in told(shape, scheme, secret):
+        assert "\n" not in text
+        assert secret not in text or secret in of_others, text
+        assert unquote(secret) not in text or unquote(secret) in of_others, text
+
+
+MALFORMED = (
+    "http://u:s3cret[@127.0.0.1/x",
+    "rtsp://admin:s3cret\u2100@127.0.0.1/cam",
+    "rtsp://admin:s3cret@127.0.0.\u2100/cam",
+    "rtsp://[::s3cret]/live",
+    "rtsp://u:s3cret@[1::2::3]:4/live",
+    "tcp://u:s3cret@host:port",
+    "udp://u:s3cret@host:65536",
+    "udp://u:s3cret@host:\u0661\u0662",
+    "tcp://127.0.0.1:9?a=s3cret b",
+    "tcp://u:s3cret@127.0.0.1\x1b[31m:9",
+    "rtmp://u:s3cret@127.0.0.1\u202e/live/key",
+    "rtsp://u:s3cret%zz@127.0.0.1%00/live",
+    "://s3cret",
+    "gopher://u:s3cret@host/x",
+    "srt://127.0.0.1:9?mode=caller&mode=listener&x=s3cret",
+)
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_an_address_that_can_not_be_read_is_refused_in_one_printable_line_without_its_secrets(text: str) -> None:
+    for read in (source_address, parse_target):
+        try:
+            shown = read(text).shown
+        except StcodecError as error:
+            shown = str(error)
+        assert "s3cret" not in shown and shown.isprintable()
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_a_malformed_source_ends_the_command(capfd: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> None:
+    done = command.run(capfd, "stream", text, tmp_path / "out.ts", "--attention", "none")
+    assert done.status in (1, 2) and done.err.count("\n") == 1 and "s3cret" not in done.err
+    assert not list(tmp_path.iterdir())
+
+
+OPEN = {
+    "srt://:9000?mode=listener": {},
+    "srt://0.0.0.0:9000?mode=listener": {},
+    "srt://[::]:9000?mode=listener": {},
+    "srt://192.168.1.7:9000?mode=listener": {},
+    "tcp://0.0.0.0:9000?listen=1": {},
+    "tcp://:9000?listen": {},
+    "TCP://host:9000?listen=1": {},
+    "tcp://0.0.0.0:9000": {"listen": "1"},
+    "udp://0.0.0.0:9000": {},
+    "udp://:9000": {},
+    "udp://@:9000": {},
+    "udp://127.0.0.1:9000?localaddr=0.0.0.0": {},
+    "udp://127.0.0.1:9000": {"localaddr": "0.0.0.0"},
+    "rtp://[::]:9000": {},
+    "rtmp://0.0.0.0/live/key": {"listen": "1"},
+    "rtmp://:1935/live/key": {"rtmp_listen": "1"},
+    "rtmp://0.0.0.0/live/key": {"timeout": "5"},  # noqa: F601
+    "rtsp://0.0.0.0:9000/live": {"rtsp_flags": "prefer_tcp+listen"},
+    "http://0.0.0.0:9000": {"listen": "1"},
+}
+PRIVATE = {
+    "srt://0.0.0.0:9000?mode=listener&passphrase=0123456789": {},
+    "srt://127.0.0.1:9000?mode=listener": {},
+    "srt://camera:9000": {},
+    "tcp://localhost:9000?listen=1": {},
+    "tcp://0.0.0.0:9000": {},
+    "udp://[::1]:9000": {},
+    "udp://239.1.2.3:9000": {},
+    "rtp://127.0.0.9:9000": {},
+    "rtmp://server/live/key": {},
+    "http://server/x?listen=1": {},
+    "rtsp://127.0.0.1:9000/live": {"rtsp_flags": "listen"},
+}
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_a_source_that_would_be_open_to_other_machines_is_refused(text: str) -> None:
+    with pytest.raises(OptionsError, match="would be open to other machines"):
+        source_address(text, OPEN[text])
+
+
+@pytest.mark.parametrize("text", PRIVATE)
+def test_what_asks_for_a_secret_or_stays_on_this_machine_may_listen(text: str) -> None:
+    source_address(text, PRIVATE[text])
+
+
+def test_datagrams_for_this_machine_are_taken_from_this_machine_only() -> None:
+    """libav binds all addresses, whatever stands in the address."""
+    port = free_port(socket.SOCK_DGRAM)
+
+    def bound() -> list[str]:
+        table = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+        return [words[1] for words in table if words[1].endswith(f":{port:04X}")]
+
+    seen: list[str] = []
+
+    def watch() -> None:
+        wait_until(lambda: bool(bound()), "it listens")
+        seen.extend(bound())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    with pytest.raises(MediaError, match="nothing came in time"):
+        open_source(source_address(f"udp://127.0.0.1:{port}"), {}, 1.0, lambda: False, open_seconds=1.0)
+    watching.join()
+    assert [one.partition(":")[0] for one in seen] == ["0100007F"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Sequence
 
 from stcodec.errors import MediaError
 
@@ -31,6 +33,28 @@ def find_ffmpeg(chosen: str | None = None) -> str:
         if found is None:
             raise MediaError("no ffmpeg program: pip install imageio-ffmpeg, or install ffmpeg") from None
         return found
+
+
+_LAUNCHER = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""PR_SET_PDEATHSIG outlives exec. Set in the child, before the program is there: between fork and exec of a process with
+threads nothing but system calls is safe (`preexec_fn` is not)."""
+
+
+def ending_with_us(command: Sequence[str]) -> list[str]:
+    """The words that start a program which the system kills when the thread that started it, or the process, has gone.
+
+    On Linux, whatever ends us, SIGKILL included. Elsewhere the command as it is: a program that we can't end any more goes
+    on until its pipe breaks.
+    """
+    if sys.platform != "linux" or not sys.executable:
+        return list(command)
+    program = shutil.which(command[0]) or command[0]
+    return [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), program, *command[1:]]
 
 
 def ffmpeg_version(program: str) -> str:

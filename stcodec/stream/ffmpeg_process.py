@@ -7,12 +7,12 @@ import re
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import IO, Any
 
 import ffmpeg
 
-from stcodec.media.ffmpeg import find_ffmpeg
-from stcodec.stream.output.address import hide_in
+from stcodec.media.ffmpeg import ending_with_us, find_ffmpeg
 
 _GENERAL = "Input/output error"
 
@@ -20,19 +20,21 @@ _GENERAL = "Input/output error"
 class FfmpegProcess:
     """A running program whose stderr is read. It is ended by its process id."""
 
-    def __init__(self, output: Any, url: str, *, writes: bool) -> None:
-        """output: ffmpeg-python's node; url: the address that it opens; writes: it is fed through stdin, else read from
-        stdout. Raises MediaError if there is no program.
+    def __init__(self, output: Any, hide: Callable[[str], str], *, writes: bool) -> None:
+        """output: ffmpeg-python's node; hide: makes what it says fit to be shown; writes: it is fed through stdin, else read
+        from stdout. Raises MediaError if there is no program.
+
+        It ends with the thread that calls this, whatever ends that.
         """
         stdin, stdout = (subprocess.PIPE, subprocess.DEVNULL) if writes else (subprocess.DEVNULL, subprocess.PIPE)
-        command = ffmpeg.compile(output, [find_ffmpeg(), "-v", "error", "-nostats", "-nostdin"])
+        command = ending_with_us(ffmpeg.compile(output, [find_ffmpeg(), "-v", "error", "-nostats", "-nostdin"]))
         # In a session of its own: Ctrl-C is for us, and we end it when it has sent the rest.
         self.process = subprocess.Popen(
             command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0, start_new_session=True
         )
         self.frames = 0
         """Passed on, if it was told to report progress."""
-        self._url = url
+        self._hide = hide
         self._said: deque[str] = deque(maxlen=8)
         self._stderr_thread = threading.Thread(target=self._listen, daemon=True)
         self._stderr_thread.start()
@@ -50,7 +52,7 @@ class FfmpegProcess:
         if not self._said:
             return "the other side hung up"
         told = next((line for line in self._said if "certificate" in line), self._said[-1])
-        words = hide_in(re.split(r": |::", told)[-1], self._url)
+        words = re.split(r": |::", self._hide(told))[-1]
         return f"the other side does not answer, refuses, or hung up ({words})" if words == _GENERAL else words
 
     def kill(self) -> None:

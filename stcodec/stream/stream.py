@@ -54,7 +54,7 @@ class LiveStream:
         """
         easier_presets(options)  # checks the encoder and the preset
         targets = Targets(options)
-        address = source_address(options.source)
+        address = source_address(options.source, options.input_options)
         source, reopen_source = open_attention(options.attention)
         self._options = options
         self._reader = Reader(address, options, export_for(source.spec) if source is not None else "")

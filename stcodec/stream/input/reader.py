@@ -112,7 +112,7 @@ class _DecodedSource:
                     self._held.insert(0, self._held.pop())
                     return item.frame
         except (FFmpegError, OSError) as error:
-            raise MediaError(f"{address.shown}: nothing could be read ({reason(error)})") from None
+            raise MediaError(f"{address.shown}: nothing could be read ({reason(address, error)})") from None
         raise MediaError(f"{address.shown}: no frame of its {self.stream.codec_context.name} video could be decoded")
 
     def _demux(self) -> Iterator[FrameIn | AudioIn]:
@@ -196,7 +196,7 @@ class Reader:
                         raise first
                     return first
         except BaseException:
-            self._stop.set()
+            self.stop()
             raise
 
     def _run(self) -> None:
@@ -204,6 +204,9 @@ class Reader:
             current: _DecodedSource | None = self._open()
         except StcodecError as error:
             self._first.put(error)
+            return
+        except Exception as error:  # a fault of ours, too, is told to who waits; it may say the address
+            self._first.put(MediaError(f"{self.address.shown}: can't be opened ({reason(self.address, error)})"))
             return
         assert current is not None
         self._first.put(current)
@@ -214,7 +217,7 @@ class Reader:
                 current = self._next()
         except Exception as error:  # a fault of ours, too, is an end with a reason, and not a silence
             if not self._stop.is_set():
-                self.condition, self.message = "failed", reason(error)
+                self.condition, self.message = "failed", reason(self.address, error)
                 self._put(SourceEnded())
         self.condition = "ended" if not self.message else self.condition
 
@@ -226,7 +229,7 @@ class Reader:
                 if self._stop.is_set():
                     return
         except (FFmpegError, OSError) as error:
-            self.message = reason(error)
+            self.message = reason(self.address, error)
         finally:
             current.close()
 

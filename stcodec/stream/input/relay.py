@@ -12,6 +12,7 @@ import ffmpeg
 
 from stcodec.errors import MediaError
 from stcodec.media.paths import display_name
+from stcodec.stream.address import Address
 from stcodec.stream.ffmpeg_process import FfmpegProcess
 
 _LOOK_SECONDS = 0.1
@@ -22,12 +23,17 @@ _COPY = {"map": "0", **_COPY_VIDEO}
 class PipeReader:
     """File object for av.open that gives up when nothing comes or when told to stop."""
 
-    def __init__(self, fd: int, stopping: Callable[[], bool], stall_seconds: float = math.inf) -> None:
-        """stopping: whether it is all over; stall_seconds: nothing for so long, and reading fails."""
+    def __init__(
+        self, fd: int, stopping: Callable[[], bool], stall_seconds: float = math.inf, *, begins_late: bool = False
+    ) -> None:
+        """stopping: whether it is all over; stall_seconds: nothing for so long, and reading fails; begins_late: the first
+        bytes may take as long as they like.
+        """
         self._fd = fd
         self._stopping = stopping
         self._stall = stall_seconds
         self._is_over = False
+        self._has_begun = not begins_late
 
     def read(self, size: int) -> bytes:
         """Read at least a byte; empty at the end and when stopping. Raises OSError on a stall."""
@@ -39,9 +45,10 @@ class PipeReader:
                 if not content:
                     self._is_over = True
                     self.ended()
+                self._has_begun = True
                 return content
             waited += _LOOK_SECONDS
-            if waited >= self._stall:
+            if waited >= self._stall and self._has_begun:
                 self._is_over = True
                 raise TimeoutError(f"nothing came for {self._stall:g} s")
         return b""
@@ -56,10 +63,21 @@ class PipeReader:
 class Relay(PipeReader):
     """Output of the ffmpeg program; closing it ends the program."""
 
-    def __init__(self, output: Any, url: str, stall_seconds: float, stopping: Callable[[], bool]) -> None:
-        """output: ffmpeg-python's node, into "pipe:1". Raises MediaError if there is no program."""
-        self._program = FfmpegProcess(output, url, writes=False)
-        super().__init__(self._program.pipe.fileno(), stopping, stall_seconds)
+    def __init__(
+        self,
+        output: Any,
+        hide: Callable[[str], str],
+        stall_seconds: float,
+        stopping: Callable[[], bool],
+        *,
+        begins_late: bool = False,
+    ) -> None:
+        """output: ffmpeg-python's node, into "pipe:1"; hide: makes what the program says fit to be shown.
+
+        Raises MediaError if there is no program.
+        """
+        self._program = FfmpegProcess(output, hide, writes=False)
+        super().__init__(self._program.pipe.fileno(), stopping, stall_seconds, begins_late=begins_late)
 
     def ended(self) -> None:
         """Raise: the program ends only when the source is lost."""
@@ -75,10 +93,11 @@ class Relay(PipeReader):
         self._program.close()
 
 
-def srt_relay(url: str, stall_seconds: float, stopping: Callable[[], bool]) -> Relay:
-    """SRT as bytes of MPEG-TS. Read as data: no probing, no delay, unchanged timestamps."""
-    source = ffmpeg.input(os.fsencode(url), f="data", nofind_stream_info=None)
-    return Relay(source.output("pipe:1", f="data", **_COPY), url, stall_seconds, stopping)
+def srt_relay(address: Address, stall_seconds: float, stopping: Callable[[], bool]) -> Relay:
+    """SRT as bytes of MPEG-TS. Read as data: no probing, no delay, unchanged timestamps. A caller is waited for."""
+    source = ffmpeg.input(os.fsencode(address.url), f="data", nofind_stream_info=None)
+    output = source.output("pipe:1", f="data", **_COPY)
+    return Relay(output, address.hide, stall_seconds, stopping, begins_late=address.listens({}))
 
 
 def device_relay(
@@ -90,4 +109,4 @@ def device_relay(
     # ffmpeg-python takes video_size as two numbers only; -s is the same, in ffmpeg's words.
     given = {"s" if key == "video_size" else key: value for key, value in options.items()}
     source = ffmpeg.input(os.fsencode(place), f=kind, **given)
-    return Relay(source["v:0"].output("pipe:1", f="nut", **_COPY_VIDEO), place, stall_seconds, stopping)
+    return Relay(source["v:0"].output("pipe:1", f="nut", **_COPY_VIDEO), display_name, stall_seconds, stopping)

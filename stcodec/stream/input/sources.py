@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 import av
 from av.audio.stream import AudioStream
@@ -21,8 +21,8 @@ from av.video.stream import VideoStream
 from stcodec.errors import MediaError
 from stcodec.media.paths import check_input, display_name, local_url
 from stcodec.media.probe import main_video
+from stcodec.stream.address import Address, parse_address
 from stcodec.stream.input.relay import PipeReader, device_relay, srt_relay
-from stcodec.stream.output.address import hide_in, hide_secrets
 
 _PROBE = {"probesize": "1000000", "analyzeduration": "1500000"}
 """Enough to see every stream of a live source, and no more: what is read for it comes in a burst."""
@@ -31,20 +31,28 @@ _DEVICES = ("v4l2", "x11grab", "fbdev", "lavfi")
 _DEVICE = re.compile(rf"({'|'.join(_DEVICES)}):(?!//)(.+)")
 _SEGMENTS_SLOWER = 3
 """HLS comes a segment at a time: silence between two is no stall."""
-_LISTEN_SECONDS = 86_400
-"""Time for which a listening source waits for a caller."""
+_LONGEST_SECONDS = 2_000_000
+"""Time for which RTSP waits for a caller: it counts milliseconds in 32 bits."""
+_LOCALHOST = {"localhost": "127.0.0.1"}
+"""Numbers of names: libav wants one to bind to."""
 
 
 @dataclass(frozen=True)
 class SourceAddress:
     """Address of a source."""
 
-    url: str
+    url: str = field(repr=False)
     """The path, the address, or the device's name."""
     kind: str
     """"file", "pipe", the scheme of a network address, or ffmpeg's name of a kind of device."""
     shown: str
     """Without credentials."""
+    network: Address | None = None
+    """The address; None for a place on this machine."""
+
+    def hide(self, text: str) -> str:
+        """A message of a program or library about this source, in one line, without what is secret in it."""
+        return display_name(" ".join(text.split())) if self.network is None else self.network.hide(text)
 
     @property
     def is_paced(self) -> bool:
@@ -62,24 +70,29 @@ class SourceAddress:
         return self.kind in ("file", "lavfi", "pipe", "http", "https")
 
 
-def source_address(text: str) -> SourceAddress:
-    """Parse a source as written by the user. Raises MediaError for a missing file and for an unknown scheme."""
+def source_address(text: str, options: Mapping[str, str] = MappingProxyType({})) -> SourceAddress:
+    """Parse a source as written by the user. options: ffmpeg's, for it.
+
+    Raises MediaError for a missing file and for an unknown scheme, and OptionsError for an address that can't be read, or
+    that would be open to other machines.
+    """
     if text == "-":
         return SourceAddress(text, "pipe", "stdin")
     device = _DEVICE.fullmatch(text)
     if device is not None:
         return _device(device[1], device[2], display_name(text))
-    scheme, colon, _ = text.partition("://")
-    if not colon:
-        return SourceAddress(str(check_input(text)), "file", display_name(text))
-    if scheme == "file":
+    if text.startswith("file://"):
         return source_address(text.removeprefix("file://"))
-    if scheme not in _NETWORK:
+    if "://" not in text:
+        return SourceAddress(str(check_input(text)), "file", display_name(text))
+    address = parse_address(text)
+    if address.scheme not in _NETWORK:
         raise MediaError(
-            f"{hide_secrets(text)}: can't be streamed from: there are {', '.join(_NETWORK)}, files, -, v4l2:DEVICE and "
+            f"{address.shown}: can't be streamed from: there are {', '.join(_NETWORK)}, files, -, v4l2:DEVICE and "
             "x11grab:DISPLAY"
         )
-    return SourceAddress(text, scheme, hide_secrets(text))
+    address.check_private(options, reads=True)
+    return SourceAddress(address.url, address.scheme, address.shown, address)
 
 
 def _device(kind: str, place: str, shown: str) -> SourceAddress:
@@ -114,8 +127,7 @@ def open_source(
     try:
         container = av.open(pipe or keywords.pop("file"), "r", metadata_errors="replace", **keywords)
     except (FFmpegError, OSError, ValueError) as error:
-        why = _cause(pipe, error)
-        raise MediaError(f"{address.shown}: can't be opened ({hide_in(why, address.url)})") from None
+        raise MediaError(f"{address.shown}: can't be opened ({_cause(address, pipe, error)})") from None
     assert isinstance(container, InputContainer)
     return OpenSource(container, pipe)
 
@@ -129,24 +141,34 @@ def _open_arguments(
     probing = {"options": {**_PROBE, **options}}
     if address.kind == "pipe":
         return PipeReader(sys.stdin.fileno(), stopping), probing
-    if address.kind == "srt":
-        return srt_relay(address.url, stall_seconds, stopping), {"format": "mpegts", **probing}
     if address.is_device and address.kind in av.formats_available:
         return None, {"file": address.url, "format": address.kind, "options": options}
     if address.is_device:
         return device_relay(address.kind, address.url, options, stall_seconds, stopping), {"format": "nut"}
-    if address.kind in ("rtsp", "rtsps"):
-        probing["options"].setdefault("rtsp_transport", "tcp")
-    listens = options.get("rtsp_flags") == "listen" or "listen" in options or "listen" in urlsplit(address.url).query
-    if options.get("rtsp_flags") == "listen":
-        probing["options"].setdefault("listen_timeout", str(_LISTEN_SECONDS))  # its own default is out of its own range
-    if address.kind in ("http", "https"):
+    network = address.network
+    assert network is not None
+    if network.scheme == "srt":
+        return srt_relay(network, stall_seconds, stopping), {"format": "mpegts", **probing}
+    return None, {"file": network.url, **_network_arguments(network, probing["options"], stall_seconds, open_seconds)}
+
+
+def _network_arguments(
+    address: Address, options: dict[str, str], stall_seconds: float, open_seconds: float
+) -> dict[str, Any]:
+    """How libav opens an address."""
+    if address.scheme in ("rtsp", "rtsps"):
+        options.setdefault("rtsp_transport", "tcp")
+    if address.scheme in ("udp", "rtp") and not address.is_group:
+        options.setdefault("localaddr", address.options.get("localaddr", _LOCALHOST.get(address.host, address.host)))
+    listens = address.listens(options)
+    if listens and address.scheme in ("rtsp", "rtsps"):
+        options.setdefault("listen_timeout", str(_LONGEST_SECONDS))  # its own default is out of its own range
+    if address.scheme in ("http", "https"):
         stall_seconds *= _SEGMENTS_SLOWER
-    timeout = (_LISTEN_SECONDS if listens else max(open_seconds, stall_seconds), stall_seconds)
-    return None, {"file": address.url, "timeout": timeout, **probing}
+    return {"options": options, "timeout": (None if listens else max(open_seconds, stall_seconds), stall_seconds)}
 
 
-def _cause(pipe: PipeReader | None, error: BaseException) -> str:
+def _cause(address: SourceAddress, pipe: PipeReader | None, error: BaseException) -> str:
     """Reason of a failure, in the words of the program where one reads the source."""
     try:
         if pipe is not None:
@@ -156,7 +178,7 @@ def _cause(pipe: PipeReader | None, error: BaseException) -> str:
     finally:
         if pipe is not None:
             pipe.close()
-    return reason(error)
+    return reason(address, error)
 
 
 def choose_streams(container: InputContainer, address: SourceAddress) -> tuple[VideoStream, AudioStream | None]:
@@ -169,12 +191,11 @@ def choose_streams(container: InputContainer, address: SourceAddress) -> tuple[V
     return video, audio_streams[0] if audio_streams else None
 
 
-def reason(error: BaseException) -> str:
-    """libav's message, in one line."""
+def reason(address: SourceAddress, error: BaseException) -> str:
+    """What libav says of a source, in one line."""
     if isinstance(error, ExitError):
         return "nothing came in time"
-    text = str(getattr(error, "strerror", None) or error)
-    return display_name(" ".join(text.split()))[:200]
+    return address.hide(str(getattr(error, "strerror", None) or error or type(error).__name__))[:200]
 
 
 _AT_MOST = 300

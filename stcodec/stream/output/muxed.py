@@ -231,15 +231,15 @@ def byte_sender(target: TargetAddress) -> ByteSender:
         return ByteSender(lambda: StdoutSink(sys.stdout.fileno()), FragmentWriter, target.rendition)
     if target.kind == "file":
         return RecordingSender(target.path, target.rendition)
-    if not target.is_network:
+    address = target.network
+    if address is None:
         return ByteSender(_TsFile(target.path), ts_writer, target.rendition)
-    host, port = target.host
-    assert port is not None
-    place, options = (host or "127.0.0.1", port), target.options
-    if target.scheme == "udp":
+    assert address.port is not None
+    place, options = (address.host or "127.0.0.1", address.port), address.options
+    if address.scheme == "udp":
         ttl = int(options["ttl"]) if "ttl" in options else None
         body = functools.partial(ts_writer, block_bytes=DATAGRAM_BYTES)
         return ByteSender(lambda: UdpSink(place, ttl, options.get("localaddr")), body, target.rendition)
-    if "listen" in options:
+    if address.listens({}):
         return ListeningSender(place, target.rendition)
     return ByteSender(lambda: connect_tcp(place), ts_writer, target.rendition)

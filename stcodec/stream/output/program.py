@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ffmpeg
@@ -44,12 +45,12 @@ _SRT_LINGER_SECONDS = 0.3
 class ProgramSink(PipeSink):
     """The program's stdin. Raises OSError with what it said when it has ended."""
 
-    def __init__(self, output: Any, url: str, answers_within: float | None) -> None:
-        """output: ffmpeg-python's node, from "pipe:0".
+    def __init__(self, output: Any, hide: Callable[[str], str], answers_within: float | None) -> None:
+        """output: ffmpeg-python's node, from "pipe:0"; hide: makes what the program says fit to be shown.
 
         answers_within: seconds in which the other side must take a frame; None = it comes when it comes.
         """
-        self.program = FfmpegProcess(output, url, writes=True)
+        self.program = FfmpegProcess(output, hide, writes=True)
         super().__init__(self.program.pipe.fileno(), answers_within)
         self._answers_within = answers_within
         self._began = time.monotonic()
@@ -119,7 +120,7 @@ class ProgramSender(ByteSender):
 
     def _start(self) -> ProgramSink:
         target = self._target
-        within = None if target.options.get("mode") == "listener" else STALL_SECONDS
+        within = None if target.network is not None and target.network.listens({}) else STALL_SECONDS
         output = ffmpeg.input("pipe:0", **_READ).output(target.url, **_COPY, **_FORMATS[target.kind])
-        self._program = ProgramSink(output.global_args(*_PROGRESS), target.url, within)
+        self._program = ProgramSink(output.global_args(*_PROGRESS), target.hide, within)
         return self._program

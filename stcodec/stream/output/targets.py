@@ -87,18 +87,21 @@ def check_first_connections(targets: Sequence[Target]) -> None:
 
 def _check_server(target: TargetAddress) -> None:
     """Raise MediaError if nobody listens. Those who take a single connection, as RTSP and TCP peers do, aren't asked."""
-    if target.scheme not in _PORTS:
+    address = target.network
+    if address is None or address.scheme not in _PORTS:
         return
-    host, port = target.host
     try:
-        socket.create_connection((host, port or _PORTS[target.scheme]), timeout=_VERDICT_SECONDS).close()
-    except OSError as error:
-        raise MediaError(f"{target.shown}: can't be reached ({error.strerror or error})") from None
+        place = address.host, address.port or _PORTS[address.scheme]
+        socket.create_connection(place, timeout=_VERDICT_SECONDS).close()
+    except (OSError, UnicodeError) as error:
+        raise MediaError(
+            f"{target.shown}: can't be reached ({target.hide(str(getattr(error, 'strerror', None) or error))})"
+        ) from None
 
 
 def _wait_for_verdict(address: TargetAddress, target: Target) -> None:
     """Wait until a target that opens at once is open. Raises MediaError if it can't be."""
-    if address.kind in ("rtmp", "rtsp", "srt") or "listen" in address.options:
+    if address.kind in ("rtmp", "rtsp", "srt") or (address.network is not None and address.network.listens({})):
         return  # these connect with the first packet, or when somebody comes
     end = time.monotonic() + _VERDICT_SECONDS
     while target.state().condition == "connecting" and time.monotonic() < end:
