@@ -11,7 +11,7 @@ import av
 import ffmpeg
 
 from stcodec.errors import OUT_OF_SPACE, MediaError, NoSpaceError, VerifyError
-from stcodec.media.ffmpeg import find_ffmpeg
+from stcodec.media.ffmpeg import ending_with_us, find_ffmpeg
 from stcodec.media.packets import shown_times
 from stcodec.media.paths import display_name, local_url
 from stcodec.media.probe import main_video, stream_codec
@@ -52,7 +52,7 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
     dash = {"f": "dash", "seg_duration": f"{segment_seconds:g}", "use_timeline": 1, "use_template": 1}
     hls = {"hls_playlist": 1, "hls_master_name": HLS_NAME, "adaptation_sets": sets}
     output = ffmpeg.output(*tracks, DASH_NAME, **coding, **dash, **hls)
-    command = ffmpeg.compile(output, [find_ffmpeg(), "-v", "error", "-nostdin"])
+    command = ending_with_us(ffmpeg.compile(output, [find_ffmpeg(), "-v", "error", "-nostdin"]))
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
