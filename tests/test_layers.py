@@ -39,6 +39,7 @@ FLOORS = {
     "stream": 4,
     "train": 4,
     "batch": 5,
+    "viewing": 5,
     "cli": 6,
 }
 """The first name below `stcodec` and its floor. A new folder must be given one."""
@@ -157,7 +158,7 @@ def pages() -> list[tuple[Path, Page]]:
 
 def test_a_page_is_made_of_files_of_its_own_folder_and_of_web() -> None:
     found = pages()
-    assert len(found) == 3
+    assert len(found) == 4
     used = {PACKAGE / "web" / "base.css"}
     for path, page in found:
         assert page.folder == ".".join(path.relative_to(PACKAGE.parent).parent.parts)

@@ -51,7 +51,7 @@ def headline_table(results: Evaluation) -> str:
         if any(line is not None and line.share_of_human is not None for line in shares):
             rows.append(["of the human arm's saving", *(_share(line) for line in shares)])
         clips = max(line.clips for line in lines)
-        parts.append(f"{encoder}: bits at equal quality against plain, {_mean_of(clips)}\n{_aligned(rows)}")
+        parts.append(f"{encoder}: bits at equal quality against plain, {_mean_of(clips)}\n{aligned(rows)}")
     return "\n\n".join(parts)
 
 
@@ -69,7 +69,7 @@ def points_table(results: Evaluation) -> str:
             rows.append([_point_name(results, curve, point), _crf(point), f"{point.kbps:.0f}", *cells])
     if all(row[1] == "" for row in rows[1:]):
         rows = [[row[0], *row[2:]] for row in rows]
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _point_name(results: Evaluation, curve: Curve, point: Point) -> str:
@@ -100,7 +100,7 @@ def _share(line: Headline | None) -> str:
     return "-" if line is None or line.share_of_human is None else f"{line.share_of_human:.0%}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Columns side by side, the first to the left, the others to the right."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = []

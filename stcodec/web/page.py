@@ -31,6 +31,8 @@ class Page:
     """Names of scripts of `stcodec.web`, before its own."""
     connect: str = "'none'"
     """Addresses that it may ask for data, as a Content-Security-Policy has them."""
+    media: str = "'none'"
+    """Addresses of video that it may play."""
 
     def render(self, blocks: Mapping[str, Any], **texts: str) -> str:
         """The page as text. blocks: its data by the id of the block; texts: further fields of its template, escaped."""
@@ -39,7 +41,7 @@ class Page:
         parts += [_text(self.folder, f"{name}.js") for name in self.scripts]
         script = '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
         return Template(_text(self.folder, "template.html")).substitute(
-            policy=page_policy(style, script, self.connect),
+            policy=page_policy(style, script, self.connect, self.media),
             style=style,
             script=script,
             data="\n".join(json_block(name, value) for name, value in blocks.items()),
@@ -51,12 +53,13 @@ def _text(folder: str, name: str) -> str:
     return resources.files(folder).joinpath(name).read_text(encoding="utf-8")
 
 
-def page_policy(style: str, script: str, connect: str = "'none'") -> str:
-    """The Content-Security-Policy of a page with this style and this script; connect: where it may ask for data."""
+def page_policy(style: str, script: str, connect: str = "'none'", media: str = "'none'") -> str:
+    """The Content-Security-Policy of a page with this style and this script; connect, media: as in `Page`."""
     allowed = {
         "default-src": "'none'",
         "connect-src": connect,
         "img-src": "data:",
+        "media-src": media,
         "style-src": _hash(style),
         "script-src": _hash(script),
         "base-uri": "'none'",
