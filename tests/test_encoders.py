@@ -28,6 +28,7 @@ ALLOWED = {
     "media/lossless.py": "x264 as a tool: copies without loss",
     "media/video_writer.py": "x264 as a tool: the film of `inspect`",
     "media/mux.py": "what Matroska can't hold of VP9, whoever encoded it",
+    "media/playable.py": "the format that browsers play",
     "media/sniff.py": "raw streams, told by their first bytes",
     "stream/output/muxers.py": "Matroska's names of codecs, also of sound",
 }
