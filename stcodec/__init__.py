@@ -7,11 +7,13 @@ report = stcodec.encode("in.mp4", "out.mp4", encoder="libx264", crf=23)
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # as type checkers know it; typing takes longer to import than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from stcodec import roi as roi
     from stcodec.attention import open_source as open_source
     from stcodec.attention.base import AttentionSession as AttentionSession

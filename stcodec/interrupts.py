@@ -10,19 +10,23 @@ from dataclasses import dataclass
 
 POLL_SECONDS = 0.1
 """How long a wait may last before it looks again."""
-PATIENCE_SECONDS = 0.6
 requested = threading.Event()
 """Set when the program was told to end."""
 
 
 @dataclass
-class Patience:
-    """How long the clean-up may take before the program ends without it."""
+class Ending:
+    """How an interrupted program ends, as far as it has come."""
 
-    seconds: float = PATIENCE_SECONDS
+    seconds: float = 0.6
+    """For the clean-up; after that the program ends without it."""
+    said: str = "nothing unfinished was left behind"
+    """What is true after the clean-up."""
+    said_without: str = "nothing unfinished was left behind"
+    """What is true without it; temporary files are removed in any case."""
 
 
-patience = Patience()
+ending = Ending()
 
 
 def check() -> None:

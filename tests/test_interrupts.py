@@ -118,7 +118,7 @@ def test_within_a_second_whatever_it_is_at(tmp_path: Path) -> None:
 
 def test_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     """Files are being ended, for which there is much time; the same signal sent twice at a time is one."""
-    with stubborn(tmp_path, "from stcodec import interrupts; interrupts.patience.seconds = 60; time.sleep(60)") as process:
+    with stubborn(tmp_path, "from stcodec import interrupts; interrupts.ending.seconds = 60; time.sleep(60)") as process:
         for _ in range(2):
             process.send_signal(signal.SIGINT)
             time.sleep(0.05)
@@ -197,3 +197,42 @@ def test_signals_are_given_back(tmp_path: Path) -> None:
         "assert was == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]\n"
     )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True)
+
+
+def test_interrupted_while_it_is_imported(tmp_path: Path) -> None:
+    """From the first line of the program on; also the line that says so is there at once."""
+    code = (
+        "import os, sys\n"
+        "number, wanted = sys.argv[1:]\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == wanted: os.kill(os.getpid(), int(number))\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from stcodec.__main__ import program\n"
+        "sys.argv = ['stcodec', 'encode', 'missing.mp4', 'out.mp4']\n"
+        "program()\n"
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for name in ("stcodec.cli", "stcodec.interrupts", "stcodec.cli.command", "argparse", "numpy", "onnxruntime"):
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(int(number)), name],
+                cwd=tmp_path,
+                env=ENVIRONMENT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (done.returncode, done.stderr) in ((130, SAID), (1, "stcodec: missing.mp4: no such file\n")), name
+            assert done.returncode == 130 or name == "onnxruntime"  # which it may not come to
+
+
+def test_unfinished_recording_is_not_passed_over(tmp_path: Path) -> None:
+    """What is said of a command that is ended without its clean-up is true."""
+    does = (
+        "from stcodec import interrupts; interrupts.ending.said_without = 'it lacks its end'; interrupts.ending.seconds = 0.1;"
+        " time.sleep(60)"
+    )
+    with stubborn(tmp_path, does) as process:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, "stcodec: interrupted; it lacks its end\n")

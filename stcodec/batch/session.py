@@ -130,7 +130,7 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
     try:
         work = folder.resolve() / "work" / str(run)
         with lock:
-            interrupts.patience.seconds = _PATIENCE_SECONDS
+            interrupts.ending.seconds = _PATIENCE_SECONDS
             try:
                 yield Session(output, table, run, plan, number, work, results, _remote(root), options, _made_folder(work))
             finally:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stcodec import interrupts
 from stcodec.cli.options import (
     add_attention_flags,
     add_output_flags,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from stcodec.batch import BatchOptions, BatchRun, BatchSummary, Listener
     from stcodec.progress import Progress
 
-EXIT_SOME_FAILED, EXIT_INTERRUPTED = 3, 130
+EXIT_SOME_FAILED = 3
 _MOST_LINES = 20
 
 
@@ -138,12 +139,11 @@ def _output(arguments: argparse.Namespace) -> tuple[Path | None, str | None]:
 
 
 def _watched(arguments: argparse.Namespace, do: Callable[[Listener], BatchSummary]) -> int:
-    try:
-        with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
-            summary = do(_listener(arguments, bar))
-    except KeyboardInterrupt:
-        print("stcodec: interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    goes_on = "what is finished is kept, and the same command goes on from there"
+    interrupts.ending.said = goes_on
+    interrupts.ending.said_without = f"{goes_on}, and removes what is unfinished"
+    with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
+        summary = do(_listener(arguments, bar))
     return _show(summary, arguments)
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import stcodec
 from stcodec.cli import batch, compare, doctor, encode, evaluate, inspect, maps, stream, verify
-from stcodec.cli.interrupts import EXIT_INTERRUPTED, SAID
+from stcodec.cli.streams import forgiving_streams
 from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.paths import display_name
 
@@ -21,34 +21,18 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status, as of `stcodec.cli.main`."""
     # Encoders take all cores: a second set of threads, numpy's, makes small matrix products forty times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        parsed = parser().parse_args(arguments)
-        status: int = parsed.run(parsed)
+    with forgiving_streams() as lost:
+        try:
+            parsed = parser().parse_args(arguments)
+            status: int = parsed.run(parsed)
+        except OptionsError as error:
+            status = _fail(error, EXIT_USAGE)
+        except (StcodecError, OSError) as error:  # OSError: no place for temporary files
+            status = _fail(error, EXIT_FAILED)
         sys.stdout.flush()
-        return status
-    except BaseException as error:
-        ended = _ended_by(error)
-        if ended is None:
-            raise
-        return ended
-
-
-def _ended_by(error: BaseException) -> int | None:
-    """Say why the run ended; its exit status. None for what is not ours to explain."""
-    if isinstance(error, OptionsError):
-        return _fail(error, EXIT_USAGE)
-    if isinstance(error, StcodecError):
-        return _fail(error, EXIT_FAILED)
-    if isinstance(error, KeyboardInterrupt):
-        print(SAID, file=sys.stderr)
-        return EXIT_INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        # Whoever read stdout has gone; what is still in its buffer must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
-    if isinstance(error, OSError):  # stdout on a full disk, no place for temporary files
-        return _fail(error, EXIT_FAILED)
-    return None
+        if lost.error is None or isinstance(lost.error, BrokenPipeError):  # who read stdout has seen enough
+            return status
+        return max(status, _fail(f"stdout can't be written ({lost.error.strerror}): the rest was done", EXIT_FAILED))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stcodec import interrupts
 from stcodec.cli.options import (
     add_device_flag,
     add_policy_flags,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from stcodec.evaluate import EvaluateOptions
 
-EXIT_INTERRUPTED = 130
 _ARMS = "plain,center,motion"
 _METRICS = "psnr,ssim,vmaf,xpsnr"
 
@@ -109,13 +108,11 @@ def run(arguments: argparse.Namespace) -> int:
     say_device(arguments.device)
     options = _options(arguments)
     running = from_flags(evaluation.EvaluateRun, arguments, command=command_line())
-    try:
-        with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
-            sink = json_progress if arguments.json else bar.show
-            results = evaluation.run(arguments.clips, arguments.report, options=options, running=running, progress=sink)
-    except KeyboardInterrupt:
-        print("stcodec: interrupted; what was made is kept, and the same command goes on from there", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    interrupts.ending.said = "what was made is kept, and the same command goes on from there"
+    interrupts.ending.said_without = interrupts.ending.said
+    with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
+        sink = json_progress if arguments.json else bar.show
+        results = evaluation.run(arguments.clips, arguments.report, options=options, running=running, progress=sink)
     return show_results(results, arguments)
 
 

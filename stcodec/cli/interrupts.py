@@ -5,6 +5,7 @@ It runs on a thread, so that the main thread, where Python handles signals, neve
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,10 +17,9 @@ from types import FrameType
 from stcodec import interrupts
 
 EXIT_INTERRUPTED = 130
-SAID = "stcodec: interrupted; nothing unfinished was left behind"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SAME_SECONDS = 0.25
 """Signals so close to the first are the same one: terminals and programs such as timeout(1) send it twice."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(command: Callable[[], int]) -> int:
@@ -39,7 +39,7 @@ def run(command: Callable[[], int]) -> int:
             has_ended.set()
 
     interrupts.requested.clear()
-    interrupts.patience.seconds = interrupts.PATIENCE_SECONDS
+    interrupts.ending = interrupts.Ending()
     first: list[float] = []
 
     def interrupt(_: int, __: FrameType | None) -> None:
@@ -51,17 +51,20 @@ def run(command: Callable[[], int]) -> int:
             _end_at_once()
 
     before = {
-        number: signal.signal(number, interrupt) for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN
+        number: signal.signal(number, interrupt) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN
     }  # which is as nohup wants it
     try:
         threading.Thread(target=work, name="stcodec-command", daemon=True).start()
         while not has_ended.wait(interrupts.POLL_SECONDS):
-            if first and time.monotonic() - first[0] > interrupts.patience.seconds:
+            if first and time.monotonic() - first[0] > interrupts.ending.seconds:
                 _end_at_once()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     for error in errors:
+        if isinstance(error, KeyboardInterrupt):
+            say(interrupts.ending.said)
+            return EXIT_INTERRUPTED
         raise error
     return results[0]
 
@@ -72,6 +75,11 @@ def _end_at_once() -> None:
         from stcodec.media.temporary import remove_held
 
         remove_held()
-    shown = b"\x1b[?25h\r\x1b[K" if os.isatty(2) else b""  # the cursor, which a progress bar hides
-    os.write(2, shown + SAID.encode() + b"\n")
+    say(interrupts.ending.said_without)
     os._exit(EXIT_INTERRUPTED)
+
+
+def say(what: str) -> None:
+    """The one line of an interrupted command; the cursor, which a progress bar hides, is shown again."""
+    with contextlib.suppress(OSError):
+        os.write(2, (b"\x1b[?25h\r\x1b[K" if os.isatty(2) else b"") + f"stcodec: interrupted; {what}\n".encode())

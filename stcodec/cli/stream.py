@@ -9,7 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+<<<<<<< HEAD
 from stcodec.cli.options import add_attention_flags, bitrate_kbps, from_flags, key_values, on_device, say_device
+=======
+from stcodec import interrupts
+from stcodec.cli.options import add_attention_flags, bitrate_kbps, key_values, on_device, policy_of, say_device
+>>>>>>> c066004 (Interrupts: from the first line on, until the process has gone, with one line that is true; closed or full streams cost no encode)
 from stcodec.errors import OptionsError
 from stcodec.options import OffsetPolicy
 
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
     from stcodec.stream.options import Rendition, StreamOptions
     from stcodec.stream.stream import LiveStream
 
-_INTERRUPTED = 130
 _DEFAULT_RATE_KBPS = 2500.0
 
 
@@ -127,14 +131,15 @@ def run(arguments: argparse.Namespace) -> int:
             running.append(stream)
             _watch(watching, arguments, stream, servers)
 
+        interrupts.ending.said = "files and playlists were ended"
+        interrupts.ending.said_without = "files and playlists were not all ended: a recording may lack its last seconds"
         try:
             ended = run_stream(options, on_start=begin)
         except KeyboardInterrupt:
             watching.close()
             for stream in running:
                 _say_end(arguments, stream.snapshot())
-            print("stcodec: interrupted; files and playlists were ended", file=sys.stderr)
-            return _INTERRUPTED
+            raise
     _say_end(arguments, ended)
     return 0
 

@@ -220,7 +220,7 @@ def run_stream(options: StreamOptions, *, on_start: Callable[[LiveStream], None]
     """
     stream = LiveStream(options)
     try:
-        interrupts.patience.seconds = _FLUSH_SECONDS + _CLOSE_SECONDS + 1
+        interrupts.ending.seconds = _FLUSH_SECONDS + _CLOSE_SECONDS + 1
         stream.begin()
         if on_start is not None:
             on_start(stream)

@@ -153,7 +153,10 @@ class _WorkerProcess:
         context = multiprocessing.get_context("spawn")
         self.link, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, str(work), cores), daemon=True)
+        # Until it ignores it: Ctrl-C goes to all processes of a terminal, and the one that sees to the clean-up decides.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self.process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()  # so that its death is noticed here, as ours is there
 
     def stop(self) -> None:
@@ -168,8 +171,8 @@ def _serve(link: Connection, work: str, cores: frozenset[int]) -> None:
     # libav, libvmaf and OpenCV start as many threads as they may use cores, each of them: so many that memory runs out.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    # Ctrl-C goes to all processes of a terminal; the one that sees to the clean-up decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ["TMPDIR"] = work
     # Read when numpy is imported, which the first task does.
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(len(cores))))
