@@ -229,8 +229,8 @@ def test_interrupted_while_it_is_imported(tmp_path: Path) -> None:
 def test_unfinished_recording_is_not_passed_over(tmp_path: Path) -> None:
     """What is said of a command that is ended without its clean-up is true."""
     does = (
-        "from stcodec import interrupts; interrupts.ending.said_without = 'it lacks its end'; interrupts.ending.seconds = 0.1;"
-        " time.sleep(60)"
+        "from stcodec.interrupts import ending; ending.said_without = 'it lacks its end'; ending.seconds = 0.1; "
+        "time.sleep(60)"
     )
     with stubborn(tmp_path, does) as process:
         process.send_signal(signal.SIGTERM)
