@@ -12,7 +12,7 @@ from pathlib import Path
 import ending
 import media
 import pytest
-from command import ENVIRONMENT
+from command import ENVIRONMENT, program
 
 FRAMES = 120
 QUICK = ("--attention", "motion", "--preset", "medium", "-q")
@@ -58,7 +58,7 @@ def run(folder: Path, name: str, after_seconds: float, number: signal.Signals) -
 def run_beside(folder: Path, name: str, after_seconds: float, number: signal.Signals) -> ending.End:
     """The same beside another run, which does what is left."""
     other = subprocess.Popen(
-        ending.program(*COMMANDS[name]), cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        program(*COMMANDS[name]), cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     end = run(folder, name, after_seconds, number)
     _, err = other.communicate(timeout=120)
