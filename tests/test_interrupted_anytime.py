@@ -24,7 +24,8 @@ COMMANDS = {
     "maps": ("maps", "in.mkv", "out.mkv", "-q"),
     "inspect": ("inspect", "in.mkv", "--attention", "motion", "--report", "out.html", "-q"),
     "evaluate": (
-        *("evaluate", "in.mkv", "--report", "out", "--attention", "motion", "--weights", "center", "--crf", "30", "-q"),
+        *("evaluate", "in.mkv", "--report", "out", "--arms", "plain,motion", "--weights", "center", "--crf", "26,32"),
+        *("--metrics", "psnr,vmaf", "-q"),
     ),
     "compare": ("compare", "in.mkv", "other.mkv", "-q"),
     "stream": ("stream", "in.mkv", "out.mp4", "--attention", "motion", "-q"),

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stcodec.batch import journal
 from stcodec.batch.hooks import DUE
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.outputs import put_in_place
-from stcodec.batch.session import Session
+from stcodec.batch.session import Session, state_folder
 from stcodec.batch.steps import FinishedFile
 from stcodec.batch.table import JobRow, now
 from stcodec.errors import MediaError
@@ -67,9 +68,13 @@ class Publisher:
         group, self._waiting = self._waiting, []
         errors = {one.row.id: self._has_changed(one) for one in group}
         placed = [one for one in group if errors[one.row.id] is None and not self._stays(one)]
+        facts = {one.row.id: self._facts(one) for one in placed}
+        journal.write(
+            state_folder(self._session.output), ((one.row, {**facts[one.row.id], "state": "done"}) for one in placed)
+        )
         with self._table.changing(durable=True):
             for one in placed:
-                self._table.update(one.row.id, **self._facts(one))
+                self._table.update(one.row.id, **facts[one.row.id])
         for one in placed:
             errors[one.row.id] = self._place(one)
         placed = [one for one in placed if errors[one.row.id] is None]
@@ -100,14 +105,15 @@ class Publisher:
             return False
         sizes = f"the result has {made.size_bytes} bytes instead of {made.source_bytes}"
         self._note(f"kept: {display_name(one.row.source)}: {sizes}, less than {least:g} % saved")
-        self._table.update(
-            one.row.id,
-            state="kept",
-            key=self._options.key,
-            options=self._session.options,
-            wall_seconds=made.record.wall_seconds,
-            finished=now(),
-        )
+        facts = {
+            "state": "kept",
+            "key": self._options.key,
+            "options": self._session.options,
+            "wall_seconds": made.record.wall_seconds,
+            "finished": now(),
+        }
+        journal.write(state_folder(self._session.output), [(one.row, facts)])
+        self._table.update(one.row.id, **facts)
         return True
 
     def _place(self, one: _Publication) -> MediaError | None:

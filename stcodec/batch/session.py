@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from stcodec import interrupts
+from stcodec.batch import journal
 from stcodec.batch.options import BatchOptions
 from stcodec.batch.outputs import Results, remove_replaced
 from stcodec.batch.storage import Remote
@@ -101,6 +102,8 @@ def planned(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
     """A session that writes nothing: the table is a copy in memory."""
     table, results = Table(None, copy_of=state_folder(output) / _TABLE), _results(output, options)
     try:
+        if _is_new(table):
+            journal.restore(state_folder(output), table, results)
         _release_dead(table, state_folder(output), results)
         with table.changing():
             number = table.text(options.as_mapping())
@@ -120,8 +123,9 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
     except OSError as error:
         raise BatchError(f"{display_name(output)}: can't be used as the output folder ({error.strerror})") from None
     with _one_at_a_time(folder):
-        table, results = Table(folder / _TABLE), _results(output, options)
+        table, results = _opened(folder), _results(output, options)
         try:
+            _recover(table, folder, results)
             _retire_dead(table, output, options, results)
             run, plan, number, lock = _begin(table, folder, root, options)
         except BaseException:
@@ -137,6 +141,31 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
                 _end(table, folder, run, work)
     finally:
         table.close()
+
+
+def _opened(folder: Path) -> Table:
+    """The table. Raises BatchError if it was removed while a run is at work."""
+    path = folder / _TABLE
+    if not path.exists():
+        if any(_is_alive(folder, int(lock.stem)) for lock in (folder / "runs").glob("*.lock") if lock.stem.isdecimal()):
+            raise BatchError(f"{display_name(path)}: was removed while a run is at work, which goes on: wait for it")
+        for ending in ("-wal", "-shm"):  # what SQLite wrote beside the one that was removed would spoil the new one
+            path.with_name(f"{_TABLE}{ending}").unlink(missing_ok=True)
+    return Table(path)
+
+
+def _recover(table: Table, folder: Path, results: Results) -> None:
+    """A table that is new gets what the journal says was made; a journal that is new, what the table says."""
+    if _is_new(table):
+        journal.restore(folder, table, results)
+        for work in (folder / "work").iterdir():
+            shutil.rmtree(work, ignore_errors=True)
+    elif not journal.is_there(folder):
+        journal.write(folder, ((job, {}) for job in table.rows("state IN ('done', 'kept')")))
+
+
+def _is_new(table: Table) -> bool:
+    return not table.ask("SELECT 1 FROM runs LIMIT 1")
 
 
 def _begin(table: Table, folder: Path, root: Path | Remote, options: BatchOptions) -> tuple[int, int, int, IO[bytes]]:

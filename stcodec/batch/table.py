@@ -235,8 +235,8 @@ class Table:
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise BatchError(
-                    f"{self._name}: the job table is damaged ({error}): move it away; the same command begins a new one, "
-                    "and with -y makes again what is finished (without -y finished files stay, and count as failed)"
+                    f"{self._name}: the job table is damaged ({error}): move it away; the same command makes a new one, "
+                    "in which all that is finished and unchanged is found again"
                 ) from None
             raise BatchError(
                 f"{self._name}: the job table can't be used ({error}): is the disk full, or the folder gone? "

@@ -9,12 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-<<<<<<< HEAD
-from stcodec.cli.options import add_attention_flags, bitrate_kbps, from_flags, key_values, on_device, say_device
-=======
 from stcodec import interrupts
-from stcodec.cli.options import add_attention_flags, bitrate_kbps, key_values, on_device, policy_of, say_device
->>>>>>> c066004 (Interrupts: from the first line on, until the process has gone, with one line that is true; closed or full streams cost no encode)
+from stcodec.cli.options import add_attention_flags, bitrate_kbps, from_flags, key_values, on_device, say_device
 from stcodec.errors import OptionsError
 from stcodec.options import OffsetPolicy
 

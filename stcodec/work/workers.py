@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -154,6 +155,7 @@ class _WorkerProcess:
         self.link, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, str(work), cores), daemon=True)
         # Until it ignores it: Ctrl-C goes to all processes of a terminal, and the one that sees to the clean-up decides.
+        resource_tracker.ensure_running()  # which would change the mask
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self.process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
