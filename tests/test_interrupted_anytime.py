@@ -64,7 +64,7 @@ def run_beside(folder: Path, name: str, after_seconds: float, number: signal.Sig
     end = run(folder, name, after_seconds, number)
     _, err = other.communicate(timeout=120)
     assert (other.returncode, err) == (0, b"")
-    assert len(list((folder / "out").glob("*.mp4"))) == 3
+    assert len(list((folder / "out").glob("*.mkv"))) == 3
     return end
 
 
@@ -81,7 +81,7 @@ def assert_well_ended(folder: Path, name: str, end: ending.End) -> None:
         assert frames == FRAMES or name == "stream", name
     if "batch" in name and (folder / "out").exists():
         assert "removes" in end.err or list((folder / "out" / ".stcodec-batch").glob("work/*")) == []
-        assert all(len(media.frames_of(one)) == FRAMES for one in (folder / "out").glob("*.mp4"))
+        assert all(len(media.frames_of(one)) == FRAMES for one in (folder / "out").glob("*.mkv"))
 
 
 def clear(folder: Path) -> None:
