@@ -18,7 +18,8 @@ class OffsetsApplied:
     """How far the offsets asked for are in the finished file."""
 
     method: str
-    """"bitstream": QP of each block read back; "effect": error of each block against a plain encode's; "none"."""
+    """"bitstream": QP of each block read back; "effect": error of each block against a plain encode's; "headers": the
+    levels that frames list, not which blocks have them; "none"."""
     verdict: str
     """applied, weak (measurable, but less than half of what was asked), not-applied, flat (too little was asked for to
     measure) or not-measured."""
@@ -29,11 +30,13 @@ class OffsetsApplied:
     blocks: int = 0
     """Blocks looked at."""
     slope: float | None = None
-    """bitstream: QP steps in the file for each step asked for (1 = all); effect: dB of error for each step asked for."""
+    """bitstream: QP steps in the file for each step asked for (1 = all); headers: of the range of the levels; effect: dB of
+    error for each step asked for."""
     correlation: float | None = None
     """Pearson correlation of what is in the file with what was asked for, over blocks."""
     share_applied: float | None = None
-    """Share of blocks whose QP is within one step of what was asked for (bitstream only)."""
+    """Share of blocks whose QP is within one step of what was asked for (bitstream), or for which there is such a level
+    (headers)."""
     share_snapped: float | None = None
     """Share of the other blocks that took their left neighbour's QP: x264 does so below subme 10, and where nothing is
     coded."""

@@ -32,7 +32,7 @@ ALLOWED = {
     "media/sniff.py": "raw streams, told by their first bytes",
     "stream/output/muxers.py": "Matroska's names of codecs, also of sound",
 }
-OWN = {f"encoders/{name}.py" for name in ("x264", "x265", "vp9", "svtav1")}
+OWN = {f"encoders/{name}.py" for name in ("x264", "x265", "vp9", "svtav1", "svt_library")}
 
 
 def spoken(path: Path) -> Iterator[str]:

@@ -67,10 +67,12 @@ def _offsets(report: EncodeReport) -> str:
 
 
 def _found(applied: OffsetsApplied) -> str:
-    if applied.slope is None or applied.correlation is None:
+    if applied.slope is None:
         return f"{applied.verdict}: {applied.why}"
-    unit = "of what was asked for" if applied.method == "bitstream" else "dB for each QP asked for"
-    text = f"{applied.verdict}: slope {applied.slope:.2f} {unit}, correlation {applied.correlation:.2f}"
+    unit = "dB for each QP asked for" if applied.method == "effect" else "of what was asked for"
+    text = f"{applied.verdict}: slope {applied.slope:.2f} {unit}"
+    if applied.correlation is not None:
+        text += f", correlation {applied.correlation:.2f}"
     if applied.share_applied is not None:
         text += f", {applied.share_applied:.0%} of {applied.blocks} blocks within 1 QP"
     return f"{text} ({applied.why})"

@@ -53,9 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _said(found: OffsetsApplied) -> str:
     words = [f"{found.verdict}: {found.why}"]
-    if found.slope is not None and found.correlation is not None:
-        unit = "QP" if found.method == "bitstream" else "dB"
-        words.append(f"{found.slope:.2f} {unit} for each QP step asked for, correlation {found.correlation:.2f}")
+    if found.slope is not None:
+        unit = "dB" if found.method == "effect" else "QP"
+        correlation = "" if found.correlation is None else f", correlation {found.correlation:.2f}"
+        words.append(f"{found.slope:.2f} {unit} for each QP step asked for{correlation}")
         words.append(f"{found.blocks} blocks of {found.frames} frames")
     if found.share_applied is not None:
         words.append(f"{100 * found.share_applied:.0f} % of them within a step")

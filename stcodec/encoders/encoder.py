@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 
 from stcodec.errors import OptionsError
 from stcodec.options import EncodeOptions
-from stcodec.types import FloatArray
+from stcodec.types import BlockGrid, FloatArray
 
 if TYPE_CHECKING:
     from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
 
     from stcodec.encoders.hdr import HdrMetadata
 
-ReadBack = Literal["against-plain", "against-frame", "effect"]
+ReadBack = Literal["against-plain", "against-frame", "levels", "effect"]
 
 
 class CodedVideo(Protocol):
@@ -40,6 +42,22 @@ class CodedVideo(Protocol):
     def frame_rate(self) -> Fraction | None: ...
     @property
     def pix_fmt(self) -> str: ...
+
+
+class Driver(Protocol):
+    """An encoder of which ffmpeg's wrapper takes no offsets, driven by other ways."""
+
+    def applied(self, delta_qp: FloatArray) -> FloatArray:
+        """The offsets [rows, cols] that blocks will have where such are asked for, QP steps."""
+        ...
+
+    def send(self, frame: VideoFrame, delta_qp: FloatArray, *, key: bool) -> Sequence[Packet[Any]]:
+        """Encode a frame with offsets [rows, cols]; the packets that are ready. key: it must become a key frame."""
+        ...
+
+    def flush(self) -> Sequence[Packet[Any]]:
+        """The packets still in the encoder, which is closed."""
+        ...
 
 
 class Encoder:
@@ -73,7 +91,8 @@ class Encoder:
     interlacing_advice: ClassVar[str] = "deinterlace it first if that shows"
     read_back: ClassVar[ReadBack] = "effect"
     """How it is proved that offsets are in a file: the QP of blocks against that of a plain encode, or against their
-    frame's; or, where no decoder exports QP, the error of blocks against a plain encode's."""
+    frame's; or, where no decoder exports QP, the levels that frame headers list, and the error of blocks against a plain
+    encode's; or that alone."""
 
     crf_range: ClassVar[tuple[float, float]] = (0.0, 51.0)
     whole_crf: ClassVar[bool] = False
@@ -137,9 +156,19 @@ class Encoder:
         """What a qoffset of 1 means, QP steps: deeper video has 6 more for each bit."""
         return self.qp_range + 6 * (bit_depth - 8)
 
+    @property
+    def exports_qp(self) -> bool:
+        """Whether decoders export the QP of its blocks."""
+        return self.read_back in ("against-plain", "against-frame")
+
     def why_no_offsets(self) -> str:
         """Why offsets can't be given to it on this machine; "" if they can."""
         return ""
+
+    def driver(self, context: VideoCodecContext, grid: BlockGrid) -> Driver | None:
+        """What encodes with offsets, for PyAV's encoder as it is set up, not yet opened; None = that itself."""
+        del context, grid
+        return None
 
     # --- one encode
 
@@ -202,6 +231,10 @@ class Encoder:
         raise NotImplementedError
 
     # --- reading back
+
+    def listed(self, options: Mapping[str, str], delta_qp: FloatArray) -> NDArray[np.int64]:
+        """What frame headers list for offsets [rows, cols] of an encode with such options, where `read_back` is "levels"."""
+        raise NotImplementedError
 
     def qp_limits(self, bit_depth: int) -> tuple[float, float]:
         """Lowest and highest QP that its format has, in steps of the H.26x scale."""

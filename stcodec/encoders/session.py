@@ -41,6 +41,8 @@ class EncoderSession:
         assert isinstance(context, VideoCodecContext)
         self._encoder: VideoStream | VideoCodecContext = target if target is not None else context
         _configure(context, plan)
+        self._driver = plan.encoder.driver(context, plan.grid) if plan.has_offsets else None
+        self._target = target
         _open(context, plan)
         self._regions = RegionTable(plan.grid, plan.qp_range, plan.encoder.whole_units) if plan.has_offsets else None
         self._frames = 0
@@ -72,7 +74,10 @@ class EncoderSession:
                     "frames; deinterlace the video first, or encode with --attention none"
                 )
             self.given = self._quantised(delta_qp) + np.float32(shift_qp)
-            attach(frame, self._regions.fill(self.given))
+            if self._driver is None:
+                attach(frame, self._regions.fill(self.given))
+            else:
+                self.given = self._driver.applied(self.given)
         self._frames += 1
         self._note_duration(frame)
         return self._run(frame)
@@ -97,13 +102,26 @@ class EncoderSession:
 
     def _run(self, frame: VideoFrame | None) -> Sequence[Packet[Any]]:
         try:
-            packets = self._encoder.encode(frame)
+            packets = self._packets(frame)
         except (FFmpegError, OSError) as error:
             where = "at the end" if frame is None else f"at {frame.time:.3f} s"
             raise EncoderError(f"{self.plan.encoder.name} failed {where}: {error.strerror or error}") from None
         for packet in packets:
             if packet.pts is not None and (ticks := self._durations.pop(packet.pts, 0)):
                 packet.duration = ticks
+        return packets
+
+    def _packets(self, frame: VideoFrame | None) -> Sequence[Packet[Any]]:
+        if self._driver is None:
+            return self._encoder.encode(frame)
+        if frame is None:
+            packets = self._driver.flush()
+        else:
+            assert self.given is not None
+            packets = self._driver.send(frame, self.given, key=frame.pict_type == PictureType.I)
+        for packet in packets:
+            if self._target is not None:
+                packet.stream = self._target
         return packets
 
     def _note_duration(self, frame: VideoFrame) -> None:

@@ -1,22 +1,48 @@
-"""AV1 by SVT-AV1. What its options do was read in libavcodec's source and measured (tests/test_svtav1.py)."""
+"""AV1 by SVT-AV1. What its options do was read in libavcodec's source and measured (tests/test_svtav1.py).
+
+Without offsets it is PyAV's encoder. With them the same library is driven directly (svt_library.py), with what ffmpeg's
+wrapper would have set; PyAV's encoder is opened beside it for the header alone, and never sees a frame.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from stcodec.encoders.encoder import CodedVideo, Encoder
-from stcodec.encoders.params import join_params, parse_params
+import numpy as np
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from stcodec.encoders import svt_library
+from stcodec.encoders.encoder import CodedVideo, Driver, Encoder
+from stcodec.encoders.params import is_off, join_params, parse_params
+from stcodec.encoders.svt_library import Segments, SvtEncoder
+from stcodec.encoders.vp9 import quantisers
 from stcodec.errors import OptionsError
+from stcodec.options import EncodeOptions
+from stcodec.types import BlockGrid, FloatArray
 
 if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+
     from stcodec.encoders.hdr import HdrMetadata
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only: the library writes to the terminal by itself
 
 _PARAMS = "svtav1-params"
+_TAKEN = ("crf", "qp", "preset", "threads", "flags", _PARAMS)
+"""Options of ffmpeg's wrapper that are passed on with a map; all others have a name of the library's own."""
+_GUIDED_PRESETS = range(4, 14)
+_BOOST_QP = 4.5
+"""How much better than the frame a block can become, QP steps: the CRF is lowered so much, for the library hardly takes
+negative offsets (its rate-distortion trade-off is always that of the frame)."""
+_FULL_RANGE = 2
+"""AVCOL_RANGE_JPEG."""
 _CHROMA_UNIT = 50_000
 _LUMINANCE_UNIT = 10_000
 _SEQUENCE_HEADER = 1
@@ -36,6 +62,7 @@ class SvtAv1(Encoder):
     reads_side_data = False
     block_px = 64
     max_levels = 8
+    read_back = "levels"
     crf_range = (1.0, 63.0)
     whole_crf = True
     usual_crf = 35.0
@@ -49,12 +76,38 @@ class SvtAv1(Encoder):
     containers = (".mp4", ".mkv", ".webm", ".m4v")
 
     def why_no_offsets(self) -> str:
-        return "ffmpeg's wrapper has no code for QP offsets"
+        return svt_library.works()
+
+    def check(self, options: EncodeOptions) -> None:
+        super().check(options)
+        if options.attention == "none":
+            return
+        if options.bitrate_kbps is not None:
+            raise self.refusal("a bitrate", "its rate control ignores the map", "use --crf, or --target with a quality")
+        if options.preset is not None and int(options.preset) not in _GUIDED_PRESETS:
+            allowed = f"{_GUIDED_PRESETS[0]} to {_GUIDED_PRESETS[-1]}"
+            raise OptionsError(f"preset {options.preset}: {self.name} is driven with a map at presets {allowed}")
 
     def guarded(self, options: Mapping[str, str], bit_depth: int) -> tuple[dict[str, str], list[str]]:
         if why := self.why_no_offsets():
             raise OptionsError(f"{self.name} can't be given QP offsets here: {why}. Encode with --attention none")
-        return dict(options), []
+        for key, value in options.items():
+            if key not in _TAKEN:
+                raise OptionsError(
+                    f"--opt {key}={value}: {self.name} with a map takes its options in --opt {_PARAMS}=name=value:..., "
+                    "by the library's own names; or encode with --attention none"
+                )
+        params = parse_params(options.get(_PARAMS, ""))
+        if not is_off({"rc": "0", **params}, "rc"):
+            raise self.refusal(f"rc={params['rc']}", "its rate control ignores the map", "use --crf")
+        if not is_off({"lossless": "0", **params}, "lossless"):
+            raise self.refusal("lossless=1", "there is nothing to quantise", "use --crf")
+        if "min-qp" in params and is_off(params, "min-qp"):
+            raise self.refusal("min-qp=0", "at the lowest quantiser a frame's map is dropped", "use min-qp=1")
+        return with_params(options, {"min-qp": "1", **params}), []
+
+    def driver(self, context: VideoCodecContext, grid: BlockGrid) -> Driver:
+        return _Driver(context, grid)
 
     def with_hdr(self, options: Mapping[str, str], hdr: HdrMetadata) -> tuple[dict[str, str], list[str]]:
         found = {}
@@ -83,6 +136,124 @@ class SvtAv1(Encoder):
         level = int(bits[_LEVEL_BIT : _LEVEL_BIT + 5], 2)
         tier = "H" if level > 7 and bits[_LEVEL_BIT + 5] == "1" else "M"
         return f"av01.{int(bits[:3], 2)}.{level:02d}{tier}.{deep:02d}"
+
+    def listed(self, options: Mapping[str, str], delta_qp: FloatArray) -> NDArray[np.int64]:
+        return QindexOffsets(_crf({**options, **parse_params(options.get(_PARAMS, ""))})).indices(delta_qp)
+
+    def qp_limits(self, bit_depth: int) -> tuple[float, float]:
+        low, high = self.qp_steps(np.array([0, 255], np.int32))
+        return float(low), float(high)
+
+    def qp_steps(self, exported: NDArray[np.int32]) -> FloatArray:
+        """6 steps for each doubling of the quantiser."""
+        return (6 * np.log2(quantisers()[np.clip(exported, 0, 255)])).astype(np.float32)
+
+
+class _Driver:
+    """The library at work on one video."""
+
+    def __init__(self, context: VideoCodecContext, grid: BlockGrid) -> None:
+        """context: PyAV's encoder, set up but not opened."""
+        params = library_params(context)
+        self._offsets = QindexOffsets(_crf(params))
+        params["qp" if "qp" in params else "crf"] = f"{self._offsets.lowered_crf}"
+        self._encoder = SvtEncoder(params, takes_maps=True)
+        self._format = (context.width, context.height, context.pix_fmt)
+        self._time_base = context.time_base
+        self._all_key = context.gop_size == 1
+        self._shape = grid.shape
+        self._scaler = VideoReformatter()
+        context.options = with_params(context.options, {**parse_params(context.options.get(_PARAMS, "")), "lp": "1"})
+
+    def applied(self, delta_qp: FloatArray) -> FloatArray:
+        return self._offsets.applied(delta_qp)
+
+    def send(self, frame: VideoFrame, delta_qp: FloatArray, *, key: bool) -> list[Packet[Any]]:
+        width, height, pix_fmt = self._format
+        pts = frame.pts
+        if (frame.width, frame.height, frame.format.name) != self._format:
+            frame = self._scaler.reformat(frame, width, height, pix_fmt)
+            frame.pts = pts
+        self._encoder.send(frame, key=key or self._all_key, segments=self._offsets.segments(delta_qp))
+        return self._timed(self._encoder.packets())
+
+    def flush(self) -> list[Packet[Any]]:
+        packets = self._timed(self._encoder.rest())
+        self._encoder.close()
+        return packets
+
+    def _timed(self, packets: Iterable[Packet[Any]]) -> list[Packet[Any]]:
+        found = list(packets)
+        for packet in found:
+            packet.time_base = self._time_base
+        return found
+
+
+class QindexOffsets:
+    """QP offsets as the library takes them: added to the quantiser index of frames, and never negative."""
+
+    def __init__(self, crf: float) -> None:
+        self._quantisers = quantisers()  # VP9's: AV1 kept its table
+        wanted = self._quantisers[_qindex(crf)] * 2 ** (-_BOOST_QP / 6)
+        self.lowered_crf = next(one for one in range(1, 64) if one >= crf or self._quantisers[_qindex(one)] >= wanted)
+        self._base = _qindex(self.lowered_crf)
+        self._boost_qp = float(6 * np.log2(self._quantisers[_qindex(crf)] / self._quantisers[self._base]))
+
+    def applied(self, delta_qp: FloatArray) -> FloatArray:
+        """The offsets that can be had."""
+        return self._steps(self.indices(delta_qp))
+
+    def segments(self, delta_qp: FloatArray) -> Segments:
+        """Offsets [rows, cols] with at most 8 values, as a map."""
+        values, ids = np.unique(-self.indices(delta_qp), return_inverse=True)
+        return Segments(ids.reshape(delta_qp.shape).astype(np.uint8), (-values).astype(np.int16))
+
+    def indices(self, delta_qp: FloatArray) -> NDArray[np.int64]:
+        """[rows, cols] what is added to the frame's quantiser index, >= 0."""
+        wanted = self._quantisers[self._base] * 2 ** ((delta_qp + self._boost_qp) / 6)
+        nearest: NDArray[np.int64] = np.abs(self._quantisers[:, None, None] - wanted).argmin(axis=0)
+        return np.maximum(nearest - self._base, 0)
+
+    def _steps(self, indices: NDArray[np.int64]) -> FloatArray:
+        ratio = self._quantisers[self._base + indices] / self._quantisers[self._base]
+        return np.asarray(6 * np.log2(ratio) - self._boost_qp, np.float32)
+
+
+def _crf(params: Mapping[str, str]) -> float:
+    return float(params.get("crf") or params.get("qp") or ENCODER.usual_crf)
+
+
+def _qindex(crf: float) -> int:
+    """The library's quantizer_to_qindex."""
+    return {62: 249, 63: 255}.get(round(crf), 4 * round(crf))
+
+
+def library_params(context: VideoCodecContext) -> dict[str, str]:
+    """What ffmpeg's wrapper sets for an encoder that is set up but not opened, by the library's own names."""
+    rate = context.framerate
+    options = context.options
+    params = {
+        "width": str(context.width),
+        "height": str(context.height),
+        "input-depth": str(VideoFormat(context.pix_fmt or "yuv420p").components[0].bits),
+        "fps-num": str(rate.numerator),
+        "fps-denom": str(rate.denominator),
+        "irefresh-type": "2",
+        "enable-force-key-frames": "1",
+        "color-primaries": str(int(context.color_primaries)),
+        "transfer-characteristics": str(int(context.color_trc)),
+        "matrix-coefficients": str(int(context.colorspace)),
+        "color-range": str(int(context.color_range == _FULL_RANGE)),
+    }
+    if context.gop_size > 1:
+        params["intra-period"] = str(context.gop_size - 1)
+    if "preset" in options:
+        params["preset"] = options["preset"]
+    if "crf" in options:
+        params |= {"rc": "0", "crf": options["crf"]}
+    elif "qp" in options:
+        params |= {"rc": "0", "aq-mode": "0", "qp": options["qp"]}
+    return params | parse_params(options.get(_PARAMS, ""))
 
 
 def with_params(options: Mapping[str, str], params: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ exports its QP; the effect is measured instead, the error of each block against 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,7 +114,7 @@ def verify_offsets(
         plan.encoder.codec,
         plan.grid,
         plan.bit_depth,
-        plan.encoder.read_back,
+        plan.encoder.read_back if plan.encoder.exports_qp else "effect",
         coded=lambda seconds: frame_at(output, seconds + shift_seconds, EXPORT),
         plain=lambda seconds: _plain_frame(plan, source, seconds),
         original=lambda seconds: _first(frames_of(source, seconds)),
@@ -244,7 +244,7 @@ def _limits(frames: Frames) -> tuple[float, float]:
     return (-np.inf, np.inf) if frames.encoder is None else frames.encoder.qp_limits(frames.bit_depth)
 
 
-_READINGS: dict[ReadBack, Callable[[Frames, VideoFrame, Requested], _Reading | None]] = {
+_READINGS: Mapping[ReadBack, Callable[[Frames, VideoFrame, Requested], _Reading | None]] = {
     "against-plain": _against_plain,
     "against-frame": _against_frame,
     "effect": _effect,

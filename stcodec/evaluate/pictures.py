@@ -128,7 +128,7 @@ def _looks(task: PicturesTask, reference: PreparedClip, guided: Scored, plain: S
     assert maps is not None
     weights = np.load(task.weights.path, mmap_mode="r")
     guide = densities(reference.path, Guide(f"map:{maps.path}"), len(reference.seconds))
-    export = "" if find_encoder(task.guided.encode.options.encoder).read_back == "effect" else EXPORT
+    export = EXPORT if find_encoder(task.guided.encode.options.encoder).exports_qp else ""
     looks = []
     with (
         VideoReader(reference.path) as source,

@@ -17,7 +17,7 @@ from stcodec.types import Colour, StreamInfo, VideoInfo
 def stream_codec(stream: Stream) -> str:
     """ffmpeg's codec name, or "unknown" for a stream that has no codec known to this build."""
     context = stream.codec_context
-    return context.name if context is not None else "unknown"
+    return context.codec.canonical_name if context is not None else "unknown"
 
 
 def is_cover(stream: Stream) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+from stcodec.encoders.av1_headers import verify_levels
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.verify import Requested, verify_offsets
 from stcodec.errors import MediaError, VerifyError
@@ -42,13 +44,27 @@ def check_file(
         why = f"{plan.encoder.codec} exports no QP; --verify measures the effect of the offsets instead"
         return OffsetsApplied("none", "not-measured", why), checks
     samples = _choose(tally.samples, tally.frames)
+    listed = None
+    if plan.encoder.read_back == "levels":
+        listed = verify_levels(plan.encoder, written, samples, checks.shift_seconds, plan.options)
+        _refuse_lost(plan, listed)
+        if not run.verify:
+            return listed, checks
     applied = verify_offsets(plan, reader, written, samples, checks.shift_seconds)
-    if applied.verdict == "not-applied":
-        raise VerifyError(
-            f"{plan.encoder.name} did not apply the offsets (slope {applied.slope:.2f}, correlation "
-            f"{applied.correlation:.2f} over {applied.blocks} blocks): nothing was kept; --no-verify keeps such a file"
-        )
+    _refuse_lost(plan, applied)
+    if listed is not None and listed.share_applied is not None:
+        why = f"{applied.why}; the offsets of {listed.share_applied:.0%} of the blocks are in the headers of their frames"
+        applied = replace(applied, why=why)
     return applied, checks
+
+
+def _refuse_lost(plan: EncoderPlan, applied: OffsetsApplied) -> None:
+    if applied.verdict == "not-applied":
+        found = [f"{name} {value:.2f}" for name in ("slope", "correlation") if (value := getattr(applied, name)) is not None]
+        raise VerifyError(
+            f"{plan.encoder.name} did not apply the offsets ({', '.join(found)} over {applied.blocks} blocks): nothing was "
+            "kept; --no-verify keeps such a file"
+        )
 
 
 def check_frames(source: VideoInfo, written: Path, tally: Tally) -> Checks:

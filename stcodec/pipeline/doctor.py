@@ -46,7 +46,9 @@ def _open_encoder(name: str) -> str:
         return f"failed: {error}"
     if not changes:
         return "failed: offsets change nothing" if changes is False else "failed: can't be opened"
-    back = "measured by their effect" if encoder.read_back == "effect" else "read back from the file"
+    back = "read back from the file" if encoder.exports_qp else "measured by their effect"
+    if encoder.read_back == "levels":
+        back = f"their levels read back from the file's headers, {back}"
     levels = "any number of levels" if encoder.max_levels is None else f"{encoder.max_levels} levels"
     return f"ok: {encoder.codec}, {encoder.block_px} px blocks, {levels}; offsets tried here, {back}"
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.map_file import MapFileSource
+from stcodec.encoders.av1_headers import verify_levels
 from stcodec.encoders.encoder import ReadBack
+from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.readback import EXPORT
 from stcodec.encoders.table import encoder_of
 from stcodec.encoders.verify import FrameAt, Frames, Requested, frame_at, verdict_on
@@ -60,6 +63,9 @@ def verify(
         law = QpLaw(grid, policy)
         samples = _samples(reader, source, law, on_key=encoder is None or encoder.offsets_on_key_frames)
         start = reader.first_frame.time
+    if encoder is not None and way == "levels":
+        listed = [replace(one, delta_qp=quantise_levels(one.delta_qp, encoder.max_levels)) for one in samples]
+        return verify_levels(encoder, path, listed)
     frames = Frames(
         encoder,
         video.codec,
@@ -75,7 +81,9 @@ def verify(
 
 def _way(codec: str, plain: Path | None, reference: Path | None) -> ReadBack:
     encoder = encoder_of(codec)
-    if encoder is None or encoder.read_back == "effect":
+    if encoder is None or not encoder.exports_qp:
+        if encoder is not None and encoder.read_back == "levels" and plain is None and reference is None:
+            return "levels"
         if plain is None or reference is None:
             raise OptionsError(
                 f"no decoder tells the QP of {codec}: give the plain encode and the reference too (--plain, --reference), "
