@@ -2,28 +2,25 @@
 
     python tools/bench_inspect.py [--rounds 3] --out data/results/bench_inspect.json
 
-The film is data/demo.mp4 (186 frames of 1280x720), for memory and page played on end. The analysis' own time is that of a
+The video is data/demo.mp4 (186 frames of 1280x720), for memory and page played on end. The analysis' own time is that of a
 pass with it less that of the same pass without, decoding and finding shots counted with the latter. CPU time is that of all
 threads; of several rounds the least counts.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 # As the command does: see stcodec.cli.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from results import DEMO, least_seconds, load, parser_for, save
 
 from stcodec.attention import open_source
 from stcodec.diagnose.map_files import GridFile
@@ -32,13 +29,11 @@ from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.pipeline.attend import attend
-from stcodec.pipeline.summary import versions
 from stcodec.progress import Meter
 
-DEMO = Path(__file__).parents[1] / "data" / "demo.mp4"
 FRAMES = 186
 SOURCES = ("center", "motion", "neural:device=cpu")
-FILMS = (("motion", 10), ("motion", 40), ("neural:device=cpu", 10))
+VIDEOS = (("motion", 10), ("motion", 40), ("neural:device=cpu", 10))
 """A source, and how many times the demo plays on end."""
 
 
@@ -62,25 +57,9 @@ def with_analysis(name: str, folder: Path) -> None:
         measure(DEMO, source, source.spec.merge(LEAST_RATE), maps, meter, False)
 
 
-def cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def least(job: Callable[[], None], rounds: int) -> tuple[float, float]:
-    """Wall and CPU seconds."""
-    walls, cpus = [], []
-    for _ in range(rounds):
-        began, spent = time.perf_counter(), cpu_seconds()
-        job()
-        walls.append(time.perf_counter() - began)
-        cpus.append(cpu_seconds() - spent)
-    return min(walls), min(cpus)
-
-
 def measure_pass(name: str, rounds: int, folder: Path) -> dict[str, float]:
-    alone, alone_cpu = least(lambda: without_analysis(name), rounds)
-    both, both_cpu = least(lambda: with_analysis(name, folder), rounds)
+    alone, alone_cpu = least_seconds(lambda: without_analysis(name), rounds)
+    both, both_cpu = least_seconds(lambda: with_analysis(name, folder), rounds)
     return {
         "source_frames_per_second": round(FRAMES / alone, 1),
         "inspect_frames_per_second": round(FRAMES / both, 1),
@@ -89,13 +68,13 @@ def measure_pass(name: str, rounds: int, folder: Path) -> dict[str, float]:
     }
 
 
-def measure_film(name: str, times: int, folder: Path) -> dict[str, Any]:
+def measure_video(name: str, times: int, folder: Path) -> dict[str, Any]:
     """A page on the demo, played so many times on end."""
-    film, page = folder / f"film-{times}.mp4", folder / "page.html"
-    if not film.exists():
-        looped = [find_ffmpeg(), "-v", "error", "-stream_loop", str(times - 1), "-i", str(DEMO), "-c", "copy", str(film)]
+    video, page = folder / f"video-{times}.mp4", folder / "page.html"
+    if not video.exists():
+        looped = [find_ffmpeg(), "-v", "error", "-stream_loop", str(times - 1), "-i", str(DEMO), "-c", "copy", str(video)]
         subprocess.run(looped, check=True)
-    command = ["inspect", str(film), "--attention", name, "--report", str(page), "-y", "-q"]
+    command = ["inspect", str(video), "--attention", name, "--report", str(page), "-y", "-q"]
     code = (
         "import resource, sys; from stcodec.cli import main; status = main(sys.argv[1:]); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(status)"
@@ -112,27 +91,20 @@ def measure_film(name: str, times: int, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    result: dict[str, Any] = {
-        "command": "python tools/bench_inspect.py " + " ".join(sys.argv[1:]),
-        "versions": versions(),
-        "machine": {"cores": os.cpu_count(), "system": platform.system(), "load_1_minute": os.getloadavg()[0]},
-        "size": "1280x720",
-        "passes": {},
-        "films": [],
-    }
+    passes, films = {}, []
     with tempfile.TemporaryDirectory() as name:
         for source in SOURCES:
-            result["passes"][source.partition(":")[0]] = row = measure_pass(source, given.rounds, Path(name))
+            passes[source.partition(":")[0]] = row = measure_pass(source, given.rounds, Path(name))
             print(source, row, flush=True)
-        for source, times in FILMS:
-            result["films"].append(measure_film(source, times, Path(name)))
-            print(result["films"][-1], flush=True)
+        for source, times in VIDEOS:
+            films.append(measure_video(source, times, Path(name)))
+            print(films[-1], flush=True)
     if given.out is not None:
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.out, machine=load(), size="1280x720", passes=passes, films=films)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,7 @@ than twice its inverse. ffmpeg's start, once a clip, is counted in; decoding is 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
-import resource
-import sys
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -26,13 +20,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import av
 import numpy as np
+from results import DEMO, least_seconds, load, parser_for, save
 
 from stcodec.metrics.fidelity import Luma, error_means, ssim_means
 from stcodec.metrics.planes import composite
 from stcodec.metrics.vmaf import DEFAULT_METRICS, METRICS, FrameScorer
-from stcodec.pipeline.summary import versions
 
-DEMO = Path(__file__).parents[1] / "data" / "demo.mp4"
 SIZE = (1280, 720)
 Pair = tuple[list[Luma], list[Luma]]
 
@@ -83,29 +76,18 @@ def jobs(pairs: list[Pair], density: np.ndarray, threads: int) -> dict[str, Call
     }
 
 
-def cpu_seconds() -> float:
-    """Of this process, its threads and the processes that it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def measure(job: Callable[[], object], frames: int, rounds: int) -> dict[str, float]:
-    """Least wall and CPU time of some rounds."""
-    walls, cpus = [], []
-    for _ in range(rounds):
-        began, spent = time.perf_counter(), cpu_seconds()
-        job()
-        walls.append(time.perf_counter() - began)
-        cpus.append(cpu_seconds() - spent)
+    """Speed and CPU time of a job over some frames."""
+    wall, cpu = least_seconds(job, rounds)
     return {
-        "frames_per_second": round(frames / min(walls), 1),
-        "cpu_ms_per_frame": round(1000 * min(cpus) / frames, 1),
-        "two_cores_at_most_frames_per_second": round(2 * frames / min(cpus), 1),
+        "frames_per_second": round(frames / wall, 1),
+        "cpu_ms_per_frame": round(1000 * cpu / frames, 1),
+        "two_cores_at_most_frames_per_second": round(2 * frames / cpu, 1),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="of each libvmaf")
@@ -119,15 +101,7 @@ def main() -> None:
         found[name] = measure(job, len(pairs), given.rounds)
         print(f"{name:55}", found[name], flush=True)
     if given.out is not None:
-        result = {
-            "command": "python tools/bench_metrics.py " + " ".join(sys.argv[1:]),
-            "versions": versions(),
-            "machine": {"cores": os.cpu_count(), "system": platform.system(), "load_1_minute": os.getloadavg()[0]},
-            "size": "1280x720",
-            "frames": len(pairs),
-            "metrics": found,
-        }
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.out, machine=load(), size="1280x720", frames=len(pairs), metrics=found)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ tests of streams need: nginx with its RTMP module, chromium, hls.js and dash.js;
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -29,11 +28,11 @@ from counted import Feed, StreamReader, make_counted
 from live_files import serve_folders
 from live_player import Player, PlayerKind, player_folders
 from live_rigs import free_port, nginx_rtmp
+from results import DEMO, parser_for
 
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.pipeline.summary import versions
 
-DEMO = Path(__file__).parents[1] / "data" / "demo.mp4"
 FPS = 30
 FILM_FRAMES = 60 * FPS
 SETTLE_SECONDS = 5.0
@@ -282,7 +281,7 @@ PARTS: dict[str, Callable[[Path, Path, float], Any]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__)
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--seconds", type=float, default=30.0, help="of each short measurement (30); the long ones scale")
     parser.add_argument("--out", type=Path)

@@ -9,10 +9,8 @@ scores. `same_crf_db` is what happens to attended quality at the same --crf, the
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +22,7 @@ from typing import Any
 import bjontegaard
 import ffmpeg
 import numpy as np
+from results import parser_for, save
 
 import stcodec
 from stcodec.attention.gaze import GazeSource
@@ -32,7 +31,6 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.metrics.fidelity import psnr_db, squared_error, weighted_mean
 from stcodec.options import OffsetPolicy
-from stcodec.pipeline.summary import versions
 from stcodec.qp import MapTimeline
 
 _LEAD_SECONDS = 0.3
@@ -187,8 +185,7 @@ def named_arms(sources: Sequence[str], variants: Sequence[str]) -> list[Arm]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser = parser_for(__doc__, gaze_data=True)
     parser.add_argument("--split", default="train")
     parser.add_argument("--clips", nargs="*", help="only these")
     parser.add_argument("--sources", nargs="+", default=["center", "motion", "gaze:GAZE"])
@@ -222,15 +219,7 @@ def main() -> None:
             f" whole {line['same_crf_whole_db']:+.2f} dB size {line['same_crf_size_percent']:+.1f} %"
         )
     if given.out is not None:
-        result = {
-            "command": "python tools/calibrate_offsets.py " + " ".join(sys.argv[1:]),
-            "versions": versions(),
-            "clips": names,
-            "frames": given.frames,
-            "preset": given.preset,
-            "arms": lines,
-        }
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.out, clips=names, frames=given.frames, preset=given.preset, arms=lines)
 
 
 if __name__ == "__main__":

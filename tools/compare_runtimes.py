@@ -7,24 +7,19 @@ Compared are the densities of the neural source on every gaze clip, at the sourc
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from gaze_clips import read_clips
+from results import RESULTS, parser_for, save
 
 from stcodec.attention.neural import NeuralSource
 from stcodec.attention.neural_options import NeuralOptions
 from stcodec.media.clips import read_clip
 from stcodec.metrics import saliency as metrics
-from stcodec.pipeline.summary import versions
 from stcodec.types import Clip
-
-RESULTS = Path(__file__).parents[1] / "data" / "results" / "neural_runtimes.json"
 
 
 def compare(clip: Clip) -> dict[str, list[float]]:
@@ -39,9 +34,8 @@ def compare(clip: Clip) -> dict[str, list[float]]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Compare the maps of the network's two run-times on the CPU.")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the results file")
+    parser = parser_for(__doc__, gaze_data=True)
+    parser.add_argument("--out", type=Path, default=RESULTS / "neural_runtimes.json", help="the results file")
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
@@ -65,9 +59,7 @@ def main() -> None:
         "kl_nats_mean": round(float(np.mean([row["kl_nats_mean"] for row in rows])), 4),
         "kl_nats_largest": round(max(row["kl_nats_largest"] for row in rows), 4),
     }
-    command = "python tools/compare_runtimes.py " + " ".join(sys.argv[1:])
-    result = {"schema": 1, "command": command, "versions": versions(), "all": whole, "clips": rows}
-    given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(given.out, schema=1, all=whole, clips=rows)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,8 @@ ship, trained on all clips. What is in --work is not computed again.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import product
@@ -26,8 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 from gaze_clips import GazeClip, mean_scores, read_clips, scores
-from headline import portable
 from numpy.typing import NDArray
+from results import command, parser_for
 from training_study import FOLDS, VARIANTS, Study
 
 from stcodec.attention.center import center_density
@@ -229,7 +226,7 @@ def write_maps(study: Study, seed: int, calibration: Calibration, clips: list[Ga
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with image-gaze, object-masks and video-gaze")
     parser.add_argument("--stem", type=Path, required=True, help="as for python -m stcodec.train")
     parser.add_argument("--imagenet", type=Path, help="a stem that has seen no gaze, for the variant without pictures")
@@ -253,7 +250,7 @@ def main() -> None:
     found = {name: [all_scores(study, name, one, nested, clips) for one in maps[name]] for name in names}
     found[WITHOUT_MEAN] = [all_scores(study, "full", one, nested, clips, reach_seconds=0.0) for one in maps["full"]]
     result: dict[str, Any] = {
-        "command": portable(shlex.join(["python", "tools/cross_validate.py", *sys.argv[1:]])),
+        "command": command(),
         "versions": versions() | {"torch": torch.__version__},
         "protocol": "192x256 cells, one instant a second, 8 or more observers; look ahead; mean over seeds, then over clips",
         "seeds": seeds,

@@ -8,17 +8,14 @@ left out.
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from gaze_clips import GazeClip, RealArray, read_clips
+from results import parser_for, save
 
 from stcodec.attention.center import gaussian_masses
-from stcodec.pipeline.summary import versions
 
 _ITERATIONS = 300
 _FINE = 2000
@@ -64,23 +61,18 @@ def gain_bits(prior: CenterPrior, clips: list[GazeClip]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json and fixations/")
+    parser = parser_for(__doc__, gaze_data=True)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     clips = {split: read_clips(given.data, split) for split in ("train", "dev")}
     prior = fit(clips["train"])
-    result = {
-        "command": "python tools/fit_center_prior.py " + " ".join(sys.argv[1:]),
-        "versions": versions(),
-        "constants": asdict(prior),
-        "clips": {split: len(some) for split, some in clips.items()},
-        "fixations": {split: sum(len(clip.starting_after_lead()) for clip in some) for split, some in clips.items()},
-        "gain_over_uniform_bits_per_fixation": {split: round(gain_bits(prior, some), 4) for split, some in clips.items()},
-    }
-    print(json.dumps(result, indent=1))
-    if given.out is not None:
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+    save(
+        given.out,
+        constants=asdict(prior),
+        clips={split: len(some) for split, some in clips.items()},
+        fixations={split: sum(len(clip.starting_after_lead()) for clip in some) for split, some in clips.items()},
+        gain_over_uniform_bits_per_fixation={split: round(gain_bits(prior, some), 4) for split, some in clips.items()},
+    )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from results import command, parser_for, portable
 
 import stcodec.evaluate as ev
 from stcodec.evaluate.options import CLIP, parse_arms, parse_crfs, parse_presets
@@ -38,8 +39,7 @@ def clip_files(data: Path, split: str, only: Sequence[str]) -> list[Path]:
 
 
 def add_clip_arguments(parser: argparse.ArgumentParser, split: str) -> None:
-    """--data, --split (this one by default) and --clips, as `clip_files` takes them."""
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    """--split (this one by default) and --clips, as `clip_files` takes them."""
     parser.add_argument("--split", default=split, help="of the manifest, or all")
     parser.add_argument("--clips", nargs="*", default=[], help="only these")
 
@@ -90,11 +90,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, _DIGITS)
 
 
-def portable(text: str) -> str:
-    """A text without the folders of this machine: of every absolute path only the last part stays."""
-    return re.sub(r"(?<![\w.])/(?:[^/\s=,]+/)+", "", text)
-
-
 def show(progress: Progress) -> None:
     """A line now and then on stderr."""
     if progress.done % 10 == 0 or progress.done == progress.total:
@@ -104,7 +99,7 @@ def show(progress: Progress) -> None:
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__, gaze_data=True)
     add_clip_arguments(parser, "dev")
     parser.add_argument("--arms", default="plain,center,motion,neural,human", help="sources, NAME=SOURCE or NAME=FOLDER")
     parser.add_argument("--encoder", default="libx264")
@@ -135,12 +130,11 @@ def main() -> None:
         split_seed=given.split_seed,
         instants=given.instants,
     )
-    command = portable(" ".join(["python tools/headline.py", *sys.argv[1:]]))
-    running = ev.EvaluateRun(jobs=given.jobs, overwrite=True, command=command)
+    running = ev.EvaluateRun(jobs=given.jobs, overwrite=True, command=command())
     clips = clip_files(given.data, given.split, given.clips)
     results = ev.run(clips, given.work, options=options, running=running, progress=show)
     found = {
-        "command": command,
+        "command": command(),
         "created": results.created,
         "machine": dict(results.machine),
         "versions": dict(results.versions),

@@ -11,18 +11,17 @@ recordings are scored by `stcodec compare`, weighted by all observers' gaze, non
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from headline import add_clip_arguments, clip_files, portable
+from headline import add_clip_arguments, clip_files
+from results import command, parser_for
 from training_study import FOLDS
 
 import stcodec.evaluate as ev
@@ -145,7 +144,7 @@ def bd_rates(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__, gaze_data=True)
     add_clip_arguments(parser, "dev")
     parser.add_argument("--weights", type=Path, required=True, help="folder of fold-N/fold-N.safetensors with graphs")
     parser.add_argument("--work", type=Path, required=True, help="folder for the recordings; what is there stays")
@@ -167,7 +166,7 @@ def main() -> None:
             found[clip.name] = curves(clip, given.work)
     table = bd_rates(found)
     result = {
-        "command": portable(shlex.join(["python", "tools/live_saving.py", *sys.argv[1:]])),
+        "command": command(),
         "versions": versions(),
         "load_average": os.getloadavg()[0],
         "protocol": "libx264 veryfast, constant bitrate, key frames every second, in real time; gaze of all observers",

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from neural_tables import ablations, bench_neural, bench_neural_encode, neural_input, neural_runtimes, saliency
+from results import read, table
 from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers, live_saving
-from tables import read, table
 
 ROOT = Path(__file__).parents[1]
 _MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

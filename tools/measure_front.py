@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from headline import add_clip_arguments, clip_files, portable, show
+from headline import add_clip_arguments, clip_files, show
+from results import command, parser_for
 
 import stcodec.evaluate as ev
 from stcodec.evaluate.gaze import split_observers
@@ -225,7 +225,7 @@ def groups(settings: Iterable[Setting]) -> list[list[Setting]]:
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__, gaze_data=True)
     add_clip_arguments(parser, "all")
     parser.add_argument("--maps", nargs="*", default=[], metavar="NAME=FOLDER", help="of files CLIP.mkv")
     parser.add_argument("--only", nargs="*", help="settings, by a part of their names")
@@ -257,7 +257,7 @@ def main() -> None:
         if result["how"] != how:
             raise SystemExit(f"{given.out}: was made with {result['how']}, not with {how}: give another file")
     result["versions"] = all_versions([])
-    result["commands"].append(portable(shlex.join(["python", "tools/measure_front.py", *sys.argv[1:]])))
+    result["commands"].append(command())
     for group in groups(chosen):
         print(f"--- {', '.join(one.name for one in group)}", file=sys.stderr, flush=True)
         found = encoded(group, given, clips)

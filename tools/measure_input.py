@@ -10,10 +10,7 @@ time for the spatial branch of the shipped graphs, medians of interleaved rounds
 
 from __future__ import annotations
 
-import argparse
 import json
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,7 +23,7 @@ import numpy as np
 import torch
 from cross_validate import difference, track_scores
 from gaze_clips import GazeClip, mean_scores, read_clips
-from headline import portable
+from results import command, parser_for
 from torch import Tensor
 from torch.nn import functional as F
 from training_study import FOLDS
@@ -167,8 +164,7 @@ def costs() -> dict[str, float]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser = parser_for(__doc__, gaze_data=True)
     parser.add_argument("--maps", type=Path, required=True, help="folder with fold-N.safetensors")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the results file")
     given = parser.parse_args()
@@ -196,7 +192,7 @@ def main() -> None:
         )
         print(setting, rows[-1]["mean"], flush=True)
     result = {
-        "command": portable(shlex.join(["python", "tools/measure_input.py", *sys.argv[1:]])),
+        "command": command(),
         "versions": versions() | {"torch": torch.__version__},
         "protocol": "held-out networks of one seed; 192x256 cells, one instant a second, 8 or more observers",
         "settings": rows,

@@ -2,29 +2,25 @@
 
     python tools/measure_key_bits.py FILM... [--frames 3] --out data/results/key_bits.json
 
-Each film is encoded as live streams are (libx264 veryfast, zerolatency, constant rate, 1280x720, a key frame a second) with
+Each video is encoded as live streams are (libx264 veryfast, zerolatency, constant rate, 1280x720, a key frame a second) with
 the offsets of a spot that moves about, in slices of 20 macroblocks. A slice's bits beyond its header are the truth. What
 counts is the share of the bits that the most attended fifth has, whole slices weighted by how much of them is in it.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from results import parser_for, save
 
 from stcodec.encoders.carrier import RegionTable, attach
 from stcodec.options import OffsetPolicy
-from stcodec.pipeline.summary import versions
 from stcodec.qp import QpLaw
 from stcodec.stream.observe.key_bits import macroblock_bits
 from stcodec.stream.observe.readback import KeyFrame, attended_weights, decode_key
@@ -45,7 +41,7 @@ def spot(number: int) -> FloatArray:
     return np.asarray(np.exp(-((x - across) ** 2 + (y - down) ** 2) / (2 * 0.12**2)), np.float32)
 
 
-def key_frames(film: Path, kbps: int, strength: float, count: int) -> Iterator[KeyFrame]:
+def key_frames(path: Path, kbps: int, strength: float, count: int) -> Iterator[KeyFrame]:
     """Encode so many seconds; their key frames."""
     context = av.CodecContext.create("libx264", "w")
     assert isinstance(context, VideoCodecContext)
@@ -56,7 +52,7 @@ def key_frames(film: Path, kbps: int, strength: float, count: int) -> Iterator[K
     params = f"scenecut=0:sliced-threads=0:threads=1:slice-max-mbs={SLICE_BLOCKS}"
     context.options = {"preset": "veryfast", "tune": "zerolatency", **rate, "x264-params": params}
     law, regions = QpLaw(GRID, OffsetPolicy(strength=strength, anchor="mean")), RegionTable(GRID, 51)
-    with av.open(str(film)) as container:
+    with av.open(str(path)) as container:
         for number, frame in zip(range(KEYINT * count), container.decode(video=0), strict=False):
             taken = frame.reformat(GRID.width_px, GRID.height_px, "yuv420p")
             taken.pts, taken.time_base, taken.pict_type = number, context.time_base, PictureType.NONE
@@ -81,39 +77,35 @@ def shares(key: KeyFrame) -> tuple[float, float] | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("films", nargs="+", type=Path)
-    parser.add_argument("--frames", type=int, default=3, help="key frames of each film and setting (3)")
+    parser = parser_for(__doc__)
+    parser.add_argument("videos", nargs="+", type=Path)
+    parser.add_argument("--frames", type=int, default=3, help="key frames of each video and setting (3)")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = [
         pair
-        for film in given.films
+        for video in given.videos
         for kbps, strength in SETTINGS
-        for key in key_frames(film, kbps, strength, given.frames)
+        for key in key_frames(video, kbps, strength, given.frames)
         if (pair := shares(key)) is not None
     ]
     estimated, truth = (100 * np.array(column) for column in zip(*found, strict=True))
     off = estimated - truth
-    result: dict[str, Any] = {
-        "command": "python tools/measure_key_bits.py " + " ".join(Path(one).name for one in sys.argv[1:]),
-        "versions": versions(),
-        "films": len(given.films),
-        "key_frames": len(found),
-        "true_share_percent": {
+    save(
+        given.out,
+        films=len(given.videos),
+        key_frames=len(found),
+        true_share_percent={
             "mean": round(float(truth.mean()), 1),
             "least": round(float(truth.min()), 1),
             "most": round(float(truth.max()), 1),
         },
-        "off_by_points": {
+        off_by_points={
             "mean": round(float(off.mean()), 2),
             "standard_deviation": round(float(off.std()), 2),
             "worst": round(float(np.abs(off).max()), 1),
         },
-    }
-    print(json.dumps(result, indent=1))
-    if given.out is not None:
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+    )
 
 
 if __name__ == "__main__":

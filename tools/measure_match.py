@@ -3,15 +3,14 @@
     python tools/measure_match.py --data ../shared/data/video-gaze --clips Tennis Johnny PartyScene ChinaSpeed \\
         --out data/results/match.json
 
-Every clip by itself, 720 lines and more at half size, and a film of twelve clips' beginnings, which is long enough to be
-tried in samples. "gaze" is what happens to the quality where recorded viewers looked, which the search knows nothing about.
+Every clip by itself, 720 lines and more at half size, and a video joined from the beginnings of twelve clips, which is long
+enough to be tried in samples. "gaze" is what happens to the quality where recorded viewers looked, which the search knows
+nothing about.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import ffmpeg
 import numpy as np
 from calibrate_offsets import prepare_clip, reference, scaled_gaze
+from results import parser_for, save
 
 import stcodec
 from stcodec.evaluate.provenance import machine
@@ -26,32 +26,31 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.metrics.fidelity import psnr_db, squared_error, weighted_mean
 from stcodec.options import DEFAULT_ATTENTION
-from stcodec.pipeline.summary import versions
 
 _LEAD_SECONDS = 0.3
-_FILM_SIZE = 640, 360
-_FILM_RATE = 25
-_FILM_SECONDS = {
+_JOINED_SIZE = 640, 360
+_JOINED_RATE = 25
+_JOINED_SECONDS = {
     "Keiba": 5, "Yan": 4, "BasketballDrill": 6, "Couple": 3, "PartyScene": 7, "Female": 5, "Tennis": 4,
     "BasketballPass": 8, "Lee": 6, "ChinaSpeed": 9, "PeopleOnStreet": 4, "ParkScene": 7,
 }  # fmt: skip
 
 
-def make_film(videos: Path, folder: Path) -> Path:
+def join_clips(videos: Path, folder: Path) -> Path:
     """The beginnings of twelve clips, one after another."""
     parts = [
         ffmpeg.input(str(videos / f"{name}.avi"))
-        .filter("scale", *_FILM_SIZE, flags="area")
-        .filter("fps", _FILM_RATE)
+        .filter("scale", *_JOINED_SIZE, flags="area")
+        .filter("fps", _JOINED_RATE)
         .filter("trim", duration=seconds)
         .filter("setpts", "PTS-STARTPTS")
         .filter("setsar", 1)
-        for name, seconds in _FILM_SECONDS.items()
+        for name, seconds in _JOINED_SECONDS.items()
     ]
     out = folder / "film.mkv"
     settings = {"vcodec": "libx264", "qp": 0, "preset": "veryfast", "pix_fmt": "yuv420p"}
-    joined = ffmpeg.concat(*parts).output(str(out), **settings, loglevel="error")
-    joined.overwrite_output().run(cmd=find_ffmpeg())
+    whole = ffmpeg.concat(*parts).output(str(out), **settings, loglevel="error")
+    whole.overwrite_output().run(cmd=find_ffmpeg())
     return out
 
 
@@ -101,7 +100,7 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with videos/ and fixations/")
     parser.add_argument("--clips", nargs="+", required=True)
     parser.add_argument("--frames", type=int, default=300, help="of each clip")
@@ -121,21 +120,12 @@ def main() -> None:
             gaze = scaled_gaze(given.data / "fixations" / f"{clip}.csv", folder, scale)
             for metric in given.metrics:
                 rows.append(measure(source, gaze, folder, stcodec.MatchOptions(crf=given.crf, metric=metric), options))
-        film = make_film(given.data / "videos", folder)
+        joined = join_clips(given.data / "videos", folder)
         for verify in ("parts", "full"):
             goal = stcodec.MatchOptions(crf=given.crf, verify=verify)
-            rows.append(measure(film, None, folder, goal, options))
+            rows.append(measure(joined, None, folder, goal, options))
     if given.out is not None:
-        command = "python tools/measure_match.py " + " ".join(sys.argv[1:])
-        result = {
-            "command": command,
-            "versions": versions(),
-            "machine": machine(),
-            "crf": given.crf,
-            **options,
-            "rows": rows,
-        }
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.out, machine=machine(), crf=given.crf, **options, rows=rows)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,14 @@ frames is read back against a plain encode's.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from results import parser_for, save
+
 from stcodec import encode
-from stcodec.pipeline.summary import versions
 
 _FIGURES = ("slope", "correlation", "share_applied", "share_snapped", "share_clipped", "frames", "blocks")
 
@@ -38,7 +36,7 @@ def measure(clip: Path, step_qp: float, preset: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure which rounding of offsets survives x264.")
+    parser = parser_for(__doc__)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--steps", type=float, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--presets", nargs="+", default=["veryfast", "medium"])
@@ -51,9 +49,7 @@ def main() -> None:
             f"correlation {row['correlation']:.2f} applied {row['share_applied']:.1%} snapped {row['share_snapped']:.1%}"
         )
     if given.out is not None:
-        command = "python tools/measure_snapping.py " + " ".join(sys.argv[1:])
-        result = {"command": command, "versions": versions(), "rows": rows}
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.out, rows=rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tables import read, table
+from results import read, table
 
 from stcodec.model.config import MAPS_PER_SECOND
 

@@ -14,8 +14,6 @@ negatives of the shuffled AUC are the fixations on all other clips. Then all of 
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from typing import Any
 import numpy as np
 from gaze_clips import MIN_ACTIVE, SIGMA, GazeClip, RealArray, mean_scores, read_clips
 from human_maps import SHAPE, HumanMaps, fit, halves
+from results import parser_for, save
 from spectral_residual import SpectralResidualSource
 
 from stcodec.attention.base import AttentionSource
@@ -34,7 +33,6 @@ from stcodec.attention.registry import open_source
 from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.clips import read_clip
 from stcodec.metrics import saliency as metrics
-from stcodec.pipeline.summary import versions
 from stcodec.qp import BlockAverage, MapTimeline
 from stcodec.types import BlockGrid
 
@@ -155,8 +153,7 @@ def means(per_clip: dict[str, dict[str, Any]], clips: Sequence[GazeClip]) -> dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser = parser_for(__doc__, gaze_data=True)
     parser.add_argument("--split", default="dev", choices=["train", "dev", "all"])
     parser.add_argument("--clips", nargs="*", help="only these")
     parser.add_argument("--sources", nargs="+", default=["center", "motion", "spectral", "human"])
@@ -165,24 +162,20 @@ def main() -> None:
     given = parser.parse_args()
     everything = read_clips(given.data, "all")
     clips = [one for one in everything if given.split in ("all", one.split) and (not given.clips or one.name in given.clips)]
-    result: dict[str, Any] = {
-        "command": "python tools/score_sources.py " + " ".join(sys.argv[1:]),
-        "versions": versions(),
-        "protocol": {
-            "grid_rows_columns": SHAPE,
-            "block_px": BLOCK_PX,
-            "truth_sigma_frame_widths": SIGMA,
-            "active_fixations_at_least": MIN_ACTIVE,
-            "uniform_share": UNIFORM_SHARE,
-            "gain_over": "center",
-        },
-        "sources": {},
+    sources: dict[str, Any] = {}
+    protocol: dict[str, Any] = {
+        "grid_rows_columns": SHAPE,
+        "block_px": BLOCK_PX,
+        "truth_sigma_frame_widths": SIGMA,
+        "active_fixations_at_least": MIN_ACTIVE,
+        "uniform_share": UNIFORM_SHARE,
+        "gain_over": "center",
     }
     maps = None
     if "human" in given.sources:
         train = [one for one in everything if one.split == "train"]
         maps, fitted = fit(train, given.observer_splits, SEED)
-        result["protocol"]["human"] = fitted | {"observer_splits": given.observer_splits, "seed": SEED}
+        protocol["human"] = fitted | {"observer_splits": given.observer_splits, "seed": SEED}
     for text in given.sources:
         per_clip = {}
         for clip in clips:
@@ -193,8 +186,8 @@ def main() -> None:
             )
             per_clip[clip.name] = score_clip(clip, predictions, everything)
         name = text.partition("=")[0]
-        result["sources"][name] = {"text": text, "mean": means(per_clip, clips), "per_clip": per_clip}
-        for group, grids in result["sources"][name]["mean"].items():
+        sources[name] = {"text": text, "mean": means(per_clip, clips), "per_clip": per_clip}
+        for group, grids in sources[name]["mean"].items():
             for grid, scores in grids.items():
                 print(
                     f"{name:12} {group:5} {grid:6}",
@@ -202,7 +195,7 @@ def main() -> None:
                     flush=True,
                 )
     if given.out is not None:
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.out, protocol=protocol, sources=sources)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ maps are then arms of tools/sweep_offsets.py.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from headline import add_clip_arguments, clip_files
+from results import parser_for
 
 from stcodec.attention.grids import peak_one, resize
 from stcodec.attention.map_file import MapFileSource
@@ -65,7 +65,7 @@ def bent(clip: Clip, saliency: FloatArray, by: str, power: float) -> FloatArray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__, gaze_data=True)
     add_clip_arguments(parser, "train")
     parser.add_argument("--maps", type=Path, required=True, help="folder of CLIP.mkv")
     parser.add_argument("--by", choices=list(ACTIVITIES), required=True)

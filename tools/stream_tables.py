@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tables import read, table
+from results import read, table
 
 _WAYS = {"ffmpeg": "plain `ffmpeg`", "none": "`--attention none`", "neural": "`--attention neural`"}
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headline import add_clip_arguments, arm_text, clip_files, portable, show
+from headline import add_clip_arguments, arm_text, clip_files, show
+from results import command, parser_for
 
 import stcodec.evaluate as ev
 from stcodec.evaluate.options import parse_arms, parse_crfs
@@ -128,7 +127,7 @@ def on_front(found: Sequence[dict[str, Any]], arm: str, cost: str) -> list[str]:
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = parser_for(__doc__, gaze_data=True)
     add_clip_arguments(parser, "train")
     parser.add_argument("--arms", default="human", help="sources, NAME=SOURCE or NAME=FOLDER")
     parser.add_argument("--only", nargs="*", help="settings, by a part of their names")
@@ -160,7 +159,7 @@ def main() -> None:
     names = sorted({arm for one in found for arm in one["arms"]})
     costs = sorted({key for one in found for scores in one["arms"].values() for key in scores if key.endswith("-whole")})
     run = {
-        "command": portable(shlex.join(["python", "tools/sweep_offsets.py", *sys.argv[1:]])),
+        "command": command(),
         "note": given.note,
         "compared_clips": compare(found),
         "settings": found,

@@ -11,9 +11,6 @@ Without --search the defaults are scored on the train and the dev split, for eac
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 from gaze_clips import GazeClip, RealArray, mean_scores, read_clips, scores
+from results import parser_for, save
 
 from stcodec.attention.center import center_density, map_shape
 from stcodec.attention.motion import MotionSource, MotionWatch
@@ -154,8 +152,7 @@ def evaluate(gaze_clips: list[GazeClip]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json, videos/ and fixations/")
+    parser = parser_for(__doc__, gaze_data=True)
     parser.add_argument("--search", type=int, default=0, metavar="ROUNDS", help="search on the train split and print")
     parser.add_argument("--splits", nargs="+", default=["train", "dev"])
     parser.add_argument("--out", type=Path)
@@ -164,18 +161,12 @@ def main() -> None:
         print(search(read_clips(given.data, "train"), given.search))
         return
     splits = {split: evaluate(read_clips(given.data, split)) for split in given.splits}
-    result = {
-        "command": "python tools/tune_motion.py " + " ".join(sys.argv[1:]),
-        "versions": versions() | {"opencv": cv2.__version__},
-        "tuning": asdict(MotionTuning()),
-        "splits": splits,
-    }
     for split, found in splits.items():
         for name, means in found["mean"].items():
             print(split, name, " ".join(f"{key} {value:.3f}" for key, value in means.items()))
         print(split, "CPU ms per map", found["cpu_ms_per_map"])
     if given.out is not None:
-        given.out.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.out, versions=versions() | {"opencv": cv2.__version__}, tuning=asdict(MotionTuning()), splits=splits)
 
 
 if __name__ == "__main__":
