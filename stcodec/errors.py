@@ -21,7 +21,7 @@ import os
 from typing import Any
 
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says when a disk, or the user's share of it, is full."""
+"""Error numbers of a full disk, or of a full share of it."""
 
 
 class StcodecError(Exception):

@@ -1,4 +1,4 @@
-"""What a user chooses: how saliency becomes offsets, what changes the bitstream, and what does not."""
+"""Options of an encode: how saliency becomes offsets, what changes the bitstream, and what does not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _check(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class OffsetPolicy:
-    """How saliency becomes QP offsets: delta = -3 * strength * log2(weight / anchor), see `stcodec.qp`.
+    """Policy by which saliency becomes QP offsets: delta = -3 * strength * log2(weight / anchor), see `stcodec.qp`.
 
     The defaults were calibrated on gaze recordings; docs/calibration.md says how.
     """

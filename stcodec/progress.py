@@ -33,7 +33,7 @@ class Progress:
     video_bytes: int | None = None
     """Bytes of video encoded in this stage so far."""
     video_seconds_done: float | None = None
-    """How much of the video's own time has gone in."""
+    """Seconds of the video that have gone in."""
     video_seconds_total: float | None = None
     """None also if the container does not say."""
 

@@ -1,4 +1,4 @@
-"""What one encode did, as it was measured. docs/json.md is the contract of its JSON."""
+"""Report of one encode, as measured. docs/json.md is the contract of its JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPORT_SCHEMA = 1
 
 @dataclass(frozen=True)
 class OffsetsApplied:
-    """How far the offsets asked for are in the finished file."""
+    """Measurement of the offsets in the finished file against those asked for."""
 
     method: str
     """"bitstream": QP of each block read back; "effect": error of each block against a plain encode's; "headers": the
@@ -46,7 +46,7 @@ class OffsetsApplied:
 
 @dataclass(frozen=True)
 class Checks:
-    """What was found on reading the finished file once more."""
+    """Findings of reading the finished file once more."""
 
     frames_sent: int
     frames_in_file: int
@@ -55,7 +55,7 @@ class Checks:
     frames_decoded: int
     """Frames decoded as a sample: at the start, in the middle and at the end."""
     shift_seconds: float
-    """How much later the file's first frame is than the source's: Matroska moves all streams together where audio begins
+    """Delay of the file's first frame against the source's: Matroska moves all streams together where audio begins
     before zero."""
     timestamps_kept: bool
     """True if every frame has the time it had in the source, but for that shift, to the container's resolution."""
@@ -63,14 +63,14 @@ class Checks:
 
 @dataclass(frozen=True)
 class ShotMatch:
-    """What a search found for one shot."""
+    """Result of a search for one shot."""
 
     start_seconds: float
     end_seconds: float
     """Time of the last frame."""
     frames: int
     frames_tried: int
-    """How many of them each encode of the search took."""
+    """Number of frames that each encode of the search took."""
     shift_qp: float
     """QP steps added to all offsets of the shot, beyond the base crf."""
     wanted: float | None
@@ -135,7 +135,7 @@ class EncodeReport:
     options: Mapping[str, Any]
     """`EncodeOptions`, with the policy."""
     encoder_options: Mapping[str, str]
-    """What ffmpeg's wrapper was given in the end."""
+    """Options that ffmpeg's wrapper finally got."""
     attention: str
     width_px: int
     height_px: int
@@ -165,7 +165,7 @@ class EncodeReport:
     partial: bool = False
     """True if the source was damaged and only what could be decoded is in the file."""
     match: MatchReport | None = None
-    """What a search for a quality found; None without one."""
+    """Result of a search for a quality; None without one."""
 
     def to_json(self) -> str:
         """One line of JSON, keys as the fields here plus "schema"; numbers that are not finite become null."""

@@ -61,7 +61,7 @@ class StreamInfo:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What is known of a video before its first frame is decoded."""
+    """Facts of a video, known before its first frame is decoded."""
 
     width_px: int
     """Coded width, before any rotation."""
@@ -134,7 +134,7 @@ WHOLE = View()
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """What a source of attention needs to see."""
+    """Requirements of a source of attention: what it needs to see."""
 
     maps_per_second: float = 6.0
     """Instants a second at which the source is asked; 0 = only at the start of each shot."""

@@ -61,7 +61,7 @@ def plan(
     running: BatchRun,
     listener: Listener | None = None,
 ) -> tuple[BatchSummary, Estimate]:
-    """What `run` would do, and about how long it would take; nothing is written. Each file goes to `listener.finished`.
+    """Report what `run` would do, and about how long it takes; nothing is written. Each file goes to `listener.finished`.
 
     Raises what `run` raises.
     """
@@ -117,7 +117,7 @@ def retry(
 
 
 def status(output: Path) -> BatchSummary:
-    """How the last run into a folder stands, also while it is at work. Raises BatchError if there was none."""
+    """Summary of the last run into a folder, also while it is at work. Raises BatchError if there was none."""
     table = Table(None, copy_of=existing_table(output))
     try:
         plans = table.ask("SELECT plan FROM runs ORDER BY id DESC LIMIT 1")

@@ -29,7 +29,7 @@ class Estimate:
     bytes_after: float | None
     jobs: int
     basis: str
-    """What it was reckoned from."""
+    """Data that it is based on."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _Rate:
 
 
 def estimate(session: Session, options: EncodeOptions | None, key: str, jobs: int) -> Estimate:
-    """From what was made with the same options before; else the first frames of a few files are encoded as a trial.
+    """Estimate from what was made with the same options before, else from a trial with the first frames of a few files.
 
     options: None = there is no trial.
     """

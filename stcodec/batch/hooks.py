@@ -23,7 +23,7 @@ from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name
 
 DUE, DONE = "due", "done"
-"""What the table says of a file's command; anything else is why it failed."""
+"""Values of the column `hook`; any other is the reason why the command failed."""
 
 
 def command_words(text: str) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ class Hooks:
     words: tuple[str, ...]
     """Empty = nothing is run."""
     source_name: Callable[[Path], str]
-    """What programs know a source by."""
+    """Name of a source for programs."""
     results: Results
     table: Table
     listener: Listener

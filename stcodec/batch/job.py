@@ -24,7 +24,7 @@ class Step(Generic[Result]):
 
     work: partial[Result]
     attends: bool = False
-    """Whether it belongs where a GPU is."""
+    """True if it belongs where a GPU is."""
 
     def run(self) -> Result:
         """Do it. Raises what `stcodec.encode` raises."""

@@ -18,7 +18,7 @@ from stcodec.work.versions import made_by
 
 
 def looks_at_pictures(attention: str) -> bool:
-    """Whether a source of attention has to see the video."""
+    """True if a source of attention has to see the video."""
     source = open_source(attention)
     return source is not None and source.spec.looks_at_pictures
 

@@ -76,7 +76,7 @@ def _slope(one: Trial, other: Trial) -> float:
 
 
 def _bitrate_of(outline: Sequence[Trial], quality_db: float) -> float:
-    """Where the hull reaches a quality; its end if it does not, its beginning if that is better."""
+    """Bitrate at which the hull reaches a quality; its end if it does not, its beginning if that is better."""
     logs = np.interp(quality_db, [one.quality_db for one in outline], [np.log2(one.kbps) for one in outline])
     return float(2**logs)
 

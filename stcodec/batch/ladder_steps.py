@@ -58,7 +58,7 @@ def plan_ladder(job: JobSpec) -> LadderPlan:
 
 
 def _trials(job: JobSpec, encode: Job, maps: Path | None) -> list[Trial]:
-    """What is measured of a video for `--ladder auto`, now or before."""
+    """Trial encodes of a video for `--ladder auto`, made now or before."""
     options = replace(encode.options, extra=dict(encode.options.extra))
     watched = (content_hash(job.source), source_identity(options.attention)) if maps is None else maps.name
     key = key_of(watched=watched, options=asdict(options), made_by=made_by("maps", "trials"))

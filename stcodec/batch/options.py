@@ -28,7 +28,7 @@ class BatchOptions:
     """Patterns of files and folders to leave out."""
     keep_partial: bool = False
     verify: bool | None = None
-    """As in `RunOptions`."""
+    """Check of the finished file, as in `RunOptions`."""
     replace: bool = False
     """Put the result in the original's place, if it is smaller by min_saving_percent; else the original stays."""
     min_saving_percent: float = 5.0
@@ -92,7 +92,7 @@ class BatchRun:
     ray: str | None = None
     """"auto" or the address of a Ray cluster, whose processes do the work; None = processes of this machine."""
     attempts: int = 2
-    """How often a file is tried whose process dies in the middle."""
+    """Number of times that a file is tried whose process dies."""
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 1024:

@@ -17,7 +17,7 @@ from stcodec.work.cache import content_hash
 
 
 def is_unchanged(target: Path, job: JobRow) -> bool:
-    """Whether the output is there as it was made: by size and time of change, and if only the time differs by its bytes."""
+    """True if the output is there as it was made: by size and time of change, and if only the time differs by its bytes."""
     try:
         size, changed = stamp(target)
         if size != job.output_bytes:
@@ -122,7 +122,7 @@ class Results:
         self._remote = remote
 
     def name(self, below: Path) -> str:
-        """What a result is called by people and programs."""
+        """Name of a result for people and programs."""
         return os.fspath(self._folder / below) if self._remote is None else f"{self._remote}/{below}"
 
     def full_name(self, below: Path) -> str:
@@ -130,11 +130,11 @@ class Results:
         return os.path.abspath(self.name(below)) if self._remote is None else self.name(below)  # noqa: PTH100 (links stay)
 
     def has(self, below: Path) -> bool:
-        """Whether something has a name. Raises MediaError."""
+        """True if something has a name. Raises MediaError."""
         return os.path.lexists(self._folder / below) if self._remote is None else self._remote.has(below)
 
     def is_unchanged(self, job: JobRow) -> bool:
-        """Whether the output is there as it was made."""
+        """True if the output is there as it was made."""
         if self._remote is None:
             return is_unchanged(self._folder / job.output, job)
         try:
@@ -146,7 +146,7 @@ class Results:
             return False
 
     def has_content(self, job: JobRow, content: str) -> bool:
-        """Whether what is there under a job's name is this."""
+        """True if what is there under a job's name is this."""
         if self._remote is None:
             target = self._folder / job.output
             return target.exists() and content_hash(target) == content

@@ -39,7 +39,7 @@ class Planner:
         self._table = session.table
         self._overwrite = running.overwrite
         self._settles = running.watch_seconds is not None
-        """Whether files are taken only when they have stopped growing."""
+        """True if files are taken only when they have stopped growing."""
         self._looks: dict[Path, tuple[int, int]] = {}
         """Size and time of change of files that may still grow."""
         self._said: set[str] = set()
@@ -109,7 +109,7 @@ class Planner:
         self._table.update(row.id, **facts, **values)
 
     def _is_settled(self, found: FoundVideo, below: Path) -> bool:
-        """Whether a file has taken an original's place already, or may not be replaced."""
+        """True if a file has taken an original's place already, or may not be replaced."""
         made = self._table.row("output = ? AND state = 'done'", as_bytes(below))
         if made is not None and self._session.results.is_unchanged(made):
             self._table.update(made.id, plan=self._session.plan)
@@ -123,7 +123,7 @@ class Planner:
         return False
 
     def _is_growing(self, found: FoundVideo) -> bool:
-        """Whether a file was not seen before as it is now."""
+        """True if a file was not seen before as it is now."""
         now = found.size_bytes, found.mtime_ns
         if self._looks.get(found.path) == now:
             del self._looks[found.path]
@@ -145,7 +145,7 @@ class Planner:
         return row
 
     def _again(self, row: JobRow, output: Path, has_changed: bool) -> dict[str, Any]:
-        """What becomes of a job that is in the table."""
+        """Columns that change in a job that is in the table."""
         name = display_name(output)
         is_other = row.key is not None and row.key != self._options.key
         made = row.output_hash is not None and row.state in ("done", "blocked")

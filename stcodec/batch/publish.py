@@ -25,9 +25,9 @@ class _Publication:
     row: JobRow
     made: FinishedFile
     path: Path
-    """Where it was made."""
+    """Path that it was made under."""
     replaces_ours: bool
-    """Whether what is there under its name is an older result of the job."""
+    """True if what is there under its name is an older result of the job."""
 
 
 class Publisher:
@@ -89,7 +89,7 @@ class Publisher:
             self._settled(one.row, errors[one.row.id])
 
     def _has_changed(self, one: _Publication) -> MediaError | None:
-        """Why an original may not be replaced."""
+        """Reason why an original may not be replaced."""
         if not self._options.replace:
             return None
         with suppress(OSError):
@@ -99,7 +99,7 @@ class Publisher:
         return MediaError("was changed while it was encoded, and stays as it is", path=one.row.source)
 
     def _stays(self, one: _Publication) -> bool:
-        """Whether an original stays, because too little would be saved; then that is noted."""
+        """True if an original stays, because too little would be saved; then that is noted."""
         made, least = one.made, self._options.min_saving_percent
         if not self._options.replace or 100 * (1 - made.size_bytes / made.source_bytes) >= least:
             return False
@@ -128,7 +128,7 @@ class Publisher:
         return None
 
     def _placed(self, one: _Publication) -> dict[str, object]:
-        """What a result is known by where it is now; else it would have to be read to know it again."""
+        """Columns that a result is recognised by; without them it would have to be read."""
         try:
             size, changed = self._session.results.stamp(one.row.output)
         except (OSError, MediaError):

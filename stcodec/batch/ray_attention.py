@@ -15,7 +15,7 @@ _CALLS_AN_ACTOR = 2
 _PROCESSORS_AN_ACTOR = 8
 """Without GPUs: to look at a video takes a small part of the time of its encode."""
 _LOST_CALLS = 3
-"""How often a call is given to another actor."""
+"""Number of times that a call is given to another actor."""
 
 
 class AttentionActors:
@@ -29,7 +29,7 @@ class AttentionActors:
         """Actor, and what it was given, by what Ray calls the result."""
         self._actors: list[Any] = []
         self._losses: Counter[int] = Counter()
-        """How often a task was lost, by its place."""
+        """Number of times that a task was lost, by its place."""
 
     @property
     def room(self) -> int:
@@ -40,7 +40,7 @@ class AttentionActors:
         return reference in self._calls
 
     def measure(self, gpus: int, processors: int) -> list[tuple[Any, Any]]:
-        """What the cluster has; calls that were waiting for a GPU that has gone, with those that take their place."""
+        """Take in what the cluster has; returns calls that waited for a GPU that is gone, with those that replace them."""
         has_lost_all = self._gpus > 0 and gpus == 0
         self._gpus = gpus
         self._most = gpus or max(1, processors // _PROCESSORS_AN_ACTOR)
@@ -93,5 +93,5 @@ class _AttentionActor:
 
 
 def use_folder(work: Path) -> None:
-    """What is left behind by a process that is killed goes with the run's folder."""
+    """Use a folder for temporary files: what a killed process leaves goes with the run's folder."""
     os.environ["TMPDIR"] = tempfile.tempdir = str(work)

@@ -67,7 +67,7 @@ class RayWorkers:
 
     @property
     def jobs(self) -> int:
-        """How many tasks of processors are done side by side."""
+        """Number of processor tasks that run side by side."""
         return self._jobs
 
     def __enter__(self) -> Self:
@@ -88,7 +88,7 @@ class RayWorkers:
         self._ray.shutdown()
 
     def run(self, tasks: Iterable[Task | None], pause: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
-        """As `Workers.run`."""
+        """Outcomes of tasks as they come: see `Workers.run`."""
         supply, places = iter(tasks), count()
         has_ended = False
         while not has_ended or self._flying:
@@ -157,7 +157,7 @@ class RayWorkers:
             raise BatchError(f"--ray {self._address}: {error}") from None
 
     def _measure(self) -> None:
-        """How much the cluster can do; now and then. Raises BatchError if a machine does not see the storage."""
+        """Measure what the cluster can do, now and then. Raises BatchError if a machine does not see the storage."""
         if time.monotonic() < self._measured + _MEASURED_EVERY_SECONDS and self._measured:
             return
         self._measured = time.monotonic()
@@ -207,7 +207,7 @@ def _do(place: int, task: Task, work: Path, cores: int) -> Outcome:
 
 
 def _is_loopback(address: str) -> bool:
-    """Whether a cluster listens to this machine alone; one that is started here does."""
+    """True if a cluster listens to this machine alone; one that is started here does."""
     if address == "auto":  # as Ray itself looks for it
         return "RAY_ADDRESS" not in os.environ and not _CURRENT_CLUSTER.exists()
     return address.startswith(("127.", "localhost:", "[::1]:"))

@@ -30,7 +30,7 @@ from stcodec.work.workers import CORES_A_JOB, Outcome, Workers, cores
 
 
 def jobs_of(running: BatchRun) -> int:
-    """How many files are encoded side by side."""
+    """Number of files that are encoded side by side."""
     return running.jobs or max(1, cores() // CORES_A_JOB)
 
 
@@ -40,13 +40,13 @@ class _ActiveJob:
 
     row: JobRow
     unfinished: Path
-    """Where its file is made."""
+    """Path that its file is made under."""
     life: Life
     steps: Sequence[Step[Any]] = ()
     results: dict[int, Any] = field(default_factory=dict)
     """By the number of the step."""
     deaths: int = 0
-    """How many processes died of it."""
+    """Number of processes that died of it."""
 
 
 class Scheduler:
@@ -149,7 +149,7 @@ class Scheduler:
         self._go_on(job, partial(next, job.life))
 
     def _is_long(self, row: JobRow) -> bool:
-        """Whether a video would keep its worker busy for longer than the others have anything to do."""
+        """True if a video would keep its worker busy for longer than the others have anything to do."""
         can_share = self._workers > 1 and self._running.part_seconds > 0
         return can_share and row.source_bytes * self._workers >= self._progress.bytes_left
 

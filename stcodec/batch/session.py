@@ -46,17 +46,17 @@ class Session:
     """For unfinished files; on the output's disk."""
     results: Results
     remote: Remote | None
-    """Where the sources are, if not on this machine."""
+    """Place of the sources, if not on this machine."""
     _options: BatchOptions
     _identity: tuple[int, int]
 
     @property
     def sources(self) -> Path:
-        """Where sources are fetched to from elsewhere."""
+        """Folder that sources are fetched to from elsewhere."""
         return self.output.resolve() / SOURCES_FOLDER
 
     def source_name(self, source: Path) -> str:
-        """What programs know a source by: its path, or its URL."""
+        """Name of a source for programs: its path, or its URL."""
         return os.fspath(source) if self.remote is None else f"{self.remote}/{source.relative_to(self.sources)}"
 
     @property
@@ -64,7 +64,7 @@ class Session:
         return Cache(self.work.parents[1], self.work)
 
     def others_may_leave_work(self) -> bool:
-        """Whether other runs have jobs of the plan in hand, or left some: those of runs that died wait again."""
+        """True if other runs have jobs of the plan in hand, or left some: those of runs that died wait again."""
         in_hand = "plan = ? AND state IN ('running', 'placing') AND run != ?"
         if self.table.row(in_hand, self.plan, self.run) is not None:
             with _one_at_a_time(state_folder(self.output)):
@@ -85,7 +85,7 @@ class Session:
 
 
 def state_folder(output: Path) -> Path:
-    """Where the job table of an output folder is."""
+    """Folder of the job table of an output folder."""
     return output / STATE_FOLDER
 
 
@@ -210,7 +210,7 @@ def _register(table: Table, root: Path | Remote, options: BatchOptions, number: 
 
 
 def _end(table: Table, folder: Path, run: int, work: Path) -> None:
-    """What this run still has in hand waits for the next one."""
+    """End a run: jobs that it still has in hand wait for the next one."""
     shutil.rmtree(work, ignore_errors=True)
     with suppress(BatchError):  # the folder may be gone; the next run finds out
         _release(table, run)
@@ -219,7 +219,7 @@ def _end(table: Table, folder: Path, run: int, work: Path) -> None:
 
 
 def _sweep(table: Table, folder: Path, run: int) -> None:
-    """What no run needs any more, if this one is the last: fetched sources, and pieces of videos that are settled."""
+    """Remove what no run needs any more, if this one is the last: fetched sources, and pieces of videos that are settled."""
     with suppress(OSError), _one_at_a_time(folder):  # the folder may be gone
         others = table.ask("SELECT id FROM runs WHERE has_ended = 0 AND id != ?", run)
         if any(_is_alive(folder, one[0]) for one in others):

@@ -35,17 +35,17 @@ from stcodec.work.versions import made_by
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What is to be made of one source, and where."""
+    """Order to make something of one source."""
 
     source: Path
     unfinished: Path
-    """Where the file is made: in a folder of the job's own."""
+    """Path that the file is made under, in a folder of the job's own."""
     target: Path
-    """What it is to be called in the end; for messages."""
+    """Final name, for messages."""
     options: BatchOptions
     cache: Cache
     origin: Origin | None = None
-    """Where the source is to be fetched from first; None = it is there."""
+    """Place to fetch the source from first; None = it is there."""
 
     @property
     def running(self) -> RunOptions:
@@ -53,14 +53,14 @@ class JobSpec:
 
     @property
     def can_be_cut(self) -> bool:
-        """Whether parts of the video may be encoded by themselves."""
+        """True if parts of the video may be encoded by themselves."""
         options = self.options
         return not (options.keep_partial or options.goal) and can_be_cut(options.base())
 
 
 @dataclass(frozen=True)
 class EncodeRecord:
-    """What the job table keeps of an encode."""
+    """Facts of an encode for the job table."""
 
     frames: int
     video_seconds: float
@@ -84,7 +84,7 @@ class FinishedFile:
     quality_db: float | None
     """See `sampled_psnr_db`; None if the file was not checked."""
     maps_were_kept: bool
-    """Whether the maps were there from an earlier encode."""
+    """True if the maps were there from an earlier encode."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _prepared(job: JobSpec, written: Path) -> Job:
 
 
 def kept_path(job: JobSpec, ending: str, **what: Any) -> Path:
-    """Where an encode of a piece of the source is kept for runs to come; what: everything else that it depends on."""
+    """Path that the encode of a piece of the source is kept under for later runs; what: all else that it depends on."""
     status = check_input(job.source).stat()
     key = key_of(
         source=str(job.source),

@@ -66,12 +66,12 @@ class Remote:
             yield below, int(size or 0), change_mark(facts)
 
     def has(self, below: Path) -> bool:
-        """Whether a file or a folder is there. Raises MediaError."""
+        """True if a file or a folder is there. Raises MediaError."""
         with self._as_media_errors(below):
             return bool(self.files.exists(self.place(below)))
 
     def stamp(self, below: Path) -> tuple[int, int]:
-        """As `stcodec.batch.outputs.stamp`. Raises MediaError."""
+        """Size and time of change: see `stcodec.batch.outputs.stamp`. Raises MediaError."""
         with self._as_media_errors(below):
             self.files.invalidate_cache()
             found = self.files.find(self.place(below), detail=True)
@@ -81,7 +81,7 @@ class Remote:
             return sum(sizes), max(change_mark(facts) for facts in found.values())
 
     def content(self, below: Path) -> str:
-        """As `stcodec.work.cache.content_hash`. Raises MediaError."""
+        """Hash of the bytes: see `stcodec.work.cache.content_hash`. Raises MediaError."""
         digest, place = hashlib.sha256(), self.place(below)
         with self._as_media_errors(below):
             for name in sorted(self.files.find(place)):
@@ -154,7 +154,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a source comes from that is not on this machine."""
+    """Place that a source is fetched from, not on this machine."""
 
     remote: Remote
     below: Path

@@ -80,7 +80,7 @@ class JobRow:
     quality_db: float | None
     """PSNR where the maps say that viewers look, on a sample of frames."""
     maps_were_kept: bool | None
-    """Whether the maps were there from an earlier encode of the same source."""
+    """True if the maps were there from an earlier encode of the same source."""
     hook: str | None
     """See `stcodec.batch.hooks`; None if no command was asked for."""
     error: str | None
@@ -252,7 +252,7 @@ def now() -> str:
 
 
 def as_bytes(path: Path) -> bytes:
-    """How a path stands in the table: names need not be text."""
+    """Path as the table stores it: names need not be text."""
     return os.fsencode(path)
 
 

@@ -38,7 +38,7 @@ class SkippedFile:
     path: Path
     why: str
     is_fault: bool = False
-    """Whether a video may have been missed."""
+    """True if a video may have been missed."""
 
 
 class Walk:
@@ -67,7 +67,7 @@ class Walk:
             waiting += reversed(found)
 
     def _folder(self, folder: Path) -> Generator[FoundVideo | SkippedFile, None, list[Path]]:
-        """What is in one folder; returns the folders in it."""
+        """Files of one folder; returns the folders in it."""
         deeper: list[Path] = []
         try:
             identity = _identity(folder.stat())

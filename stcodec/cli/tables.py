@@ -111,7 +111,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _refusals(results: Evaluation) -> list[str]:
-    """Why BD-rates are missing, each reason once with the curves it holds for."""
+    """Reasons why BD-rates are missing, each once with the curves it holds for."""
     reasons: dict[str, list[str]] = {}
     for saving in results.savings:
         if saving.refused:

@@ -23,7 +23,7 @@ from stcodec.progress import Meter
 from stcodec.types import WHOLE, ClipSpec, SaliencyTrack, VideoInfo, View
 
 LEAST_RATE = ClipSpec(maps_per_second=5.0)
-"""How often maps are measured at least, whatever the source wants. It sees what it would see without."""
+"""Least rate of maps that are measured, whatever the source wants. It sees what it would see without."""
 
 
 @dataclass

@@ -23,9 +23,9 @@ class Place(NamedTuple):
     """A place in the frame."""
 
     x_widths: float
-    """From the left, in frame widths."""
+    """Distance from the left, in frame widths."""
     y_widths: float
-    """From the top, in frame widths."""
+    """Distance from the top, in frame widths."""
 
 
 def density_of(saliency: FloatArray) -> FloatArray:

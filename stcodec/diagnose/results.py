@@ -47,7 +47,7 @@ class InspectReport:
     """The rules by which findings were found."""
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    """What could not be shown, and why."""
+    """Caveats: what could not be shown, and why."""
     schema: int = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class MapWatch:
         return moved_percent(before.density, now.density)
 
     def _look_back(self) -> None:
-        """Whether a map flickers is known when the next has come."""
+        """Measure flicker, which is known once the next map has come."""
         if len(self._last) < 3:
             return
         before, now, after = self._last

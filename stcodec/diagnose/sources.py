@@ -27,7 +27,7 @@ def open_inspected(text: str, smoothing_seconds: float, on_detail: DetailSink | 
 
 
 def has_details(text: str) -> bool:
-    """Whether a source shows its inner workings."""
+    """True if a source shows its inner workings."""
     return text.partition(":")[0] == "neural" or _is_checkpoint(text)
 
 

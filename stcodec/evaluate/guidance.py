@@ -45,7 +45,7 @@ class Guide:
     """A source of attention for one clip."""
 
     text: str
-    """As the user writes it."""
+    """Name as the user writes it."""
     observers: tuple[int, ...] | None = None
     """Of a recording of gaze, only these; None = all."""
 
@@ -61,7 +61,7 @@ class Guide:
         return source
 
     def shares_with(self, other: Guide) -> bool:
-        """Whether (a part of) this is (a part of) the other: the same source, the same file, the same observers.
+        """True if (a part of) this is (a part of) the other: the same source, the same file, the same observers.
 
         Options make no other source of one, and a file of maps is also the source that made it.
         """

@@ -215,7 +215,7 @@ def _chosen(
 
 
 def _spread(scored: Sequence[bool], count: int) -> list[int]:
-    """So many of the scored frames, at equal distances."""
+    """Indices of some scored frames, evenly spread."""
     places = [index for index, counts in enumerate(scored) if counts]
     count = min(count, len(places))
     return [places[int((number + 0.5) * len(places) / count)] for number in range(count)]

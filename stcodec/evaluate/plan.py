@@ -39,11 +39,11 @@ class Judging:
 
     @property
     def lead_seconds(self) -> float:
-        """So much from the start is left out of the scores."""
+        """Seconds from the start that are left out of the scores."""
         return LEAD_SECONDS if self.weights.text.startswith(_GAZE) else 0.0
 
     def is_self_weighted(self, arm: str) -> bool:
-        """Whether the source that guides an arm also weights its scores."""
+        """True if the source that guides an arm also weights its scores."""
         return arm in self.guides and self.guides[arm].shares_with(self.weights)
 
 

@@ -47,7 +47,7 @@ class ClipInfo:
     name: str
     """Unique among the clips: the file name without its ending."""
     path: str
-    """As the user named it, printable."""
+    """Name given by the user, printable."""
     width_px: int
     """Of the frames that were encoded and scored, in display orientation."""
     height_px: int
@@ -139,7 +139,7 @@ class Saving:
     overlap: float | None
     """Share of the two curves' quality range that both have, 0 to 1."""
     refused: str = ""
-    """Why there is no BD-rate, one sentence; "" if there is one."""
+    """Reason why there is no BD-rate, one sentence; "" if there is one."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class FramePictures:
     plain: str
     guided: str
     error: str
-    """Where the guided encode is nearer to the source than the plain one (blue), and where farther off (red)."""
+    """Comparison of errors: blue where the guided encode is nearer to the source than the plain one, red where farther."""
     scores: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """(plain, guided) of this very frame, by `Metric.name`."""
 
@@ -243,7 +243,7 @@ class Evaluation:
     """`Metric.name` that the page leads with: "psnr-attended" with weights, else "psnr-whole"."""
     clips: tuple[ClipInfo, ...]
     arms: tuple[Arm, ...]
-    """As asked for, "plain" first."""
+    """Arms in the order given, "plain" first."""
     curves: tuple[Curve, ...]
     savings: tuple[Saving, ...]
     headlines: tuple[Headline, ...]

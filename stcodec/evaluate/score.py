@@ -68,11 +68,11 @@ class Measured:
 
 
 class _Gaze(NamedTuple):
-    """Where viewers look at one frame; both of one shape [h, w]."""
+    """Gaze of viewers at one frame; both of one shape [h, w]."""
 
     density: FloatArray
     foveated: FloatArray | None
-    """How much an error counts for their eyes; None if no metric asks."""
+    """Weight of an error for their eyes; None if no metric asks."""
 
 
 class _Consumer(Protocol):

@@ -20,7 +20,7 @@ from stcodec.types import BoolArray, TimeArray
 
 @dataclass(frozen=True)
 class Quality:
-    """What some frames should have and what they have, in the metric's unit."""
+    """Quality of some frames, wanted and reached, in the metric's unit."""
 
     wanted: float
     reached: float
@@ -33,7 +33,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Compared:
-    """How near a finished file came."""
+    """Comparison of a finished file with what was wanted."""
 
     whole: Quality
     shots: list[Quality | None]
@@ -47,7 +47,7 @@ class Compared:
 
 
 class Reference:
-    """What a finished file is compared with: the plain encode, or a value; and on which frames."""
+    """Standard that a finished file is compared with, the plain encode or a value, and the frames for that."""
 
     def __init__(self, trials: TrialEncodes, scan: Scan, goal: MatchOptions) -> None:
         self._trials = trials
@@ -64,7 +64,7 @@ class Reference:
         """Of the plain encode's video, if it was encoded whole."""
 
     def encode_plain(self, plan: EncoderPlan) -> TimeArray:
-        """What is measured of the plain encode of all samples; of a video that is tried whole it is the comparison too."""
+        """Measure the plain encode of all samples; for a video that is tried whole this is the comparison too."""
         samples = all_samples(self._scan.shots)
         measured, size = self._trials.plain(plan, samples)
         if samples == self._parts:
@@ -92,7 +92,7 @@ class Reference:
         )
 
     def _inside(self, shot: Shot) -> BoolArray:
-        """Which of the frames compared are in a shot."""
+        """Mask of those frames compared that are in a shot."""
         index = np.concatenate([np.arange(part.first, part.end) for part in self._parts])
         return np.asarray((index >= shot.frames.first) & (index < shot.frames.end))
 

@@ -1,4 +1,4 @@
-"""What a search turns: the QP of each shot, or the crf of the whole file where an encoder can't shift whole frames."""
+"""Quantity that a search varies: the QP of each shot, or one crf where an encoder can't shift whole frames."""
 
 from __future__ import annotations
 

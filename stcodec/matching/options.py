@@ -1,4 +1,4 @@
-"""What a search is asked to reach."""
+"""Goal of a search."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class MatchOptions:
     metric: str = DEFAULT_METRIC
     """attended-psnr, attended-ssim, attended-vmaf, psnr or vmaf."""
     tolerance: float | None = None
-    """How near is near enough, in the metric's unit; None = the metric's own (0.1 dB, 0.3 points of VMAF)."""
+    """Largest difference that is near enough, in the metric's unit; None = the metric's own (0.1 dB, 0.3 points of VMAF)."""
     verify: Verification = "parts"
-    """What the finished file is compared on: parts all over it (of a video of 20 s or less everything), or all frames.
+    """Frames that the finished file is compared on: parts all over it (of a video of 20 s or less everything), or all.
     With crf they are encoded plainly, too."""
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class MatchOptions:
         return replace(options, crf=find_encoder(options.encoder).usual_crf if self.crf is None else self.crf)
 
     def limits_qp(self, encoder: Encoder, crf: float) -> tuple[float, float]:
-        """How far from a crf the search may go, QP steps below (<= 0) and above (>= 0)."""
+        """Range of the search around a crf, QP steps below (<= 0) and above (>= 0)."""
         if self.crf is None:
             low, high = encoder.searched_crf
             return low - crf, high - crf
@@ -91,7 +91,7 @@ class MatchOptions:
         return max(low - crf, -LARGEST_SHIFT_QP), min(high - crf, LARGEST_SHIFT_QP)
 
     def planned(self, options: EncodeOptions) -> dict[str, Any]:
-        """What a search with those options would do, for people and as JSON. Raises what `base` raises."""
+        """Plan of a search with those options, for people and as JSON. Raises what `base` raises."""
         base = self.base(options)
         assert base.crf is not None
         encoder = find_encoder(base.encoder)
@@ -113,7 +113,7 @@ class MatchOptions:
 def match_options(
     crf: float | None, target: str | None, metric: str | None, tolerance: float | None, verify: str | None
 ) -> MatchOptions | None:
-    """What the command line asks for, None where it says nothing; None if it asks for no search. Raises OptionsError."""
+    """Goal that the command line asks for, each None if not given; None if it asks for no search. Raises OptionsError."""
     if crf is None and target is None:
         given = {"--match-metric": metric, "--match-tolerance": tolerance, "--match-verify": verify}
         for flag, value in given.items():

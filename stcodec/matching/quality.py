@@ -20,7 +20,7 @@ from stcodec.metrics.planes import Planes, bytes_a_sample, composite
 from stcodec.types import FloatArray, TimeArray
 
 BEST_PSNR_DB = 60.0
-"""What is better counts as this: nobody sees the difference, and black pictures would have infinitely much."""
+"""Cap on PSNR: nobody sees a difference beyond it, and black pictures would be infinitely good."""
 _LEAST_ERROR = 10 ** (-BEST_PSNR_DB / 10)
 
 
@@ -63,16 +63,16 @@ class QualityMetric:
 
     unit: str
     tolerance: float
-    """How near is near enough, in the unit."""
+    """Largest difference that is near enough, in the unit."""
     slope: float
     """Quality lost with each QP step on average, > 0: what a search supposes before it knows."""
     values: tuple[float, float]
     """The values that can be asked for."""
     scorer: Callable[[PictureFormat], Scorer]
     pool: Callable[[TimeArray, TimeArray], float]
-    """From what was measured of each frame, and how many frames it stands for, to the quality of all."""
+    """Quality of all frames by what was measured of each, and how many frames each stands for."""
     of_frames: Callable[[TimeArray], TimeArray]
-    """From what was measured of each frame to the quality of each."""
+    """Quality of each frame by what was measured of it."""
 
 
 class _EachFrame:

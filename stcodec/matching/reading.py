@@ -53,7 +53,7 @@ def gaze_density(saliency: FloatArray, degrees: int) -> FloatArray:
 
 
 class MapStream:
-    """What belongs to each frame, asked in order of time: exactly what the final encode will take."""
+    """Saliency and density of each frame, asked for in order of time: exactly those that the final encode takes."""
 
     def __init__(self, job: Job, scan: Scan, law: QpLaw) -> None:
         video = job.reader.info
@@ -88,7 +88,7 @@ class Reading:
         self._law = QpLaw(job.plan.grid, job.options.policy)
         self._in_order = job.reader.reads_from_start
         self.offsets: Callable[[FloatArray], FloatArray] = self._law.offsets
-        """From the saliency of the blocks to their offsets, QP steps."""
+        """Offsets of blocks, QP steps, by their saliency."""
 
     def runs(self, parts: Sequence[FrameRange]) -> Generator[Iterator[TriedFrame], None, None]:
         """The frames of each part; take all of one before the next. Close it to close the file.

@@ -19,7 +19,7 @@ MAPS_FILE = "maps.mkv"
 
 @dataclass(frozen=True)
 class Scan:
-    """What a search knows of a video before it encodes anything."""
+    """Knowledge of a video before anything is encoded."""
 
     times: array[float]
     """Of all frames, seconds."""
@@ -29,9 +29,9 @@ class Scan:
     maps: Path
     """The file that they are in."""
     map_times: array[float]
-    """When each map is valid, seconds: the file rounds."""
+    """Time of each map, seconds: the file rounds."""
     map_starts: list[bool]
-    """Whether a shot begins with a map."""
+    """True if a shot begins with a map."""
 
 
 def scan(job: Job, folder: Path, meter: Meter) -> Scan:

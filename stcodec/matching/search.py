@@ -26,7 +26,7 @@ class Wanted(Arrays):
     units: list[float]
     """By unit of the control."""
     plain: TimeArray | None = None
-    """What was measured of the plain encode, of the frames of all samples in order; None if a value is wanted."""
+    """Measurements of the plain encode on the frames of all samples, in order; None if a value is wanted."""
 
 
 class Search:

@@ -13,7 +13,7 @@ _STEEPER = 4.0
 _NOISE = 3.0
 """Times the tolerance: how far two points must differ for their slope to count as much as the expected one."""
 _BETWEEN = 3.0
-"""So many times the tolerance are near enough once the slope is known: a straight line does the rest."""
+"""Multiple of the tolerance that is near enough once the slope is known: a straight line does the rest."""
 
 
 @dataclass
@@ -39,11 +39,11 @@ class Secant:
     """Differences by QP."""
 
     def add(self, qp: float, difference: float) -> None:
-        """What was measured at a point."""
+        """Add what was measured at a point."""
         self.points[self.limited(qp)] = difference
 
     def next(self) -> float | None:
-        """Where to measure next; None if what is known is enough, or if more can't be known."""
+        """Next place to measure; None if enough is known, or if more can't be known."""
         if not self.points:
             return self.limited(self.start)
         between = _BETWEEN if len(self.points) > 1 else 1.0
@@ -53,7 +53,7 @@ class Secant:
         return None if guess in self.points else guess
 
     def best(self) -> float:
-        """Where the difference is expected to be zero, or as near to that as the range allows."""
+        """Place where the difference is expected to be zero, or as near to that as the range allows."""
         return self.limited(self._crossing(0.0))
 
     def expected(self, qp: float) -> float:
@@ -78,7 +78,7 @@ class Secant:
         return round(round(min(max(qp, self.low), self.high) / self.step) * self.step, 6)
 
     def _crossing(self, inner_share: float) -> float:
-        """Where the line through the two points about zero, or near it, crosses it."""
+        """Place where the line through the two points around zero, or nearest to it, crosses zero."""
         better = max((qp for qp, difference in self.points.items() if difference >= 0), default=None)
         worse = min((qp for qp, difference in self.points.items() if difference < 0), default=None)
         if better is not None and worse is not None and better < worse:

@@ -1,4 +1,4 @@
-"""Which frames of a video are tried, and which are compared at the end.
+"""Choice of the frames of a video that are tried, and of those that are compared at the end.
 
 A part that is encoded by itself is not coded as it would be within the whole video. x264 gives the first frame of a stream
 about 3 QP more than a later key frame, which in a shot where nothing moves is seen to its end. With some frames before it
@@ -20,7 +20,7 @@ from stcodec.types import TimeArray
 WHOLE_VIDEO_SECONDS = 20.0
 """A video no longer than this is tried whole: its figures are exact, and the plain encode's size is known."""
 SHORTEST_SHOT_SECONDS = 1.0
-"""What is shorter is tried together with its neighbour: its quality alone is mostly chance."""
+"""Shorter shots are tried together with their neighbours: their quality alone is mostly chance."""
 HEAD_SECONDS = 2.5
 """The first sample of a shot, at its start; a shot that is little longer is tried whole."""
 WHOLE_SHOT_SECONDS = 3.0
@@ -48,7 +48,7 @@ class FrameRange:
     end: int
     """Index of the frame after the last."""
     lead: int = 0
-    """So many frames before it are encoded with it, as far as there are, and not measured."""
+    """Number of frames before it that are encoded with it, as far as there are, and not measured."""
 
     def __len__(self) -> int:
         return self.end - self.first
@@ -62,17 +62,17 @@ class Run:
     parts: tuple[FrameRange, ...]
 
     def measures(self, index: int) -> bool:
-        """Whether a frame is in one of the parts."""
+        """True if a frame is in one of the parts."""
         return any(part.first <= index < part.end for part in self.parts)
 
 
 @dataclass(frozen=True)
 class Shot:
-    """What is searched for by itself: a shot, with those that are too short to stand alone."""
+    """Shot with a QP of its own, joined with those that are too short to stand alone."""
 
     frames: FrameRange
     samples: tuple[FrameRange, ...]
-    """What is tried of it, in order; all of it if the shot is short."""
+    """Frames that are tried, in order; all of a short shot."""
 
 
 def find_shots(times: Sequence[float], starts: Sequence[int]) -> list[Shot]:
@@ -87,12 +87,12 @@ def find_shots(times: Sequence[float], starts: Sequence[int]) -> list[Shot]:
 
 
 def all_samples(shots: Iterable[Shot]) -> list[FrameRange]:
-    """What is tried of a video, in order."""
+    """Samples of all shots, in order."""
     return [sample for shot in shots for sample in shot.samples]
 
 
 def runs(parts: Iterable[FrameRange]) -> list[Run]:
-    """How parts, in order, are encoded: each by itself, but together with the one before if the lead reaches to that."""
+    """Runs that encode some parts, given in order: each by itself, or with the one before if its lead reaches that."""
     found: list[Run] = []
     for part in parts:
         begin = max(0, part.first - part.lead)
@@ -105,7 +105,7 @@ def runs(parts: Iterable[FrameRange]) -> list[Run]:
 
 
 def compared_parts(times: Sequence[float], shots: Sequence[Shot]) -> list[FrameRange]:
-    """What of a video that was tried in samples is compared at the end: whole shots, or long parts, all over it."""
+    """Frames of a video tried in samples that are compared at the end: whole shots or long parts, spread over it."""
     at = np.asarray(times, np.float64)
     parts = [_head(at, shot.frames, LONGEST_COMPARED_SECONDS) for shot in shots]
     usual = float(np.mean([at[part.end - 1] - at[part.first] for part in parts]))

@@ -33,7 +33,7 @@ _Offsets = Callable[[TriedFrame], tuple[FloatArray | None, float]]
 
 @dataclass
 class Cost:
-    """What was spent."""
+    """Encodes and frames that were spent."""
 
     encodes: int = 0
     """Runs of an encoder."""
@@ -58,13 +58,13 @@ class TrialEncodes:
         self._known: dict[tuple[FrameRange, float | None, float], TimeArray] = {}
 
     def plain(self, plan: EncoderPlan, parts: Sequence[FrameRange]) -> tuple[TimeArray, int]:
-        """What is measured of the plain encode of some parts, one behind the other; and its bytes of video."""
+        """Measure the plain encode of some parts, one after another; and its bytes of video."""
         return self._encode("plain", plan, parts, lambda tried: (None, 0.0))
 
     def guided(
         self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]
     ) -> dict[FrameRange, TimeArray]:
-        """What is measured of each part, encoded with its offsets and a shift; parts that were tried so are looked up."""
+        """Measure each part, encoded with its offsets and a shift; parts that were tried so are looked up."""
         crf = float(plan.options["crf"])
         missing = [part for part in parts if (part, crf, shift_qp[part]) not in self._known]
         if missing:
@@ -75,7 +75,7 @@ class TrialEncodes:
         return {part: self._known[part, crf, shift_qp[part]] for part in parts}
 
     def finished(self, path: Path, parts: Sequence[FrameRange], later_seconds: float) -> TimeArray:
-        """What is measured of a finished file, decoded; its frames are so much later than the source's."""
+        """Measure a finished file, decoded; later_seconds: delay of its frames against the source's."""
         together = self._enter("compare", parts)
         as_encoded = AsEncoded(self._job.plan)
         measured = []

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stcodec.errors import StcodecError
 
 MIN_POINTS = 4
-"""As in Bjøntegaard's own proposal (VCEG-M33): fewer points leave the shape of the curve to the interpolation."""
+"""Least number of points, from Bjøntegaard's own proposal (VCEG-M33): fewer leave the curve to the interpolation."""
 MIN_OVERLAP = 0.5
 """Share of the union of the two ranges that both curves must cover."""
 
@@ -34,7 +34,7 @@ class Delta:
     overlap: float
     """Range that both curves cover as a share of the union of their ranges, in [0, 1] (0 if it can't be told)."""
     reason: str | None = None
-    """Why there is no value."""
+    """Reason why there is no value."""
 
 
 @dataclass(frozen=True)

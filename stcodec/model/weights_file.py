@@ -33,7 +33,7 @@ class WeightsInfo:
     """Of the weights themselves, hexadecimal: 64 digits; empty before they are stored."""
 
     def metadata(self) -> dict[str, str]:
-        """As strings for the metadata of a file of any format."""
+        """Strings for the metadata of a file of any format."""
         return {
             "format_version": str(FORMAT_VERSION),
             "config": json.dumps(vars(self.config), sort_keys=True),

@@ -96,7 +96,7 @@ def check_frames(source: VideoInfo, written: Path, tally: Tally) -> Checks:
 
 
 def _times_kept(sent: list[int], sent_base: Fraction, found: list[int], found_base: Fraction) -> bool:
-    """Whether times agree relative to the first frame's, to one tick of the coarser clock."""
+    """True if times agree relative to the first frame's, to one tick of the coarser clock."""
     tolerance = max(sent_base, found_base)
     return all(
         abs((a - sent[0]) * sent_base - (b - found[0]) * found_base) <= tolerance for a, b in zip(sent, found, strict=True)

@@ -1,4 +1,4 @@
-"""What works on this machine, found out by trying."""
+"""Examination of what works on this machine, by trying it."""
 
 from __future__ import annotations
 

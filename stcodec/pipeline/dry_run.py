@@ -1,4 +1,4 @@
-"""What an encode would do, without writing anything."""
+"""Dry run: what an encode would do, without writing anything."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Job:
     """QP steps that are added to all offsets of the frame at a time in seconds."""
 
     resize: Callable[[VideoFrame], VideoFrame] | None = None
-    """What makes frames of the source into those that are encoded; None = they are encoded as they are."""
+    """Function that makes frames of the source into those that are encoded; None = they are encoded as they are."""
 
     def reopened(self) -> Job:
         """The same job with a reader of its own: a reader gives its frames once."""

@@ -24,7 +24,7 @@ from stcodec.types import WHOLE, SaliencyTrack, View
 
 @dataclass(frozen=True)
 class MapsReport:
-    """What `maps` wrote."""
+    """Report on the maps that were written."""
 
     source: str
     output: str

@@ -54,7 +54,7 @@ class Part:
 
 
 def can_be_cut(options: EncodeOptions) -> bool:
-    """Whether parts encoded by themselves are worth the same as the whole: at constant quality, without a buffer to obey."""
+    """True if parts encoded by themselves are worth the same as the whole: at constant quality, without a buffer to obey."""
     buffered = any(word in f"{key}={value}" for key, value in options.extra.items() for word in _RATE_CONTROL)
     joins = find_encoder(options.encoder).joins_parts
     return joins and options.bitrate_kbps is None and not options.two_pass and not buffered

@@ -41,7 +41,7 @@ class SessionThread:
         self._clips_ahead = 0
 
     def tracks(self) -> Iterator[SaliencyTrack]:
-        """What was found since; waits while too many clips do. Raises what the session raises."""
+        """Maps found since the last call; waits while too many clips do. Raises what the session raises."""
         while self._pending and (len(self._pending) > self._clips_ahead or self._pending[0].done()):
             track = self._pending.popleft().result()
             if track is not None:

@@ -1,4 +1,4 @@
-"""What is counted on the way, and the report made of it."""
+"""Counts of an encode, and the report made of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Tally:
     pts: array[int] = field(default_factory=lambda: array("q"))
     """Times of all frames, in ticks of the source's time base."""
     end_pts: int = 0
-    """When the last frame is over, as far as the source says."""
+    """End of the last frame, as far as the source says."""
     samples: list[Requested] = field(default_factory=list)
     """Frames whose offsets can be read back, spread over the video."""
     _guided: int = 0
@@ -188,7 +188,7 @@ def write_report(report: EncodeReport, path: Path | None) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What the result depends on, by name."""
+    """Versions that the result depends on, by name."""
     return {
         "stcodec": stcodec.__version__,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""What any encoder did with a map: `verify`."""
+"""`verify`: what any encoder did with a map."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def verify(
     reference: PathText | None = None,
     policy: OffsetPolicy | None = None,
 ) -> OffsetsApplied:
-    """Whether the QP of a video's blocks follows a map, whoever encoded it.
+    """Verdict on whether the QP of a video's blocks follows a map, whoever encoded it.
 
     maps: a file of saliency maps, as `map:FILE` reads it, from which offsets are made by a policy (None = the default); a
     slope of 1 says that the file has them fully.

@@ -1,4 +1,4 @@
-"""From saliency to QP offsets: pure arithmetic on numpy arrays, no media and no model."""
+"""Arithmetic from saliency to QP offsets, on numpy arrays: no media and no model."""
 
 from stcodec.qp.grid import BlockAverage
 from stcodec.qp.law import QpLaw

@@ -25,7 +25,7 @@ class StageConfig:
 
     @property
     def trains(self) -> bool:
-        """Whether anything is trained."""
+        """True if anything is trained."""
         return max(self.stem_rate, self.spatial_rate, self.temporal_rate) > 0
 
     def __post_init__(self) -> None:
@@ -62,11 +62,11 @@ class TrainConfig:
     averaging: float = 0.95
     """Decay of the running mean of the weights over the second half of those two stages, which is what each ends with."""
     device: str = "cpu"
-    """As torch names it; "cuda" trains with mixed precision."""
+    """Device as torch names it; "cuda" trains with mixed precision."""
 
     @property
     def trains_stem(self) -> bool:
-        """Whether pictures train the stem's later blocks."""
+        """True if pictures train the stem's later blocks."""
         return self.images.stem_rate > 0
 
     def with_trained_stem(self) -> TrainConfig:

@@ -32,7 +32,7 @@ class Views:
         return len(self.prior)
 
     def sample(self, count: int, random: np.random.Generator) -> Views:
-        """So many of them; all if there are no more."""
+        """Random selection of some; all if there are no more."""
         drawn = torch.from_numpy(random.choice(len(self), min(count, len(self)), replace=False))
         low, middle, high = (one[drawn] for one in self.taps)
         return Views((low, middle, high), self.density[drawn], self.prior[drawn])

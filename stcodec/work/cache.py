@@ -27,7 +27,7 @@ class Cache:
     """For unfinished files of one run and its workers."""
 
     def place(self, kind: str, key: str, ending: str) -> Path:
-        """Where an entry is, or would be."""
+        """Path of an entry, there or not."""
         return self.folder / kind / f"{key[:32]}{ending}"
 
     @contextlib.contextmanager

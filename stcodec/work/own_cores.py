@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 LOCKS = Path("/tmp")
-"""Where the folder of locks is."""
+"""Place of the folder of locks."""
 
 
 @contextmanager
@@ -51,6 +51,6 @@ def free_cores(usable: list[int], number: int, locks: Path = LOCKS) -> tuple[lis
 
 
 def _is_ours_alone(folder: Path) -> bool:
-    """Whether nobody else can put anything there: in a place that all users share, the name may have been taken."""
+    """True if nobody else can put anything there: in a place that all users share, the name may have been taken."""
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022

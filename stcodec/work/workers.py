@@ -24,7 +24,7 @@ from stcodec.errors import StcodecError
 ASK_AGAIN_SECONDS = 0.2
 MOMENT_SECONDS = 0.005
 CORES_A_JOB = 4
-"""As many as an encoder makes good use of."""
+"""Number of cores that an encoder makes good use of."""
 _END = object()
 _PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -40,18 +40,18 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task."""
+    """Outcome of a task."""
 
     place: int
-    """Which of the tasks it was."""
+    """Number of the task among all that were given."""
     result: Any
     """None if it failed."""
     error: str | None = None
-    """Why it failed, one line."""
+    """Reason why it failed, one line."""
     errno: int | None = None
     """The system's number of the reason, if it gave one."""
     has_died: bool = False
-    """Whether it failed because its process ended."""
+    """True if it failed because its process ended."""
 
 
 class Workers:
@@ -72,7 +72,7 @@ class Workers:
 
     @property
     def jobs(self) -> int:
-        """How many tasks are done side by side."""
+        """Number of tasks that run side by side."""
         return self._jobs
 
     def __enter__(self) -> Self:

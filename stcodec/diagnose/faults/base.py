@@ -30,7 +30,7 @@ class Fault:
     least_seconds: float
     """Least duration."""
     hint: str
-    """What to try."""
+    """Advice on what to try."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Finding:
     text: str
     """The observation, for people."""
     place: Place | None = None
-    """Where, if it has a place."""
+    """Place in the frame, if it has one."""
 
 
 def find_runs(fault: Fault, scores: FloatArray, seconds: TimeArray, text: str) -> list[Finding]:

@@ -67,7 +67,7 @@ _LEAST_MOVE_PERCENT = 20.0
 _JUMP_PERCENT = 2.0
 """Share of the frame that changes strongly in a sudden change."""
 _JUMP_RATIO = 3.0
-"""How far a sudden change stands out from the instants about it, motion that goes on does not."""
+"""Ratio of a sudden change to the instants around it; continuous motion does not stand out."""
 _QUIET_SECONDS = 0.6
 
 LAG = Fault(
