@@ -13,6 +13,7 @@ import pytest
 import stcodec
 from stcodec import MatchOptions
 from stcodec.media.decode import VideoReader
+from stcodec.media.packets import shown_times
 from stcodec.media.seek import frames_from
 
 FRAMES = 50
@@ -138,3 +139,39 @@ def test_a_recording_that_pauses_is_kept_and_said(recordings: Path, tmp_path: Pa
     frames, _ = shown(tmp_path / "out.mkv")
     assert len(frames) == 2 * FRAMES and max(b - a for a, b in pairwise(frames)) > 5
     assert "jumps ahead by 5.9 s" in " ".join(report.messages)
+
+
+def test_a_beginning_without_times_is_counted_back(recordings: Path, tmp_path: Path) -> None:
+    """Matroska before 0: the first frames have no time, and the sound says where they belong."""
+    source = tmp_path / "before.mkv"
+    early = "-c copy -output_ts_offset -0.5 -avoid_negative_ts disabled"
+    media.run_ffmpeg("-i", recordings / "base.mp4", *early.split(), source)
+    stcodec.encode(source, tmp_path / "out.mkv", attention="none", preset="ultrafast")
+    frames, sound = shown(tmp_path / "out.mkv")
+    assert len(frames) == FRAMES and frames[0] >= 0
+    assert abs(sound[0] - frames[0]) < 0.05 and abs(sound[-1] - frames[-1]) < 0.06
+    with VideoReader(source) as reader:
+        times = [frame.time for frame in reader.frames()]
+    with closing(frames_from(source, times[30])) as again:
+        assert [frame.time for frame in again] == times[30:]
+
+
+def test_a_part_that_is_not_read_is_said(recordings: Path, tmp_path: Path) -> None:
+    media.run_ffmpeg("-i", recordings / "base.mp4", "-c:v", "flv1", "-b:v", "2M", "-c:a", "copy", tmp_path / "one.flv")
+    twice = tmp_path / "twice.flv"
+    twice.write_bytes(2 * (tmp_path / "one.flv").read_bytes())
+    report = stcodec.encode(twice, tmp_path / "out.mkv", attention="none", preset="ultrafast")
+    assert report.frames == 2 * FRAMES or "are left out" in " ".join(report.messages)
+    report = stcodec.encode(tmp_path / "one.flv", tmp_path / "one.mkv", attention="none", preset="ultrafast")
+    assert "left out" not in " ".join(report.messages)
+
+
+def test_frames_that_an_edit_list_hides_are_not_counted(recordings: Path, tmp_path: Path) -> None:
+    """What `check_frames` counts is what a player shows."""
+    hidden = tmp_path / "hidden.mp4"
+    media.run_ffmpeg("-ss", "0.5", "-i", recordings / "base.mp4", "-c", "copy", hidden)
+    with av.open(str(hidden)) as container:
+        packets = sum(1 for packet in container.demux(video=0) if packet.size)
+    with av.open(str(hidden)) as container:
+        frames = sum(1 for _ in container.decode(video=0))
+    assert packets > frames == len(shown_times(hidden).pts)

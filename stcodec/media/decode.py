@@ -59,8 +59,9 @@ class VideoReader:
         self.view = view
         self.export = "" if view.filters else export  # they are of the picture before the filters
         self.keep_partial = keep_partial
-        self._held: list[Packet[Any]] = []
-        self._sink: PacketSink | None = self._held.append
+        self._held: list[Packet[Any]] | None = []
+        """Packets of other streams that came before anybody asked for them."""
+        self._sink: PacketSink | None = None
         self._from_seconds = from_seconds
         self._given = 0
         self._file, raw = self._open(path)
@@ -91,7 +92,7 @@ class VideoReader:
             raise self._nothing()
         self.first_frame: VideoFrame = shown
         self.info: VideoInfo = self._seen(info, shown)
-        self.cover_pictures = {packet.stream.index: bytes(packet) for packet in self._held if is_cover(packet.stream)}
+        self.cover_pictures = {packet.stream.index: bytes(packet) for packet in self._held or () if is_cover(packet.stream)}
         """Cover art, encoded, by stream index; containers give it before the first frame."""
 
     def __enter__(self) -> Self:
@@ -152,7 +153,7 @@ class VideoReader:
 
     def notes(self) -> list[str]:
         """What was done to the times and pictures of what was read so far, for people."""
-        return self._file.timeline.notes() + self._picture.notes()
+        return self._file.notes() + self._picture.notes()
 
     def frames(self, on_packet: PacketSink | None = None) -> Iterator[VideoFrame]:
         """All frames in presentation order; pts strictly increasing, in ticks of `info.time_base`.
@@ -193,7 +194,7 @@ class VideoReader:
             if first is not None:
                 return file, chain([first], frames)
             file.close()
-            self._held.clear()
+            self._held = []
         file = self._decoder(path)
         near = _near_seconds(file)
         return file, (frame for frame in file.frames() if wanted <= 0 or frame.time >= wanted - near)
@@ -202,7 +203,15 @@ class VideoReader:
         return FileDecoder(path, self._take, export=self.export, keep_partial=self.keep_partial)
 
     def _take(self, packet: Packet[Any]) -> None:
-        """A packet of another stream, at the time that it has in this view."""
+        """A packet of another stream comes by."""
+        if self._held is None:
+            self._deliver(packet)
+        else:
+            self._held.append(packet)
+
+    def _deliver(self, packet: Packet[Any]) -> None:
+        """Give a packet on, at the time that it has in this view."""
+        self._file.place(packet)
         sink, base = self._sink, packet.time_base
         if sink is None or base is None:
             return
@@ -221,10 +230,9 @@ class VideoReader:
 
     def _pass_on(self, on_packet: PacketSink | None) -> None:
         self._sink = on_packet
-        if on_packet is not None:
-            for packet in self._held:
-                on_packet(packet)
-        self._held = []
+        held, self._held = self._held or [], None
+        for packet in held:
+            self._deliver(packet)
 
     def _stretch(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames before the end of the view, with the times that they have in it."""

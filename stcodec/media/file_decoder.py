@@ -31,6 +31,14 @@ _INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Demuxers that go to a time by an index, and give it the very times that reading from the start does."""
 _REORDERED_SECONDS = 1
 """A picture comes no more than this before one that is shown earlier."""
+_STEP_SECONDS = 0.1
+"""Sound's priming lies before 0, and is shorter."""
+_WITHOUT_INDEX = ("flv", "mpegts", "mpeg")
+"""Demuxers of containers that hold packets to the end of the file."""
+_LEFT_BYTES, _LEFT_SHARE = 100_000, 0.05
+"""More than this behind the last packet is more than a trailer."""
+_UNDATED = 32
+"""Frames at the beginning without a time that are waited with until one has one."""
 _REORDERED = 8
 """Frames: the one that is cut off comes this far before the last shown, at most."""
 _TEXT = ("tty", "bin", "xbin", "adf", "idf")
@@ -46,7 +54,9 @@ class FileDecoder:
     """
 
     def __init__(self, path: str | os.PathLike[str], sink: PacketSink, *, export: str, keep_partial: bool) -> None:
-        """sink: takes the packets of all streams but the video as they come by; export, keep_partial: as `VideoReader`.
+        """sink: takes the packets of all streams but the video as they come by, to be given to `place`.
+
+        export, keep_partial: as `VideoReader`.
 
         Raises MediaError for a path that is no file or no video.
         """
@@ -78,11 +88,12 @@ class FileDecoder:
         self.origin_seconds = self._find_origin()
         """What is added to all times so that nothing of the picture lies before 0, where players would not show it."""
         rate = self.stream.average_rate or self.stream.guessed_rate or self.stream.base_rate
-        frame_ticks = round(1 / rate / self.time_base) if rate else 1
-        self.pts = BestEffortPts(frame_ticks, prefer_dts=self.container.format.name == "avi")
+        self._frame_ticks = max(1, round(1 / rate / self.time_base)) if rate else 1
+        self.pts = BestEffortPts(self._frame_ticks, prefer_dts=self.container.format.name == "avi")
         self._is_sought = False
         self._waiting: list[Packet[Any]] = []
         self._end_seconds = 0.0
+        self._end_bytes = 0
         self._last_corrupt = -_REORDERED
 
     def close(self) -> None:
@@ -97,6 +108,8 @@ class FileDecoder:
         A container with an index is gone to at once. The times of others depend on all that was read before, so that they
         are read from the start, without decoding.
         """
+        if (self.container.start_time or 0) / av.time_base < -_STEP_SECONDS and not self.timeline.has_running_clock:
+            return False  # how far before 0 the picture begins is only known when its first frame is
         self._is_sought = True
         wanted = (seconds - float(self.origin_seconds)) / self.time_base
         if self.container.format.name in _INDEXED:
@@ -107,7 +120,7 @@ class FileDecoder:
             return True
         for packet in self._demux():
             if packet.stream_index != self.stream.index:
-                self._sink(self._placed(packet))
+                self._sink(packet)
                 continue
             if packet.pts is not None and packet.is_keyframe and packet.pts <= wanted:
                 self._waiting.clear()
@@ -121,13 +134,35 @@ class FileDecoder:
 
         Raises MediaError on damage, unless it is kept; `check_end` tells whether the file ended early.
         """
+        for frame in self._decoded() if self._is_sought else self._with_dated_beginning(self._decoded()):
+            if self._time(frame):
+                yield frame
+
+    def _with_dated_beginning(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """The frames; those of the beginning that have no time are counted back from the first that has one."""
+        lead: list[VideoFrame] = []
+        for frame in frames:
+            time = frame.pts if frame.pts is not None else frame.dts
+            if time is None and len(lead) < _UNDATED:
+                lead.append(frame)
+                continue
+            for before, one in zip(range(len(lead), 0, -1), lead, strict=True):
+                one.pts = None if time is None else time - before * self._frame_ticks
+            yield from lead
+            yield frame
+            break
+        else:
+            yield from lead
+        yield from frames
+
+    def _decoded(self) -> Iterator[VideoFrame]:
         for packet in self._waiting:
             yield from self._decode(packet)
         for packet in self._demux():
             if packet.stream_index == self.stream.index:
                 yield from self._decode(packet)
             else:
-                self._sink(self._placed(packet))
+                self._sink(packet)
         yield from self._decode(None)
 
     def packets(self) -> Iterator[float]:
@@ -136,7 +171,7 @@ class FileDecoder:
             if packet.stream_index == self.stream.index:
                 yield float((packet.dts or 0) * self.time_base + self.origin_seconds)
             else:
-                self._sink(self._placed(packet))
+                self._sink(packet)
 
     def check_end(self) -> None:
         """Raise MediaError, unless damage is kept, if the video that was read to its end ended early."""
@@ -147,6 +182,15 @@ class FileDecoder:
         promised = (self.container.duration or 0) / av.time_base if is_resyncing else 0.0
         if promised - self._end_seconds > max(1.0, 0.05 * promised):
             self._damage(f"nothing can be read after {self._end_seconds:.2f} s of the {promised:.2f} s that it promises")
+
+    def notes(self) -> list[str]:
+        """What was done to the times of what was read, and what was not read of a file that was read to its end."""
+        size = self.path.stat().st_size
+        left = size - self._end_bytes
+        if self.container.format.name not in _WITHOUT_INDEX or left < max(_LEFT_BYTES, _LEFT_SHARE * size):
+            return self.timeline.notes()
+        said = f"the last {left / 1e6:.1f} MB of the file are left out: libav finds no more of the video in them"
+        return [*self.timeline.notes(), said]
 
     def _check_whole(self) -> None:
         try:
@@ -180,13 +224,12 @@ class FileDecoder:
             start = min(start, Fraction(self.container.start_time, av.time_base))
         return max(-start, Fraction(0))
 
-    def _placed(self, packet: Packet[Any]) -> Packet[Any]:
-        """A packet of another stream at the time that the output gives it."""
+    def place(self, packet: Packet[Any]) -> None:
+        """Give a packet of another stream the time that belongs to the frames; when the first of them is there."""
         if self.origin_seconds and packet.time_base is not None:
             ticks = round(self.origin_seconds / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts + ticks
             packet.dts = None if packet.dts is None else packet.dts + ticks
-        return packet
 
     def _demux(self) -> Iterator[Packet[Any]]:
         """All packets; the empty ones with which PyAV marks the end of each stream are left out."""
@@ -197,6 +240,7 @@ class FileDecoder:
                     if packet.pts is not None and packet.time_base is not None:
                         end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                         self._end_seconds = max(self._end_seconds, end)
+                    self._end_bytes = max(self._end_bytes, (packet.pos or 0) + packet.size)
                     yield packet
         except (FFmpegError, OSError) as error:
             self._damage(f"reading stopped ({_reason(error)})")
@@ -219,19 +263,19 @@ class FileDecoder:
         except FFmpegError as error:
             self._damage(f"a packet of the video can't be decoded ({_reason(error)})")
             return
-        for frame in frames:
-            if self._time(frame):
-                yield frame
+        yield from frames
 
     def _time(self, frame: VideoFrame) -> bool:
         """Give a frame its time; False if it has none and nothing can tell."""
-        origin = round(self.origin_seconds / self.time_base)
         if not self._is_sought:
-            frame.pts = self.pts(frame.pts, frame.dts) + origin
+            pts = self.pts(frame.pts, frame.dts)
+            if not self.frames_read:
+                self.origin_seconds = max(self.origin_seconds, -pts * self.time_base)
         elif frame.pts is None:
             return False
         else:
-            frame.pts += origin
+            pts = frame.pts
+        frame.pts = pts + round(self.origin_seconds / self.time_base)
         frame.time_base = self.time_base  # those that come out at the end have none
         self.frames_read += 1
         if frame.is_corrupt:
