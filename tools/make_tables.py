@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from front_tables import TABLES as FRONT
 from neural_tables import ablations, bench_neural, bench_neural_encode, neural_input, neural_runtimes, saliency
 from results import read, table
 from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers, live_saving
@@ -261,6 +262,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench_stream_long": bench_stream_long,
     "bench_stream_memory": bench_stream_memory,
     "live_saving": live_saving,
+    **FRONT,
 }
 
 
