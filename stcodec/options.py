@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from stcodec.errors import OptionsError
-from stcodec.types import WHOLE, View
+from stcodec.view import WHOLE, View
 
 if TYPE_CHECKING:
     from stcodec.attention.base import AttentionSource

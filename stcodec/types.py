@@ -109,30 +109,6 @@ class VideoInfo:
 
 
 @dataclass(frozen=True)
-class View:
-    """What of a file is encoded: a stretch of its time, through filters."""
-
-    start_seconds: float = 0.0
-    """The first frame that is not before this time becomes the first; times count from here on."""
-    end_seconds: float | None = None
-    """Frames from this time on are left out; None = to the end."""
-    filters: str = ""
-    """A chain of libavfilter's filters, as ffmpeg's -vf takes it; it sees the picture upright."""
-
-    def __post_init__(self) -> None:
-        _require(self.start_seconds >= 0, f"start is {self.start_seconds:g} s: allowed is 0 or more")
-        if self.end_seconds is not None:
-            _require(
-                self.end_seconds > self.start_seconds,
-                f"end is {self.end_seconds:g} s: it has to be after the start, {self.start_seconds:g} s",
-            )
-
-
-WHOLE = View()
-"""All of a file, as it is."""
-
-
-@dataclass(frozen=True)
 class ClipSpec:
     """Requirements of a source of attention: what it needs to see."""
 

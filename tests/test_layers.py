@@ -19,6 +19,7 @@ FLOORS = {
     "interrupts": 0,
     "errors": 0,
     "types": 0,
+    "view": 0,
     "orientation": 0,
     "options": 1,
     "progress": 1,

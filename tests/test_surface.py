@@ -15,7 +15,7 @@ import stcodec
 from stcodec.errors import AttentionError
 from stcodec.media.maps import MapReader
 from stcodec.options import EncodeFields
-from stcodec.types import View
+from stcodec.view import View
 
 NAMES = {
     "__version__",

@@ -18,7 +18,7 @@ from stcodec import MatchOptions, OptionsError
 from stcodec.media.decode import VideoReader
 from stcodec.media.seek import frames_from
 from stcodec.options import EncodeOptions
-from stcodec.types import View
+from stcodec.view import View
 
 PLAIN = EncodeOptions(attention="none", crf=8, preset="veryfast")
 

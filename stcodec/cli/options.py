@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stcodec.errors import OptionsError
 from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy, viewed
-from stcodec.types import WHOLE, View
+from stcodec.view import WHOLE, View
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -20,7 +20,8 @@ from stcodec.media.scaling import Thumbnailer
 from stcodec.media.shots import mark_shots
 from stcodec.pipeline.attend import attend
 from stcodec.progress import Meter
-from stcodec.types import WHOLE, ClipSpec, SaliencyTrack, VideoInfo, View
+from stcodec.types import ClipSpec, SaliencyTrack, VideoInfo
+from stcodec.view import WHOLE, View
 
 LEAST_RATE = ClipSpec(maps_per_second=5.0)
 """Least rate of maps that are measured, whatever the source wants. It sees what it would see without."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stcodec.errors import OptionsError
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
-from stcodec.types import WHOLE, View
+from stcodec.view import WHOLE, View
 
 STYLES = ("overlay", "contour", "side-by-side")
 _MOST_MOMENTS = 20

@@ -15,7 +15,8 @@ from stcodec.diagnose.sources import variant
 from stcodec.media.clips import export_for, instants, join
 from stcodec.media.seek import frames_from
 from stcodec.media.shots import mark_shots
-from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, TimeArray, VideoInfo, View
+from stcodec.types import Arrays, Clip, ClipSpec, FloatArray, TimeArray, VideoInfo
+from stcodec.view import View
 
 WINDOWS_SECONDS = (0.4, 1.2, 2.4)
 BALANCES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -21,7 +21,8 @@ from stcodec.media.filters import SETS_RATE, is_spatial, split_chain
 from stcodec.media.libav import sample_aspect
 from stcodec.media.picture import Picture
 from stcodec.media.probe import is_cover, side_data, video_info
-from stcodec.types import WHOLE, VideoInfo, View
+from stcodec.types import VideoInfo
+from stcodec.view import WHOLE, View
 
 _STEPS_BACK_SECONDS = (0.0, 10.0)
 """A seek may land late: where the index is missing, or on an open GOP, whose first frames can't be decoded."""

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from av.video.frame import VideoFrame
 
 from stcodec.media.decode import PastEndError, VideoReader
-from stcodec.types import WHOLE, View
+from stcodec.view import WHOLE, View
 
 
 def frames_from(

@@ -19,7 +19,8 @@ from stcodec.media.paths import check_input, display_name
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 from stcodec.pipeline.attend import attend
 from stcodec.progress import Meter, ProgressSink
-from stcodec.types import WHOLE, SaliencyTrack, View
+from stcodec.types import SaliencyTrack
+from stcodec.view import WHOLE, View
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.pictures import STILL_SUFFIX, write_still
 from stcodec.media.scaling import Thumbnailer
 from stcodec.progress import Meter
-from stcodec.types import WHOLE, TimeArray, View
+from stcodec.types import TimeArray
+from stcodec.view import WHOLE, View
 
 MOST_STILLS = 240
 """Pictures in a page; with `_MOST_BYTES` each and the maps they stay well below 15 MB."""
