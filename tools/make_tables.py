@@ -19,6 +19,7 @@ from front_tables import TABLES as FRONT
 from neural_tables import ablations, bench_neural, bench_neural_encode, neural_input, neural_runtimes, saliency
 from results import read, table
 from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers, live_saving
+from viewing_tables import answers_for_shares, intervals
 
 ROOT = Path(__file__).parents[1]
 _MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -232,6 +233,8 @@ def bench_inspect_films() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "answers_for_shares": answers_for_shares,
+    "answer_intervals": intervals,
     "offset_calibration": offset_calibration,
     "offset_sweep": offset_sweep,
     "offset_sweep_encoders": compared("offset_sweep_encoders"),

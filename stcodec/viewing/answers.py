@@ -180,7 +180,7 @@ def _boolean(value: Mapping[str, Any], name: str) -> bool:
 def _short(value: Any) -> str:
     """A value from a file, safe and short enough for a message."""
     if isinstance(value, list | dict):
-        return f"a {'list' if isinstance(value, list) else 'object'} of {len(value)}"
+        return f"a list of {len(value)}" if isinstance(value, list) else f"an object of {len(value)}"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**18:
         return "a huge number"  # Python refuses to print those of thousands of digits
     text = "missing" if value is None else repr(value)

@@ -75,10 +75,13 @@ def choose_excerpts(content: Content, seconds: float, count: int) -> list[Excerp
     frame_seconds = float(np.median(np.diff(content.seconds))) if len(content.seconds) > 1 else 1.0
     total = float(content.seconds[-1]) + frame_seconds
     count = max(1, min(count, int(total / seconds + 1e-6)))
-    part = total / count
-    return [
-        _best(content, (number * part, (number + 1) * part), min(seconds, total), frame_seconds) for number in range(count)
-    ]
+    part, length = total / count, min(seconds, total)
+    found: list[Excerpt] = []
+    for number in range(count):
+        excerpt = _best(content, (number * part, (number + 1) * part), length, frame_seconds)
+        if not found or excerpt.first_frame >= found[-1].end_frame:  # frames may be seconds apart
+            found.append(excerpt)
+    return found
 
 
 def _best(content: Content, part: tuple[float, float], seconds: float, frame_seconds: float) -> Excerpt:
@@ -88,7 +91,7 @@ def _best(content: Content, part: tuple[float, float], seconds: float, frame_sec
     places = set(np.arange(begin, latest + 1e-6, _GRID_SECONDS)) | {latest}
     places |= {second for second in content.seconds[content.starts] if begin <= second <= latest}
     # The half of a frame that is taken off keeps rounded times from moving an excerpt by one.
-    firsts = {int(np.searchsorted(content.seconds, place - frame_seconds / 2)) for place in places}
+    firsts = {int(np.searchsorted(content.seconds[:-1], place - frame_seconds / 2)) for place in places}
     middle = (begin + latest) / 2
     found = [_excerpt(content, first, seconds, frame_seconds) for first in sorted(firsts)]
     return min(found, key=lambda one: (_cost(content, one), abs(one.start_seconds - middle)))

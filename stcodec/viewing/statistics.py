@@ -36,7 +36,7 @@ def wilson(wins: int, answers: int) -> Range:
     share, square = wins / answers, _Z**2
     middle = (share + square / (2 * answers)) / (1 + square / answers)
     half = _Z / (1 + square / answers) * math.sqrt(share * (1 - share) / answers + square / (4 * answers**2))
-    return Range(share, max(0.0, middle - half), min(1.0, middle + half))
+    return Range(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))  # rounding aside
 
 
 def sign_test(wins: int, answers: int) -> float:
@@ -70,7 +70,14 @@ def answers_needed(share: float, wanted_power: float = 0.8) -> int:
 @cache
 def _least_wins(answers: int) -> int | None:
     """Wins from which on the sign test finds a preference at 5 %; None if no number does."""
-    return next((wins for wins in range(answers // 2 + 1, answers + 1) if sign_test(wins, answers) <= 0.05), None)
+    ways, tail, least = 1, 1, None
+    for lost in range(answers // 2 + 1):  # ways: to lose so often; tail: or less often
+        if 40 * tail > 2**answers:
+            return least
+        least = answers - lost
+        ways = ways * (answers - lost) // (lost + 1)
+        tail += ways
+    return least
 
 
 def _binomial(answers: int, wins: int, share: float) -> float:
