@@ -350,7 +350,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     refused("empty.mkv", b"", "empty")
     refused("noise.mkv", np.random.default_rng(0).bytes(5000), "not a video or picture")
     refused("noise.png", np.random.default_rng(0).bytes(5000), "not a picture")
-    refused("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n", "not a video or picture")
+    refused("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n", "names other files")
     (tmp_path / "folder").mkdir()
     refused("folder", None, "holds no picture")
     with pytest.raises(MediaError, match="fps is 0"):

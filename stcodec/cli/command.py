@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import stcodec
 from stcodec.cli import batch, compare, doctor, encode, evaluate, inspect, maps, stream, verify
+from stcodec.cli.options import add_limit_flags, use_limits
 from stcodec.cli.streams import forgiving_streams
 from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.paths import display_name
@@ -24,6 +25,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     with forgiving_streams() as lost:
         try:
             parsed = parser().parse_args(arguments)
+            use_limits(parsed)
             status: int = parsed.run(parsed)
         except OptionsError as error:
             status = _fail(error, EXIT_USAGE)
@@ -42,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, doctor):
         module.add_command(commands)
+    for command in commands.choices.values():
+        add_limit_flags(command)
     return top
 
 

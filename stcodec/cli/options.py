@@ -6,7 +6,7 @@ import argparse
 import re
 import shlex
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stcodec.errors import OptionsError
@@ -82,6 +82,42 @@ def add_video_flags(command: argparse.ArgumentParser) -> None:
     video.add_argument(
         "--opt", action="append", default=[], metavar="KEY=VALUE", help="any other option of the encoder; repeatable"
     )
+
+
+def add_limit_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say what a file may ask for."""
+    group = command.add_argument_group(
+        "what a file may ask for", "Files that ask for more are refused before they are decoded."
+    )
+    group.add_argument(
+        "--allow-playlists", action="store_true", default=None, help="open files that name other files (HLS, ffconcat)"
+    )
+    group.add_argument("--max-pixels", type=_area, metavar="WxH", help="area of a frame (8192x4320)")
+    for what, text in (("fps", "frames a second (1000)"), ("streams", "tracks (200)"), ("chapters", "chapters (2000)")):
+        group.add_argument(f"--max-{what}", type=_count, metavar="N", help=text)
+
+
+def use_limits(arguments: argparse.Namespace) -> None:
+    """Keep to the limits that flags of `add_limit_flags` gave, here and in the workers."""
+    names = ("allow_playlists", "max_pixels", "max_fps", "max_streams", "max_chapters")
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if given:
+        from stcodec.media.limits import limits, set_limits
+
+        set_limits(replace(limits(), **given))
+
+
+def _area(text: str) -> int:
+    found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})|([1-9][0-9]{0,9})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no area: write 8192x4320, or a number of px")
+    return min(int(found[3]) if found[3] else int(found[1]) * int(found[2]), 2**31 - 1)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are numbers from 1 on")
+    return int(text)
 
 
 def add_view_flags(command: argparse.ArgumentParser) -> None:

@@ -18,7 +18,9 @@ from av.video.stream import VideoStream
 
 from stcodec import interrupts
 from stcodec.errors import MediaError
-from stcodec.media.paths import check_input, display_name, file_error, local_url
+from stcodec.media.limits import limits
+from stcodec.media.open_input import open_input
+from stcodec.media.paths import check_input, display_name, file_error
 from stcodec.media.probe import main_video
 from stcodec.media.timeline import Timeline
 from stcodec.media.timestamps import BestEffortPts
@@ -78,8 +80,7 @@ class FileDecoder:
             # With frame threads libavcodec exports vectors and QPs of frames that are still being decoded.
             self.stream.thread_type = "SLICE" if export else "AUTO"
             context.flags |= _UNALIGNED
-            if export:
-                context.options = {"export_side_data": export}
+            context.options = limits().decoder_options | ({"export_side_data": export} if export else {})
         except BaseException:
             self.close()
             raise
@@ -201,11 +202,7 @@ class FileDecoder:
             self._damage(f"it is cut off, {missing} bytes are missing at its end")
 
     def _open(self) -> InputContainer:
-        try:
-            # pattern_type: "%d" in the name of a picture is no pattern for several.
-            container = av.open(local_url(self.path), "r", options={"pattern_type": "none"}, metadata_errors="replace")
-        except (FFmpegError, OSError) as error:
-            raise file_error(self.name, "not a media file that can be opened", error) from None
+        container = open_input(self.path)
         if container.format.name in _TEXT:
             container.close()
             raise MediaError(f"{self.name}: is a text, not a video")

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -18,8 +17,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
+from stcodec.media.limits import limits
 from stcodec.media.map_writer import FRAME_TAG, MAPS_TAG, MapWriter
-from stcodec.media.paths import display_name, file_error, local_url
+from stcodec.media.open_input import open_input
+from stcodec.media.paths import display_name, file_error
 from stcodec.media.pictures import LumaReader, find_pictures, read_picture
 from stcodec.media.probe import duration_seconds, main_video
 from stcodec.media.timestamps import BestEffortPts
@@ -58,7 +59,7 @@ class MapReader:
         """None if the file does not say, or has no times."""
         self.shot_starts_seconds: tuple[float, ...] = ()
         """Starts of shots; empty for files that MapWriter did not make."""
-        self._url = local_url(path)
+        self._path = path
         self._luma = LumaReader()
         self._fps = fps
         self._pictures = find_pictures(path)
@@ -171,18 +172,14 @@ class MapReader:
             )
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
-        try:
-            # Playlists may name other files, but nothing on a network.
-            options = {"protocol_whitelist": "file"}
-            container = av.open(self._url, "r", options=options, metadata_errors="replace")
-        except (FFmpegError, OSError) as error:
-            raise file_error(self.name, "not a video or picture", error) from None
+        container = open_input(self._path, what="not a video or picture")
         stream = main_video(container)
         if stream is None:
             kinds = ", ".join(sorted({one.type for one in container.streams})) or "nothing"
             container.close()
             raise MediaError(f"{self.name}: has no video to read maps from (it holds {kinds})")
         stream.codec_context.thread_count = 1
+        stream.codec_context.options = limits().decoder_options
         return container, stream
 
 

@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import av
 import ffmpeg
 
 from stcodec.errors import OUT_OF_SPACE, MediaError, NoSpaceError, VerifyError
 from stcodec.media.ffmpeg import ending_with_us, find_ffmpeg
+from stcodec.media.open_input import open_input
 from stcodec.media.packets import shown_times
 from stcodec.media.paths import display_name, local_url
 from stcodec.media.probe import main_video, stream_codec
@@ -23,7 +23,7 @@ _KEPT_AUDIO = ("aac", "ac3", "eac3", "opus", "libopus", "flac")
 
 def key_times(path: Path) -> list[int]:
     """The times of a file's key frames in milliseconds. Raises MediaError."""
-    with av.open(local_url(path)) as container:
+    with open_input(path) as container:
         stream = main_video(container)
         if stream is None:
             raise MediaError(f"{display_name(path)}: has no video")
@@ -60,7 +60,8 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
         kind = NoSpaceError if number in OUT_OF_SPACE else MediaError
         raise kind(f"the ffmpeg program could not package the video: {said[-1] if said else done.returncode}", errno=number)
     for number, path in enumerate(renditions):
-        wanted, found = len(shown_times(path).pts), len(shown_times(folder / f"media_{number}.m3u8").pts)
+        packaged = shown_times(folder / f"media_{number}.m3u8", allow_playlists=True)
+        wanted, found = len(shown_times(path).pts), len(packaged.pts)
         if wanted != found:
             raise VerifyError(f"{path.stem}: {found} of {wanted} frames are in the package: nothing was kept")
     for file in folder.iterdir():
@@ -71,7 +72,7 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
 
 def _audio(source: Path) -> tuple[tuple[int, bool] | None, list[str]]:
     """The audio track that is taken, by its number among them, and whether as it is; what is not taken, for people."""
-    with av.open(local_url(source), metadata_errors="replace") as container:
+    with open_input(source) as container:
         tracks = list(container.streams.audio)
         messages = ["only the first audio track is in the package"] if len(tracks) > 1 else []
         if container.streams.subtitles:

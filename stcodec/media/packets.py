@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 
 from stcodec.errors import MediaError
-from stcodec.media.paths import display_name, local_url
+from stcodec.media.open_input import open_input
+from stcodec.media.paths import display_name
 from stcodec.media.probe import main_video
 
 
@@ -25,10 +26,10 @@ class ShownTimes:
     time_base: Fraction
 
 
-def shown_times(path: Path) -> ShownTimes:
-    """The presentation times of the video's packets. Raises MediaError."""
+def shown_times(path: Path, *, allow_playlists: bool = False) -> ShownTimes:
+    """The presentation times of the video's packets. allow_playlists: of a playlist of our own. Raises MediaError."""
     times, end = array("q"), 0
-    with av.open(local_url(path)) as container:
+    with open_input(path, allow_playlists=allow_playlists) as container:
         stream = main_video(container)
         if stream is None or stream.time_base is None:
             raise MediaError(f"{display_name(path)}: has no video")
@@ -43,7 +44,7 @@ def shown_times(path: Path) -> ShownTimes:
 
 def video_bytes(path: Path) -> int:
     """The size of the video's packets, nothing else of the file. Raises MediaError."""
-    with av.open(local_url(path)) as container:
+    with open_input(path) as container:
         stream = main_video(container)
         if stream is None:
             raise MediaError(f"{display_name(path)}: has no video")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from fractions import Fraction
@@ -17,6 +16,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
 from stcodec.errors import MediaError
+from stcodec.media.open_input import open_input
 from stcodec.media.paths import check_input, display_name, file_error, local_url
 from stcodec.types import FloatArray
 
@@ -83,7 +83,8 @@ def read_picture(path: Path, luma: LumaReader) -> FloatArray:
     """The luma of a picture, [h, w] float32 in [0, 1]. Raises MediaError."""
     try:
         # The bytes, not the name: libav takes some names of pictures for patterns ("%d", "*").
-        with av.open(io.BytesIO(check_input(path).read_bytes()), "r", metadata_errors="replace") as container:
+        content = check_input(path).read_bytes()
+        with open_input(content, name=os.fspath(path), what="not a picture that can be read") as container:
             frame = next(container.decode(video=0), None) if container.streams.video else None
     except (FFmpegError, OSError) as error:
         raise file_error(path, "not a picture that can be read", error) from None

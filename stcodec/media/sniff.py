@@ -8,7 +8,8 @@ from pathlib import Path
 import av
 
 from stcodec.errors import MediaError
-from stcodec.media.paths import local_url
+from stcodec.media.open_input import open_input
+from stcodec.media.playlists import playlist_format
 from stcodec.media.probe import main_video
 
 _CONTAINERS = (
@@ -22,7 +23,9 @@ _CONTAINERS = (
 def holds_video(path: Path, size_bytes: int, mtime_ns: int) -> bool:
     """Whether a file holds moving pictures in a usual container. Its size and time are given so that a change is noticed."""
     try:
-        with av.open(local_url(path), options={"format_whitelist": ",".join(_CONTAINERS)}) as container:
+        if playlist_format(path):
+            return False
+        with open_input(path, options={"format_whitelist": ",".join(_CONTAINERS)}) as container:
             return main_video(container) is not None
     except (av.FFmpegError, MediaError, OSError, ValueError):
         return False

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from stcodec import interrupts
 from stcodec.errors import MediaError, StcodecError
+from stcodec.media.limits import limits
 from stcodec.media.probe import video_info
 from stcodec.stream.input.frames import Deinterlacer
 from stcodec.stream.input.sources import SourceAddress, by_time, choose_streams, open_source, reason
@@ -84,8 +85,8 @@ class _DecodedSource:
             self.audio = None if options.audio == "none" else audio
             # Frame threads would keep several pictures back, and export vectors of some still being decoded.
             self.stream.thread_type = "SLICE"
-            if export:
-                self.stream.codec_context.options = {"export_side_data": export}
+            exported = {"export_side_data": export} if export else {}
+            self.stream.codec_context.options = limits().decoder_options | exported
             self._items = self._demux()
             self._held: list[FrameIn | AudioIn] = []
             first = self._first(address)

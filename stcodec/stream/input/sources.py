@@ -19,13 +19,17 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
-from stcodec.media.paths import check_input, display_name, local_url
+from stcodec.media.limits import limits
+from stcodec.media.open_input import check_limits, demuxers, open_input
+from stcodec.media.paths import check_input, display_name
 from stcodec.media.probe import main_video
 from stcodec.stream.address import Address, parse_address
 from stcodec.stream.input.relay import PipeReader, device_relay, srt_relay
 
 _PROBE = {"probesize": "1000000", "analyzeduration": "1500000"}
 """Enough to see every stream of a live source, and no more: what is read for it comes in a burst."""
+_MORE_FORMATS = {"http": ("hls",), "https": ("hls",), "rtsp": ("rtsp",), "rtsps": ("rtsp",), "rtp": ("rtp", "sdp")}
+"""Demuxers beside those of single files: what comes by a pipe or a network may not name files of this machine."""
 _NETWORK = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "http", "https", "srt")
 _DEVICES = ("v4l2", "x11grab", "fbdev", "lavfi")
 _DEVICE = re.compile(rf"({'|'.join(_DEVICES)}):(?!//)(.+)")
@@ -123,9 +127,12 @@ def open_source(
     open_seconds: float = 10.0,
 ) -> OpenSource:
     """Open a source. Raises MediaError in one line. open_seconds: a server has at least this long to answer."""
+    if address.kind == "file":
+        return OpenSource(open_input(address.url, what="can't be opened", options=options, is_live=True))
     pipe, keywords = _open_arguments(address, options, stall_seconds, stopping, open_seconds)
     try:
         container = av.open(pipe or keywords.pop("file"), "r", metadata_errors="replace", **keywords)
+        check_limits(container, address.shown, limits())
     except (FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{address.shown}: can't be opened ({_cause(address, pipe, error)})") from None
     assert isinstance(container, InputContainer)
@@ -136,9 +143,8 @@ def _open_arguments(
     address: SourceAddress, options: dict[str, str], stall_seconds: float, stopping: Callable[[], bool], open_seconds: float
 ) -> tuple[PipeReader | None, dict[str, Any]]:
     """The pipe, if there is one, and the arguments of av.open."""
-    if address.kind == "file":
-        return None, {"file": local_url(address.url), "options": {"pattern_type": "none", **options}}
-    probing = {"options": {**_PROBE, **options}}
+    formats = ",".join((demuxers(), *_MORE_FORMATS.get(address.kind, ())))
+    probing = {"options": {**_PROBE, "format_whitelist": formats, **limits().decoder_options, **options}}
     if address.kind == "pipe":
         return PipeReader(sys.stdin.fileno(), stopping), probing
     if address.is_device and address.kind in av.formats_available:

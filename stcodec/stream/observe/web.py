@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import json
 import socket
@@ -30,6 +31,9 @@ from stcodec.stream.observe.metrics import CONTENT_TYPE, health_problems, promet
 from stcodec.stream.observe.snapshot import Observed, StreamSnapshot
 
 _MOST_CONNECTIONS = 32
+"""Of those that are answered, and of those that have not asked yet."""
+_WAIT_SECONDS = 2.0
+"""A connection that has not asked by then is closed."""
 _QUIET_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _HEADERS = {
@@ -120,7 +124,10 @@ class _Server(ThreadingHTTPServer):
         self._request_seconds = request_seconds
         self.options = options
         self.routes: _Routes = {}
-        self._opened: dict[socket.socket, float] = {}
+        self._wait_seconds = min(_WAIT_SECONDS, request_seconds)
+        self._waiting: dict[socket.socket, float] = {}
+        """Connections that have not asked yet, or not with the token, and since when, the oldest first."""
+        self._answered: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
         self.address_family = socket.AF_INET6 if ":" in options.place[0] else socket.AF_INET
         super().__init__(options.place, _Handler)
@@ -129,30 +136,44 @@ class _Server(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)  # HTTPServer's asks the name service who we are
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            full = len(self._opened) >= _MOST_CONNECTIONS
-            if not full:
-                self._opened[request] = time.monotonic()
-        if full:
-            self.shutdown_request(request)
-        else:
-            super().process_request(request, client_address)
+        self._enter(request, self._waiting)
+        super().process_request(request, client_address)
+
+    def admit(self, request: socket.socket) -> None:
+        """Its request is whole, and may be answered: it no longer counts among those that wait to be heard."""
+        self._enter(request, self._answered)
 
     def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._opened.pop(request, None)
+        self._leave(request)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
         """Called a few times a second: who takes too long is cut off; its thread then ends by itself."""
-        limit = time.monotonic() - self._request_seconds
+        now = time.monotonic()
+        for connections, seconds in ((self._waiting, self._wait_seconds), (self._answered, self._request_seconds)):
+            with self._lock:
+                late = [one for one, since in connections.items() if since < now - seconds]
+            for one in late:
+                self._cut(one)
+
+    def _enter(self, request: socket.socket, connections: dict[socket.socket, float]) -> None:
+        """Where there is no room the one that has been there longest goes: a new request is always heard."""
         with self._lock:
-            for connection, since in self._opened.items():
-                if since < limit:
-                    try:
-                        connection.shutdown(socket.SHUT_RDWR)
-                    except OSError:  # it has gone already
-                        continue
+            self._waiting.pop(request, None)
+            oldest = next(iter(connections)) if len(connections) >= _MOST_CONNECTIONS else None
+            connections[request] = time.monotonic()
+        if oldest is not None:
+            self._cut(oldest)
+
+    def _leave(self, request: socket.socket) -> None:
+        with self._lock:
+            self._waiting.pop(request, None)
+            self._answered.pop(request, None)
+
+    def _cut(self, request: socket.socket) -> None:
+        self._leave(request)
+        with contextlib.suppress(OSError):  # it may have gone already
+            request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print nothing: the client has gone, or sees a closed connection."""
@@ -186,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif route is None:
             self._refuse(HTTPStatus.NOT_FOUND, f"there is {' '.join(self.server.routes)}")
         else:
+            self.server.admit(self.connection)
             self._answer(route(query))
 
     do_HEAD = do_GET
