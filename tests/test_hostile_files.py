@@ -25,7 +25,7 @@ OPENERS = {
     "inspect": ("inspect", "FILE", "--attention", "center", "--report", "OUT.html"),
     "compare": ("compare", "FILM", "FILE"),
     "reference": ("compare", "FILE", "FILM"),
-    "evaluate": ("evaluate", "FILE", "--report", "OUT"),
+    "evaluate": ("evaluate", "FILE", "--weights", "mask:FILM", "--report", "OUT"),
     "verify": ("verify", "FILE", "--map", "FILM"),
     "stream": ("stream", "FILE", "OUT.ts", "--attention", "none", "--no-pace"),
 }

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -275,6 +275,21 @@ def test_many_and_slow_clients_leave_no_trace() -> None:
             one.close()
         wait(lambda: threading.active_count() <= before)
         assert get(place, "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /healthz HTTP/1.1\r\nA: ", b"GET / HTTP/1.1\r\nAuthorization: Bearer no\r\n\r\n"]
+)
+def test_health_is_told_at_once_whoever_else_is_connected(said: bytes) -> None:
+    """Nobody needs a token to be idle."""
+    with serving(WebOptions("127.0.0.1:0", token=TOKEN)) as place, ExitStack() as stack:
+        for _ in range(80):
+            idle = stack.enter_context(socket.create_connection(place, timeout=20))
+            with suppress(OSError):
+                idle.sendall(said)
+        begin = time.monotonic()
+        assert get(place, "/healthz", Authorization=f"Bearer {TOKEN}")[0] == 200
+        assert time.monotonic() - begin < 1.5
 
 
 def test_other_addresses_need_a_token() -> None:

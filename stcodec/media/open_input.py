@@ -84,9 +84,10 @@ def open_input(
     }
     if playlist:
         settings["format_whitelist"] += f",{playlist}"
+        settings |= {"safe": "0"} if playlist == "concat" else {}  # who allows playlists allows absolute paths
     place: str | BinaryIO = BytesIO(source) if isinstance(source, bytes) else local_url(source)
     try:
-        container = av.open(place, "r", options=settings, metadata_errors="replace")
+        container = av.open(place, "r", format=playlist, options=settings, metadata_errors="replace")
     except (FFmpegError, OSError, ValueError) as error:
         raise file_error(name if isinstance(source, bytes) else source, what, error) from None
     try:
