@@ -137,7 +137,10 @@ def run(arguments: argparse.Namespace) -> int:
                 _say_end(arguments, stream.snapshot())
             raise
     _say_end(arguments, ended)
-    return 0
+    failed = [one for one in ended.targets if one.condition == "failed"]
+    for one in failed:
+        print(f"stcodec: {one.name}: {one.message}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _json_file(arguments: argparse.Namespace) -> TextIO:

@@ -58,6 +58,9 @@ class TargetAddress:
     rendition: str | None = None
     """The one rendition that goes there, by name ("360p"); None = the first, or all where the target takes several."""
 
+    is_record: bool = False
+    """Whether it is `--record`'s: what is there is kept, and a file with the next number begun."""
+
     @property
     def is_network(self) -> bool:
         """Whether it is an address and not a place on this machine."""

@@ -73,6 +73,8 @@ class DashSender(LadderSender):
             self._periods.append(_Period(segment, tuple(_member(one, segment) for one in self.tracks)))
             self._forget(segment)
             write_whole(self.list_path, self._manifest(None).encode())
+        elif not self.list_path.exists():
+            write_whole(self.list_path, self._manifest(None).encode())
 
     def publish_end(self) -> None:
         """Say how long it was, and what of it can still be had: at the same times as before, for who is just playing it."""

@@ -28,7 +28,7 @@ class HlsSender(LadderSender):
         if not all(one.window for one in self.tracks):
             return
         master = self._master()
-        if master != self._written:
+        if master != self._written or not self.list_path.exists():
             write_whole(self.list_path, master.encode())
             self._written = master
 

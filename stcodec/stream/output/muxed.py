@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -160,40 +161,68 @@ def ts_writer(sink: Sink, tracks: Sequence[Track], block_bytes: int = 32768) -> 
 class _FileParts:
     """Opens a file, and when it has to be begun again files with numbers: talk.mkv, talk.2.mkv, ..."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keeps: bool) -> None:
+        """keeps: what is there already is not replaced."""
         self._path = path
-        self._part = 0
+        self._keeps = keeps
+        self._made: Path | None = None
 
     def __call__(self) -> FileSink:
-        self._part += 1
-        if self._part == 1:
+        self.remove_empty()
+        if self._made is None and not self._keeps:
+            self._made = self._path
             return FileSink(self._path)
-        while (path := self._path.with_suffix(f".{self._part}{self._path.suffix}")).exists():
-            self._part += 1
-        return FileSink(path, "xb")
+        self._made = _unused(self._path)
+        return FileSink(self._made, "xb")
+
+    def remove_empty(self) -> None:
+        """Remove the last file if nothing could be written into it."""
+        with contextlib.suppress(OSError):
+            if self._made is not None and self._made.is_file() and self._made.stat().st_size == 0:
+                self._made.unlink()
+
+
+def _unused(path: Path) -> Path:
+    """The first of talk.mkv, talk.2.mkv, ... that is not there."""
+    part, found = 1, path
+    while os.path.lexists(found):
+        part += 1
+        found = path.with_suffix(f".{part}{path.suffix}")
+    return found
 
 
 class RecordingSender(ByteSender):
     """A file beside the stream, that can be played whenever it breaks off; what it can't go on with begins a new file."""
 
-    def __init__(self, path: Path, rendition: str | None) -> None:
+    def __init__(self, target: TargetAddress) -> None:
+        path = target.path
         format_name, options = ("matroska", {}) if path.suffix.lower() == ".mkv" else ("mp4", _GOP_BY_GOP)
-        super().__init__(_FileParts(path), lambda sink, tracks: MuxedWriter(sink, tracks, format_name, options), rendition)
+        self._parts = _FileParts(path, keeps=target.is_record)
+        super().__init__(self._parts, lambda sink, tracks: MuxedWriter(sink, tracks, format_name, options), target.rendition)
 
     def change(self, tracks: Tracks) -> None:
         """End this file and begin the next."""
         self.close()
         self.open(tracks)
 
+    def abandon(self) -> None:
+        """Close it, whatever happens; a file that nothing could be written into goes."""
+        super().abandon()
+        self._parts.remove_empty()
+
 
 class _TsFile:
     """Opens a file of MPEG-TS; what comes after a fault is added to it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keeps: bool) -> None:
+        """keeps: what is there already is not replaced; a file with the next number is begun."""
         self._path = path
+        self._keeps = keeps
         self._mode = "wb"
 
     def __call__(self) -> FileSink:
+        if self._mode == "wb" and self._keeps:
+            self._path = _unused(self._path)
         sink = FileSink(self._path, self._mode)
         self._mode = "ab"
         return sink
@@ -230,10 +259,10 @@ def byte_sender(target: TargetAddress) -> ByteSender:
     if target.kind == "pipe":
         return ByteSender(lambda: StdoutSink(sys.stdout.fileno()), FragmentWriter, target.rendition)
     if target.kind == "file":
-        return RecordingSender(target.path, target.rendition)
+        return RecordingSender(target)
     address = target.network
     if address is None:
-        return ByteSender(_TsFile(target.path), ts_writer, target.rendition)
+        return ByteSender(_TsFile(target.path, keeps=target.is_record), ts_writer, target.rendition)
     assert address.port is not None
     place, options = (address.host or "127.0.0.1", address.port), address.options
     if address.scheme == "udp":

@@ -7,6 +7,7 @@ same for all renditions; audio ends where the first rendition does.
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import time
 from collections import deque
@@ -86,6 +87,7 @@ class TrackFiles:
         write_whole(self.folder / self.head_name, head([track]))
         self._is_discontinuity = bool(self.window)
         self.start_pts = None
+        self._forget_lost()
 
     def add(self, packet: LivePacket, unix_seconds: float) -> None:
         """Add a packet to the segment that is being written."""
@@ -117,6 +119,8 @@ class TrackFiles:
         if self.start_pts is None:
             return None
         self.flush()
+        if not (self.folder / self.head_name).exists():
+            raise FileNotFoundError(errno.ENOENT, "its files were removed")
         name = self._name(self.number)
         self._growing.replace(self.folder / name)
         # It lasts until the next begins, unless something is missing in between.
@@ -134,6 +138,12 @@ class TrackFiles:
         with contextlib.suppress(OSError):
             self._growing.unlink(missing_ok=True)
         self._chunk, self.start_pts = [], None
+
+    def _forget_lost(self) -> None:
+        """Leave out what somebody has removed: the folder may be another one than before."""
+        lost = [one for one in self.window if not (self.folder / one.name).exists()]
+        self.breaks_gone += sum(one.is_discontinuity for one in lost)
+        self.window = deque(one for one in self.window if one not in lost)
 
     @property
     def media_pattern(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
+import stat
 import time
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -38,7 +40,9 @@ class FileSink:
         self._file: BinaryIO = path.open(mode, buffering=0)  # type: ignore[assignment]
 
     def write(self, content: bytes) -> int:
-        """Write all of it: a nearly full disk takes a part without an error."""
+        """Write all of it: a nearly full disk takes a part without an error, and so does a file that was removed."""
+        if os.fstat(self._file.fileno()).st_nlink == 0 and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            raise FileNotFoundError(errno.ENOENT, "it was removed")
         rest = memoryview(content)
         while rest:
             rest = rest[self._file.write(rest) :]

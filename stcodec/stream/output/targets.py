@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stcodec import interrupts
 from stcodec.encoders.table import find_encoder
@@ -27,11 +28,13 @@ class Targets:
     """Parse and check the targets. Raises a StcodecError for what can't work, whatever the source is."""
 
     def __init__(self, options: StreamOptions) -> None:
-        texts = options.targets if options.record is None else (*options.targets, options.record)
+        parsed = [parse_target(text) for text in options.targets]
+        if options.record is not None:
+            parsed.append(replace(parse_target(options.record), is_record=True))
         # Files come last: what is wrong with the others is known before one is begun.
-        self._targets = sorted((parse_target(text) for text in texts), key=lambda one: not one.is_network)
+        self._targets = sorted(parsed, key=lambda one: not one.is_network)
         for target in self._targets:
-            check_place(target, overwrite=options.overwrite, source=options.source)
+            check_place(target, overwrite=options.overwrite or target.is_record, source=options.source)
         self._codec = find_encoder(options.encoder).codec
         self._segment_seconds = options.keyint_seconds
         # Only of a source that can wait: elsewhere a slow target must not hold up the others.
