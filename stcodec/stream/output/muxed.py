@@ -172,7 +172,7 @@ class _FileParts:
         if self._made is None and not self._keeps:
             self._made = self._path
             return FileSink(self._path)
-        self._made = _unused(self._path)
+        self._made = _unused(self._path, 1 if self._made is None else 2)
         return FileSink(self._made, "xb")
 
     def remove_empty(self) -> None:
@@ -182,12 +182,10 @@ class _FileParts:
                 self._made.unlink()
 
 
-def _unused(path: Path) -> Path:
-    """The first of talk.mkv, talk.2.mkv, ... that is not there."""
-    part, found = 1, path
-    while os.path.lexists(found):
+def _unused(path: Path, part: int = 1) -> Path:
+    """The first of talk.mkv, talk.2.mkv, ..., from that part on, which is not there."""
+    while os.path.lexists(found := path if part == 1 else path.with_suffix(f".{part}{path.suffix}")):
         part += 1
-        found = path.with_suffix(f".{part}{path.suffix}")
     return found
 
 
