@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from stcodec.errors import OptionsError
+from stcodec.keep import AudioCoding, KeepOptions, SubtitleCoding
 from stcodec.view import WHOLE, View
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class OffsetPolicy:
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """Everything that changes the bitstream of the video stream."""
+    """Everything that changes what is in the file."""
 
     encoder: str = "libx264"
     """ffmpeg's name of the encoder."""
@@ -89,6 +90,8 @@ class EncodeOptions:
     """Number of distinct offsets in a frame, 0 included, where the encoder limits it; None = the encoder's limit."""
     view: View = WHOLE
     """What of the input is encoded: a stretch of its time, through filters."""
+    keep: KeepOptions = field(default_factory=KeepOptions)
+    """What becomes of audio, subtitles and tags."""
 
     def __post_init__(self) -> None:
         if self.crf is not None and self.bitrate_kbps is not None:
@@ -101,11 +104,22 @@ class EncodeOptions:
             _check("keyint", self.keyint, 1, 1_000_000)
         if self.levels is not None:
             _check("levels", self.levels, 2, 256)
+        _check_keep(self.keep)
+
+
+def _check_keep(keep: KeepOptions) -> None:
+    for name, value, kind in (("audio", keep.audio, AudioCoding), ("subtitles", keep.subtitles, SubtitleCoding)):
+        if value not in get_args(kind):
+            raise OptionsError(f"{name} is {value!r}: allowed are {', '.join(get_args(kind))}", value=value)
+    if keep.audio_bitrate_kbps is not None:
+        _check("audio bitrate", keep.audio_bitrate_kbps, 6, 1024)
+    if keep.audio == "none" and (keep.audio_tracks or keep.audio_bitrate_kbps):
+        raise OptionsError("audio is none: a bitrate or tracks for it contradict that; leave them out")
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Everything that does not change the bitstream."""
+    """Everything that does not change what is in the file."""
 
     overwrite: bool = False
     """Replace the output if it exists."""
@@ -118,7 +132,7 @@ class RunOptions:
 
 
 class EncodeFields(TypedDict, total=False):
-    """Fields of EncodeOptions, View, OffsetPolicy and RunOptions that `encode` and `match` take by name."""
+    """Fields of EncodeOptions, View, KeepOptions, OffsetPolicy and RunOptions that `encode` and `match` take by name."""
 
     encoder: str
     crf: float | None
@@ -143,6 +157,13 @@ class EncodeFields(TypedDict, total=False):
     anchor: Anchor
     smoothing_seconds: float
     step_qp: float
+    keep: KeepOptions
+    audio: AudioCoding
+    audio_bitrate_kbps: float | None
+    audio_tracks: tuple[str, ...]
+    subtitles: SubtitleCoding
+    strip_location: bool
+    faststart: bool | None
     overwrite: bool
     verify: bool | None
     keep_partial: bool
@@ -150,16 +171,18 @@ class EncodeFields(TypedDict, total=False):
 
 
 def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any]) -> tuple[EncodeOptions, RunOptions]:
-    """The options with fields replaced by name; fields of OffsetPolicy and View go into the options' policy and view.
+    """The options with fields replaced by name; those of OffsetPolicy, View and KeepOptions go into the options' own.
 
     Raises OptionsError for a name that none of them has.
     """
-    policy = replace(options.policy, **_belonging(OffsetPolicy, given))
-    view = viewed(options.view, **_belonging(View, given))
-    unknown = set(given) - {one.name for kind in (OffsetPolicy, EncodeOptions, RunOptions, View) for one in fields(kind)}
+    policy = replace(given.get("policy", options.policy), **_belonging(OffsetPolicy, given))
+    view = viewed(given.get("view", options.view), **_belonging(View, given))
+    keep = replace(given.get("keep", options.keep), **_belonging(KeepOptions, given))
+    kinds = (EncodeOptions, View, KeepOptions, OffsetPolicy, RunOptions)
+    unknown = set(given) - {one.name for kind in kinds for one in fields(kind)}
     if unknown:
-        raise OptionsError(f"unknown option {', '.join(sorted(unknown))}: see EncodeOptions, RunOptions and OffsetPolicy")
-    options = replace(options, **{"policy": policy, "view": view, **_belonging(EncodeOptions, given)})
+        raise OptionsError(f"unknown option {', '.join(sorted(unknown))}: see {', '.join(one.__name__ for one in kinds)}")
+    options = replace(options, **{**_belonging(EncodeOptions, given), "policy": policy, "view": view, "keep": keep})
     return options, replace(run, **_belonging(RunOptions, given))
 
 

@@ -20,6 +20,7 @@ FLOORS = {
     "errors": 0,
     "types": 0,
     "view": 0,
+    "keep": 0,
     "orientation": 0,
     "options": 1,
     "progress": 1,

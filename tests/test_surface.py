@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import stcodec
 from stcodec.errors import AttentionError
+from stcodec.keep import KeepOptions
 from stcodec.media.maps import MapReader
 from stcodec.options import EncodeFields
 from stcodec.view import View
@@ -48,7 +49,7 @@ def test_a_public_name_is_documented(name: str) -> None:
 
 
 def test_fields_by_name_are_those_of_the_options() -> None:
-    kinds = (stcodec.EncodeOptions, stcodec.OffsetPolicy, stcodec.RunOptions, View)
+    kinds = (stcodec.EncodeOptions, stcodec.OffsetPolicy, stcodec.RunOptions, View, KeepOptions)
     expected = {one.name: typing.get_type_hints(kind)[one.name] for kind in kinds for one in dataclasses.fields(kind)}
     found = typing.get_type_hints(EncodeFields, localns={"AttentionSource": stcodec.AttentionSource})
     assert found.pop("attention") == expected.pop("attention") | stcodec.AttentionSource

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stcodec import interrupts
 from stcodec.cli.options import (
     add_attention_flags,
+    add_keep_flags,
     add_output_flags,
     add_search_flags,
     add_verify_flag,
@@ -70,6 +71,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     add_video_flags(command)
     add_view_flags(command)
     add_attention_flags(command)
+    add_keep_flags(command)
     add_search_flags(command)
     running = command.add_argument_group("the run")
     running.add_argument("--jobs", type=int, metavar="N", help="files side by side; default: one for every four cores")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stcodec.cli.options import (
     add_attention_flags,
+    add_keep_flags,
     add_output_flags,
     add_search_flags,
     add_verify_flag,
@@ -49,6 +50,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     add_video_flags(command)
     add_view_flags(command)
     add_attention_flags(command)
+    add_keep_flags(command)
     add_search_flags(command)
     add_output_flags(command)
     command.add_argument("--report", metavar="FILE.json", help="also write the report to a file")

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stcodec.errors import OptionsError
+from stcodec.keep import KeepOptions
 from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy, viewed
 from stcodec.view import WHOLE, View
 
@@ -160,6 +161,36 @@ def _matching(flag: str, text: str, pattern: str, allowed: str) -> str:
     return text
 
 
+def add_keep_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say what becomes of all that is not the picture."""
+    group = command.add_argument_group("audio, subtitles, tags (docs/containers.md); by default all is kept")
+    group.add_argument(
+        "--audio",
+        choices=("copy", "aac", "opus", "none"),
+        default="copy",
+        help="copy (default): what the container can't hold is encoded; or encode what is in another format; or none",
+    )
+    group.add_argument(
+        "--audio-bitrate",
+        dest="audio_bitrate_kbps",
+        type=bitrate_kbps,
+        metavar="RATE",
+        help="of each track that is encoded: 192k",
+    )
+    group.add_argument(
+        "--audio-track", dest="audio_tracks", type=names, default=(), metavar="N|LANG,...", help="only these: 1,3 or eng,de"
+    )
+    group.add_argument(
+        "--subtitles", choices=("copy", "text", "none"), default="copy", help="text: all as the container's plain text"
+    )
+    group.add_argument("--strip-location", action="store_true", help="leave out the tags that say where it was taken")
+    group.add_argument(
+        "--faststart",
+        action=argparse.BooleanOptionalAction,
+        help="MP4, MOV: the index at the front, for players that load it from a server; default: as in the source",
+    )
+
+
 def add_attention_flags(command: argparse.ArgumentParser) -> None:
     """Flags that say where viewers look, and what comes of it."""
     group = command.add_argument_group("attention")
@@ -214,7 +245,10 @@ def add_search_flags(command: argparse.ArgumentParser) -> None:
 
 
 def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
-    """Options from the flags of `add_video_flags`, `add_view_flags` and `add_attention_flags`. Raises OptionsError."""
+    """Options from the flags of `add_video_flags`, `add_view_flags`, `add_keep_flags` and `add_attention_flags`.
+
+    Raises OptionsError.
+    """
     return from_flags(
         EncodeOptions,
         arguments,
@@ -222,6 +256,7 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
         attention=on_device(arguments.attention, arguments.device),
         policy=from_flags(OffsetPolicy, arguments),
         view=view_of(arguments),
+        keep=from_flags(KeepOptions, arguments),
     )
 
 

@@ -100,6 +100,33 @@ def container_facts(path: str | os.PathLike[str], index: int) -> ContainerFacts:
     )
 
 
+def data_names(path: str | os.PathLike[str]) -> dict[int, str]:
+    """What the container calls the format of each stream that is neither picture nor audio nor subtitles, by index.
+
+    The four characters of its sample entry ("gpmd", "mebx"), or libavcodec's name where it has none.
+    """
+    formats, codecs = libav("avformat"), libav("avcodec")
+    context = ctypes.c_void_p()
+    if formats is None or codecs is None:
+        return {}
+    codecs.avcodec_get_name.restype = ctypes.c_char_p
+    if formats.avformat_open_input(ctypes.byref(context), os.fsencode(local_url(path)), None, None) < 0:
+        return {}
+    try:
+        return {
+            index: _four_characters(one.codec_tag) or codecs.avcodec_get_name(one.codec_id).decode()
+            for index, one in _streams(context)
+            if one.codec_type not in (0, 1, 3)  # AVMEDIA_TYPE_VIDEO, AUDIO, SUBTITLE
+        }
+    finally:
+        formats.avformat_close_input(ctypes.byref(context))
+
+
+def _four_characters(tag: int) -> str:
+    text = int(tag).to_bytes(4, "little")
+    return text.decode("ascii") if all(32 < byte < 127 for byte in text) else ""
+
+
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> Iterator[Mapping[int, Mapping[str, bytes]]]:
     """Side data by libavcodec's name of its kind, by stream."""

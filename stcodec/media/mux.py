@@ -16,10 +16,13 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
-from stcodec.media.copies import StreamCopies, kept_tags, stream_tags
+from stcodec.keep import KeepOptions
+from stcodec.media.container_facts import data_names
+from stcodec.media.copies import QUICKTIME, StreamCopies
 from stcodec.media.decode import VideoReader
 from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.probe import side_data
+from stcodec.media.tags import kept_tags, stream_tags
 
 
 class Muxer:
@@ -40,6 +43,7 @@ class Muxer:
         self._lead_ticks: int | None = None
         """Of the first packet: how long before it is shown it is decoded."""
         self._end_pts = 0
+        self._has_begun = False
         try:
             # By the name alone ffmpeg would choose "ipod", which has no place for titles and covers.
             container_format = "mp4" if path.suffix.lower() == ".m4v" else None
@@ -50,29 +54,40 @@ class Muxer:
             raise MediaError(f"{self.name}: can't be written as {ending} ({error})") from None
         assert isinstance(video, VideoStream)
         self.video = video
+        if self._container.format.name in QUICKTIME and video.codec_context.codec.canonical_name == "hevc":
+            video.codec_context.codec_tag = "hvc1"  # Apple's players take no other
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
+            if error is None and self._copies is not None and self._has_begun:
+                for packet in self._copies.finish():
+                    self._container.mux_one(packet)
             self._container.close()
         except (FFmpegError, OSError) as failure:
             if error is None:
                 raise self._write_error(failure) from None
 
-    def copy_from(self, reader: VideoReader) -> None:
-        """Declare copies of all other streams, tags, chapters, and the display matrix. Call before the first packet."""
-        self.video.metadata.update(stream_tags(reader.stream.metadata))
+    def copy_from(self, reader: VideoReader, keep: KeepOptions | None = None) -> None:
+        """Declare copies of all other streams, tags, chapters, and the display matrix. Call before the first packet.
+
+        keep: what is copied, encoded or left out; None = all is copied that can be. Raises OptionsError.
+        """
+        keep = keep or KeepOptions()
+        self.video.metadata.update(stream_tags(reader.stream.metadata, strip_location=keep.strip_location))
         self.video.disposition = reader.stream.disposition
         if reader.display_matrix is not None:
             self.video.set_display_matrix(reader.display_matrix)
-        self._copies = StreamCopies(self._container, self.name)
-        for stream in reader.other_streams():
-            self._copies.declare(stream, reader.cover_pictures.get(stream.index))
+        self._copies = StreamCopies(self._container, self.name, keep)
+        streams = reader.other_streams()
+        has_data = any(stream.type not in ("audio", "video", "subtitle") for stream in streams)
+        self._copies.declare(streams, reader.cover_pictures, data_names(reader.path) if has_data else {})
         self.messages += self._copies.messages
         self.messages += picture_losses(reader, self._container.format.name, self.video)
-        tags, chapters = kept_tags(reader.container.metadata), reader.container.chapters()
+        tags = kept_tags(reader.container.metadata, strip_location=keep.strip_location)
+        chapters = reader.container.chapters()
         if (tags or chapters) and self._container.format.name == "mpegts":
             self.messages.append("tags and chapters are dropped: mpegts can't hold them")
             return
@@ -114,6 +129,7 @@ class Muxer:
             self.messages.append(self._copies.drop(packet.stream, str(error)))
 
     def _mux(self, packet: Packet[Any]) -> None:
+        self._has_begun = True
         try:
             self._container.mux_one(packet)
         except (FFmpegError, OSError) as error:

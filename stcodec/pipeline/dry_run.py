@@ -22,7 +22,7 @@ def dry_run(
     with job.reader, work_folder() as folder:
         trial = folder / f"trial{job.target.suffix}"
         with Muxer(trial, job.plan.encoder.name, video.frame_rate, shown_name=display_name(job.target)) as muxer:
-            muxer.copy_from(job.reader)
+            muxer.copy_from(job.reader, job.options.keep)
         EncoderSession(job.plan)
     return {
         "source": job.reader.name,

@@ -180,7 +180,7 @@ def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
     """Encode into a file, in one pass or two; what was counted on the way."""
     muxer = Muxer(temporary, job.plan.encoder.name, job.reader.info.frame_rate, shown_name=display_name(job.target))
     with muxer:
-        muxer.copy_from(job.reader)
+        muxer.copy_from(job.reader, job.options.keep)
         if not job.options.two_pass:
             return _encode_pass(job, job.plan, job.reader, job.source, muxer, meter, "encode")
         with work_folder() as folder:

@@ -121,7 +121,7 @@ def join_parts(job: Job, paths: Sequence[Path], written: Path) -> Tally:
         tally.add(part.facts())
     muxer = Muxer(written, job.plan.encoder.name, job.reader.info.frame_rate, shown_name=display_name(job.target))
     with muxer:
-        muxer.copy_from(job.reader)
+        muxer.copy_from(job.reader, job.options.keep)
         header = EncoderSession(job.plan, muxer.video).header
         if any(part.header != header for part in parts):
             raise EncoderError(

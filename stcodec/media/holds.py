@@ -1,0 +1,88 @@
+"""What the containers can hold, where their muxers don't say so in time, or say yes and write what nobody can play."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from fractions import Fraction
+
+import av
+from av.error import FFmpegError
+from av.stream import Stream
+
+from stcodec.media.probe import is_cover, stream_codec
+from stcodec.media.subtitles import PICTURE_SUBTITLES
+
+REFUSALS = (FFmpegError, ValueError, OSError, TypeError)
+"""What PyAV raises for a stream that a muxer does not take."""
+_TS_AUDIO = frozenset(
+    ("aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "dca", "truehd", "opus", "libopus", "s302m")
+)
+"""Audio that MPEG-TS has a stream type for; its muxer takes any other as private data, without a word."""
+_TS_SUBTITLES = frozenset(("dvbsub", "dvb_subtitle", "dvb_teletext", "libzvbi_teletextdec"))
+"""Subtitles that MPEG-TS has a place for; it takes text too, as private data that no player shows."""
+_DATA: Mapping[str, frozenset[str]] = {
+    "mp4": frozenset(("gpmd",)),
+    "mov": frozenset(("gpmd",)),
+    "mpegts": frozenset(("klv", "timed_id3")),
+}
+"""Timed data that comes through as it was, by the name of its codec or its sample entry; any other is written broken."""
+_FAIL_ON_PACKETS = {
+    "mp4": ("pcm_",),
+    "mov": ("adpcm_", "aac_latm"),
+    "matroska": ("aac_latm",),
+}
+"""Audio of which muxers take the header, and fail on the packets or on the end: beginnings of libavcodec's names."""
+
+
+def refusal(container_format: str, stream: Stream, data_name: str = "") -> str | None:
+    """Why a container (ffmpeg's name) can't hold a stream as it is; None if it can.
+
+    data_name: of timed data, its codec or sample entry.
+    """
+    codec = stream_codec(stream)
+    if stream.type == "data":
+        return None if data_name in _DATA.get(container_format, ()) else "it has no place for such data"
+    if stream.type == "attachment":
+        return None if container_format == "matroska" else "it has no place for attachments"
+    if is_cover(stream):  # Matroska would make a second video of it; it takes an attachment
+        return None if container_format == "mp4" else "it has no place for cover art"
+    if stream.codec_context is None:
+        return "its format is unknown here"
+    if stream.type == "audio":
+        if container_format == "mpegts" and codec not in _TS_AUDIO:
+            return "it would become data that nobody can play"
+        if codec.startswith(_FAIL_ON_PACKETS.get(container_format, ())):
+            return "it can't be written"
+    if stream.type == "subtitle":
+        if container_format == "mpegts" and codec not in _TS_SUBTITLES:
+            return "it has no place for them"
+        if container_format in ("mp4", "mov") and codec in PICTURE_SUBTITLES:
+            return "it has no place for pictures"
+    return _refused_header(container_format, stream)
+
+
+def takes_audio_of(container_format: str, encoder: str) -> bool:
+    """Whether a container can hold what one of libavcodec's encoders of audio makes."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container_format) as trial:
+            trial.add_stream(encoder, rate=48000)
+            trial.start_encoding()
+    except REFUSALS:
+        return False
+    return True
+
+
+def _refused_header(container_format: str, stream: Stream) -> str | None:
+    """Why a muxer does not take a stream when the header is written: some say so only then."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container_format) as trial:
+            if stream.type != "audio":
+                # mov wants something timed beside others; WebM takes no other video than its own.
+                codec = "libvpx-vp9" if container_format == "webm" else "mpeg4"
+                trial.add_stream(codec, rate=Fraction(25), width=64, height=64)
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except REFUSALS:
+        return "it has no place for that format"
+    return None
