@@ -27,3 +27,5 @@ class KeepOptions:
     faststart: bool | None = None
     """The index at the front of an MP4 or MOV, so that players begin before they have it all; None = as in the source, and
     at the front if the source is of another kind."""
+    ignore_dolby_vision: bool = False
+    """Encode a Dolby Vision video of profile 5, although nothing can make its colours right here."""

@@ -164,6 +164,7 @@ class EncodeFields(TypedDict, total=False):
     subtitles: SubtitleCoding
     strip_location: bool
     faststart: bool | None
+    ignore_dolby_vision: bool
     overwrite: bool
     verify: bool | None
     keep_partial: bool

@@ -185,6 +185,9 @@ def add_keep_flags(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--strip-location", action="store_true", help="leave out the tags that say where it was taken")
     group.add_argument(
+        "--ignore-dolby-vision", action="store_true", help="encode profile 5 too, whose colours come out wrong"
+    )
+    group.add_argument(
         "--faststart",
         action=argparse.BooleanOptionalAction,
         help="MP4, MOV: the index at the front, for players that load it from a server; default: as in the source",

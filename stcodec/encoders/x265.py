@@ -47,7 +47,8 @@ class X265(X26x):
     )  # fmt: skip
 
     def base_options(self, extra: Mapping[str, str]) -> dict[str, str]:
-        return self.with_default_params(extra, {"log-level": "error"})  # it writes to the terminal by itself
+        # It writes to the terminal by itself; unlike x264's, its wrapper passes captions on only if told to.
+        return {"a53cc": "1", **self.with_default_params(extra, {"log-level": "error"})}
 
     def guarded(self, options: Mapping[str, str], bit_depth: int) -> tuple[dict[str, str], list[str]]:
         seen = self.effective(options)

@@ -25,6 +25,7 @@ from stcodec.media.probe import main_video
 from stcodec.media.timeline import Timeline
 from stcodec.media.timestamps import BestEffortPts
 from stcodec.media.truncation import missing_bytes
+from stcodec.media.unreadable import why_unreadable
 
 PacketSink = Callable[["Packet[Any]"], None]
 _RESYNCING = ("matroska,webm",)
@@ -69,6 +70,7 @@ class FileDecoder:
         self.damaged_packets = 0
         self.corrupt_frames = 0
         self.frames_read = 0
+        self._check_readable()
         self._check_whole()
         self._using = threading.Lock()
         """Held while libav works: its memory must not go meanwhile."""
@@ -193,6 +195,14 @@ class FileDecoder:
         said = f"the last {left / 1e6:.1f} MB of the file are left out: libav finds no more of the video in them"
         return [*self.timeline.notes(), said]
 
+    def _check_readable(self) -> None:
+        try:
+            reason = why_unreadable(self.path)
+        except OSError as error:
+            raise file_error(self.name, "can't be read", error) from None
+        if reason is not None:
+            raise MediaError(f"{self.name}: {reason}", path=self.path)
+
     def _check_whole(self) -> None:
         try:
             missing = missing_bytes(self.path)
@@ -211,6 +221,8 @@ class FileDecoder:
     def _choose(self) -> VideoStream:
         stream = main_video(self.container)
         if stream is None:
+            if any(one.codec_context is None for one in self.container.streams if one.type == "video"):
+                raise MediaError(f"{self.name}: the format of its video is not supported by the ffmpeg here", path=self.path)
             kinds = ", ".join(sorted({one.type for one in self.container.streams})) or "nothing"
             raise MediaError(f"{self.name}: has no video that can be decoded (it holds {kinds})")
         return stream

@@ -77,10 +77,8 @@ def _refused_header(container_format: str, stream: Stream) -> str | None:
     """Why a muxer does not take a stream when the header is written: some say so only then."""
     try:
         with av.open(io.BytesIO(), "w", format=container_format) as trial:
-            if stream.type != "audio":
-                # mov wants something timed beside others; WebM takes no other video than its own.
-                codec = "libvpx-vp9" if container_format == "webm" else "mpeg4"
-                trial.add_stream(codec, rate=Fraction(25), width=64, height=64)
+            if stream.type != "audio" and container_format != "webm":
+                trial.add_stream("mpeg4", rate=Fraction(25), width=64, height=64)  # mov wants something timed beside others
             trial.add_stream_from_template(stream, opaque=True)
             trial.start_encoding()
     except REFUSALS:

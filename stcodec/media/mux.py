@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,8 @@ from stcodec.media.copies import QUICKTIME, StreamCopies
 from stcodec.media.decode import VideoReader
 from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.probe import side_data
-from stcodec.media.tags import kept_tags, stream_tags
+from stcodec.media.tags import free_tags, kept_tags, stream_tags
+from stcodec.media.truncation import has_index_first
 
 
 class Muxer:
@@ -92,8 +93,23 @@ class Muxer:
             self.messages.append("tags and chapters are dropped: mpegts can't hold them")
             return
         self._container.metadata.update(tags)
+        if self._container.format.name in QUICKTIME:
+            self._set_flags(reader, keep, tags)
         if chapters:
             self._container.set_chapters(chapters)
+
+    def _set_flags(self, reader: VideoReader, keep: KeepOptions, tags: Mapping[str, str]) -> None:
+        """Where the index goes, and tags without a place of their own."""
+        flags, free = "", free_tags(tags)
+        if has_index_first(reader.path) is not False if keep.faststart is None else keep.faststart:
+            flags += "+faststart"
+        if free and reader.cover_pictures:
+            container = self._container.format.name
+            self.messages.append(f"tags are dropped: beside a cover {container} has no place for {', '.join(free)}")
+        elif free:
+            flags += "+use_metadata_tags"
+        if flags:
+            self._container.container_options["movflags"] = flags
 
     def write_video(self, packets: Iterable[Packet[Any]]) -> None:
         """Write packets of the encoded video."""
@@ -147,10 +163,33 @@ _NEVER_KEPT = {
 """Side data of frames (libavutil's names) that neither the encoders nor PyAV's muxers take."""
 
 
+_KEPT_BY_SOME = {
+    "STEREO3D": ("that it is stereo 3D", ("h264",)),
+    "A53_CC": ("what it says in closed captions", ("h264", "hevc")),
+}
+"""Side data of frames, and the codecs whose encoders write it."""
+
+
+def is_transparent(reader: VideoReader) -> bool:
+    """Whether a video has transparency; GIF's decoder always makes room for it, so that its first picture decides."""
+    first = reader.first_frame
+    if reader.stream.metadata.get("alpha_mode") == "1":
+        return True
+    if not any(one.is_alpha for one in first.format.components):
+        return False
+    return reader.info.codec != "gif" or bool((first.reformat(format="rgba").to_ndarray()[..., 3] < 255).any())
+
+
 def picture_losses(reader: VideoReader, container: str, video: VideoStream) -> list[str]:
     """Messages on a reader's video in a container (ffmpeg's name), encoded as `video` is."""
     first = reader.first_frame
     losses = [f"{what} is lost: PyAV can't write it" for name, what in _NEVER_KEPT.items() if side_data(first, name)]
+    codec = video.codec_context.codec
+    for name, (what, keepers) in _KEPT_BY_SOME.items():
+        if side_data(first, name) and codec.canonical_name not in keepers:
+            losses.append(f"{what} is lost: {codec.name} can't carry it")
+    if is_transparent(reader):
+        losses.append("transparency is lost: what was hidden shows")
     degrees = reader.info.rotation_degrees
     if container == "mpegts" and (degrees or reader.is_mirrored):
         what = f"the rotation by {degrees} degrees" if degrees else "the mirroring"

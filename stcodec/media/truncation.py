@@ -95,3 +95,22 @@ def _transport_end(head: bytes, size: int) -> int:
         if len(syncs) >= 3 and set(syncs) == {0x47}:
             return -(-size // length) * length
     return 0
+
+
+def has_index_first(path: Path) -> bool | None:
+    """Whether an MP4 or MOV has its index (moov) before the media; None for other files. Raises OSError."""
+    size, place = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while place + 8 <= size:
+            file.seek(place)
+            head = file.read(16)
+            if place == 0 and head[4:8] not in _MP4_FIRST_BOXES:
+                return None
+            if head[4:8] in (b"moov", b"mdat"):
+                return head[4:8] == b"moov"
+            length = int.from_bytes(head[:4], "big")
+            length = int.from_bytes(head[8:16], "big") if length == 1 else length
+            if length < 8:
+                return None
+            place += length
+    return None

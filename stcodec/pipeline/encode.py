@@ -129,6 +129,7 @@ def prepare(
     try:
         plan = make_plan(options, reader.info, hdr_metadata(reader.first_frame))
         _check_container(target, plan)
+        _check_dolby_vision(reader, options)
         plan = _interlacing_said(plan, reader)
         if attention is not None:
             attention = smoothed(attention, options.policy.smoothing_seconds)
@@ -149,6 +150,14 @@ def rendition(job: Job, options: EncodeOptions, lines: int) -> Job:
     plan = make_plan(options, smaller, hdr_metadata(job.reader.first_frame))
     resize = None if (width, height) == (video.width_px, video.height_px) else Scaler(width, height)
     return replace(job, plan=plan, options=options, resize=resize)
+
+
+def _check_dolby_vision(reader: VideoReader, options: EncodeOptions) -> None:
+    if reader.facts.dolby_vision_profile == 5 and not options.keep.ignore_dolby_vision:
+        raise OptionsError(
+            f"{reader.name}: is Dolby Vision of profile 5, whose colours only a Dolby decoder can make right: they would be "
+            "wrong in the result; --ignore-dolby-vision encodes it all the same"
+        )
 
 
 def _check_container(target: Path, plan: EncoderPlan) -> None:

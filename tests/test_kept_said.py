@@ -1,0 +1,131 @@
+"""What is kept of tags and of the picture's own data, and what can't be right is said by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+from command import run
+from media import ffmpeg_says, run_ffmpeg
+
+import stcodec
+from stcodec.errors import MediaError
+from stcodec.media.probe import side_data
+from stcodec.media.tags import says_where
+from stcodec.media.truncation import has_index_first
+
+PLAIN = stcodec.EncodeOptions(attention="none", preset="ultrafast")
+KEY = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb"]
+KEYS = {
+    "com.apple.quicktime.make": "Apple",
+    "com.apple.quicktime.creationdate": "2024-05-01T10:11:12+0200",
+    "com.apple.quicktime.location.ISO6709": "+48.2082+016.3738+151.000/",
+    "COLLECTION": "abc",
+    "title": "A walk",
+}
+
+
+@pytest.fixture(scope="module")
+def tagged(films: Path, film: Path) -> Path:
+    source = films / "tagged.mov"
+    words = [word for key, value in KEYS.items() for word in ("-metadata", f"{key}={value}")]
+    run_ffmpeg("-i", film, "-c", "copy", "-movflags", "use_metadata_tags", *words, source)
+    return source
+
+
+@pytest.mark.parametrize("ending", [".mov", ".mp4", ".mkv"])
+def test_free_tags_are_kept(tagged: Path, tmp_path: Path, ending: str) -> None:
+    stcodec.encode(tagged, tmp_path / f"out{ending}", options=PLAIN)
+    said = ffmpeg_says(tmp_path / f"out{ending}").lower()
+    for key, value in KEYS.items():
+        assert key.lower() in said
+        assert value.lower() in said
+
+
+@pytest.mark.parametrize("ending", [".mov", ".mp4", ".mkv"])
+def test_places_are_left_out_when_it_is_asked_for(
+    tagged: Path, tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--attention", "none", "--preset", "ultrafast", "--strip-location"]
+    assert run(capfd, "encode", tagged, tmp_path / f"out{ending}", *words).status == 0
+    assert b"48.2082" not in (tmp_path / f"out{ending}").read_bytes()
+    assert "COLLECTION" in ffmpeg_says(tmp_path / f"out{ending}")
+
+
+def test_names_of_places() -> None:
+    for key in ("location", "location-eng", "LOCATION", "com.apple.quicktime.location.ISO6709", "©xyz", "xyz", "loci"):
+        assert says_where(key), key
+    for key in ("GPSLatitude", "GPS_LONGITUDE", "RECORDING_LOCATION", "latitude", "geotag", "com.android.location"):
+        assert says_where(key), key
+    for key in ("title", "com.apple.quicktime.make", "COLLECTION", "creation_time", "allocation", "relocated", "comment"):
+        assert not says_where(key), key
+
+
+@pytest.mark.parametrize("at_front", [True, False])
+def test_the_index_stays_where_it_was(film: Path, tmp_path: Path, at_front: bool) -> None:
+    source = tmp_path / "source.mp4"
+    run_ffmpeg("-i", film, "-c", "copy", "-movflags", "+faststart" if at_front else "0", source)
+    assert has_index_first(source) is at_front
+    for faststart, found in ((None, at_front), (True, True), (False, False)):
+        stcodec.encode(source, tmp_path / "out.mp4", options=PLAIN, faststart=faststart, overwrite=True)
+        assert has_index_first(tmp_path / "out.mp4") is found
+    assert has_index_first(film) is (None if film.suffix == ".mkv" else has_index_first(film))
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_hevc_is_tagged_for_apples_players(film: Path, tmp_path: Path, ending: str) -> None:
+    stcodec.encode(film, tmp_path / f"out{ending}", options=PLAIN, encoder="libx265")
+    with av.open(str(tmp_path / f"out{ending}")) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+        assert len(list(container.decode(video=0))) == 30
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "ending"),
+    [
+        ("prores_ks", "yuva444p10le", ".mov"),
+        ("qtrle", "argb", ".mov"),
+        ("libvpx-vp9", "yuva420p", ".webm"),
+        ("ffv1", "bgra", ".mkv"),
+    ],
+)
+def test_lost_transparency_is_said(film: Path, tmp_path: Path, codec: str, pix_fmt: str, ending: str) -> None:
+    source = tmp_path / f"source{ending}"
+    hole = f"format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='if(lt(X,99),255,0)',format={pix_fmt}"
+    run_ffmpeg("-i", film, "-frames:v", "5", "-vf", hole, "-c:v", codec, "-pix_fmt", pix_fmt, source)
+    report = stcodec.encode(source, tmp_path / "out.mkv", options=PLAIN)
+    assert [message for message in report.messages if "transparency is lost" in message]
+    assert "alpha_mode" not in ffmpeg_says(tmp_path / "out.mkv").lower()
+
+
+def test_what_is_opaque_is_not_said_to_be_transparent(film: Path, tmp_path: Path) -> None:
+    run_ffmpeg("-i", film, "-frames:v", "5", tmp_path / "source.gif")
+    report = stcodec.encode(tmp_path / "source.gif", tmp_path / "out.mp4", options=PLAIN)
+    assert not [message for message in report.messages if "transparency" in message]
+
+
+@pytest.mark.parametrize("keep_partial", [True, False])
+def test_encrypted_media_are_called_so(film: Path, tmp_path: Path, keep_partial: bool) -> None:
+    source = tmp_path / "source.mp4"
+    run_ffmpeg("-i", film, "-c", "copy", *KEY, "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8", source)
+    with pytest.raises(MediaError, match="is encrypted"):
+        stcodec.encode(source, tmp_path / "out.mp4", options=PLAIN, keep_partial=keep_partial)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_an_animated_webp_is_not_called_damaged(film: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source.webp"
+    run_ffmpeg("-i", film, "-frames:v", "5", "-c:v", "libwebp_anim", source)
+    with pytest.raises(MediaError, match="animated WebP, which is not supported by the ffmpeg here"):
+        stcodec.encode(source, tmp_path / "out.mp4", options=PLAIN, keep_partial=True)
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libvpx-vp9"])
+def test_stereo_3d_is_kept_or_said(film: Path, tmp_path: Path, encoder: str) -> None:
+    source = tmp_path / "source.mkv"
+    run_ffmpeg("-i", film, "-c:v", "libx264", "-x264-params", "frame-packing=3", source)
+    report = stcodec.encode(source, tmp_path / "out.mp4", encoder=encoder, attention="none")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        is_kept = side_data(next(container.decode(video=0)), "STEREO3D") is not None
+    assert is_kept != any("stereo 3D is lost" in message for message in report.messages)
