@@ -22,6 +22,8 @@ ALLOWED = {
     "stream/options.py": "a default",
     "evaluate/options.py": "a default",
     "cli/options.py": "a default and help texts",
+    "cli/maps.py": "formats that other programs read",
+    "pipeline/export.py": "formats that other programs read",
     "cli/stream.py": "a default and help texts",
     "cli/evaluate.py": "a default and help texts",
     "media/copies.py": "the sample entry of an HEVC stream that is copied",

@@ -178,10 +178,10 @@ def test_quality_falls_only_where_it_is_asked_for(proven: None, film: Path, left
         frames = list(container.decode(video=0))
         info = VideoReader(film).info
     plan = make_plan(EncodeOptions(encoder="libsvtav1", crf=30, preset="10", attention="center"), info)
-    offsets = np.full(plan.grid.shape, -4.0, np.float32)
+    offsets = np.full(plan.grid.shape, -1.0, np.float32)
     offsets[:, :5] += 8 * left
     offsets[:, 5:] += 8 * (not left)
-    flat = np.full(plan.grid.shape, -4.0, np.float32)
+    flat = np.full(plan.grid.shape, -1.0, np.float32)
     errors = []
     for wanted in (flat, offsets):
         trip = RoundTrip(plan)

@@ -12,8 +12,9 @@ from stcodec.cli.options import (
     ATTENTION_HELP,
     add_device_flag,
     add_output_flags,
-    add_smoothing_flag,
+    add_policy_flags,
     add_view_flags,
+    from_flags,
     on_device,
     say_device,
     view_of,
@@ -34,10 +35,15 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     command.add_argument("source", metavar="IN")
-    command.add_argument("output", metavar="OUT.mkv")
+    command.add_argument("output", metavar="OUT")
     command.add_argument("--attention", default=DEFAULT_ATTENTION, metavar="SOURCE", help=ATTENTION_HELP)
     add_device_flag(command)
-    add_smoothing_flag(command, OffsetPolicy().smoothing_seconds)
+    command.add_argument(
+        "--export",
+        metavar="FORMAT",
+        help="write what other encoders read instead: svt-roi, kvazaar-roi, x265-gaze, x264-saliency, json-rects",
+    )
+    add_policy_flags(command.add_argument_group("offsets, with --export"))
     add_view_flags(command)
     add_output_flags(command)
     command.set_defaults(run=run)
@@ -45,20 +51,23 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    from stcodec.pipeline.export import export_maps
     from stcodec.pipeline.maps import maps
 
     say_device(arguments.device)
     with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
-        report = maps(
-            arguments.source,
-            arguments.output,
-            attention=on_device(arguments.attention, arguments.device),
-            smoothing_seconds=arguments.smoothing_seconds,
-            overwrite=arguments.overwrite,
-            keep_partial=arguments.keep_partial,
-            view=view_of(arguments),
-            progress=json_progress if arguments.json else bar.show,
-        )
+        common = {
+            "attention": on_device(arguments.attention, arguments.device),
+            "overwrite": arguments.overwrite,
+            "keep_partial": arguments.keep_partial,
+            "view": view_of(arguments),
+            "progress": json_progress if arguments.json else bar.show,
+        }
+        files = (arguments.source, arguments.output)
+        if arguments.export is None:
+            report = maps(*files, smoothing_seconds=arguments.smoothing_seconds, **common)
+        else:
+            report = export_maps(*files, arguments.export, policy=from_flags(OffsetPolicy, arguments), **common)
     if arguments.json:
         print(json.dumps({"event": "report", **dataclasses.asdict(report)}), flush=True)
     elif not arguments.quiet:

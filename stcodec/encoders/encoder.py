@@ -84,6 +84,8 @@ class Encoder:
     """What a qoffset of 1 means, in QP steps of the H.26x scale on 8-bit video."""
     whole_units: ClassVar[int | None] = None
     """The whole units of its own that the wrapper turns a qoffset into, cutting off; None if fractions count."""
+    most_boost_qp: ClassVar[float] = np.inf
+    """How much better than its frame a block can become, QP steps."""
     max_levels: ClassVar[int | None] = None
     """Most distinct offsets in a frame, 0 among them; None = no limit."""
     offsets_on_key_frames: ClassVar[bool] = True

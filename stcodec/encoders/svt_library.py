@@ -181,7 +181,8 @@ class SvtEncoder:
         if found.n_filled_len:
             packet = Packet(ctypes.string_at(found.p_buffer, found.n_filled_len))
             packet.pts, packet.dts, packet.is_keyframe = found.pts, found.dts, found.pic_type == _KEY_PICTURE
-            for pts in [one for one in self._kept if one < found.pts]:
+            over = sorted(one for one in self._kept if one < found.pts)
+            for pts in over[:-1]:  # the last of them may still hold
                 del self._kept[pts]
         self._library.svt_av1_enc_release_out_buffer(ctypes.byref(pointer))
         return packet

@@ -38,9 +38,6 @@ _PARAMS = "svtav1-params"
 _TAKEN = ("crf", "qp", "preset", "threads", "flags", _PARAMS)
 """Options of ffmpeg's wrapper that are passed on with a map; all others have a name of the library's own."""
 _GUIDED_PRESETS = range(4, 14)
-_BOOST_QP = 4.5
-"""How much better than the frame a block can become, QP steps: the CRF is lowered so much, for the library hardly takes
-negative offsets (its rate-distortion trade-off is always that of the frame)."""
 _FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
 _CHROMA_UNIT = 50_000
@@ -61,6 +58,9 @@ class SvtAv1(Encoder):
     stands_in_for = ("av1",)
     reads_side_data = False
     block_px = 64
+    most_boost_qp = 1.0
+    """The CRF is lowered so much, for the library hardly takes negative offsets: its rate-distortion trade-off is always
+    that of the frame, so that what is far above it costs too many bits. Measured best (docs/encoders.md)."""
     max_levels = 8
     read_back = "levels"
     crf_range = (1.0, 63.0)
@@ -194,7 +194,7 @@ class QindexOffsets:
 
     def __init__(self, crf: float) -> None:
         self._quantisers = quantisers()  # VP9's: AV1 kept its table
-        wanted = self._quantisers[_qindex(crf)] * 2 ** (-_BOOST_QP / 6)
+        wanted = self._quantisers[_qindex(crf)] * 2 ** (-ENCODER.most_boost_qp / 6)
         self.lowered_crf = next(one for one in range(1, 64) if one >= crf or self._quantisers[_qindex(one)] >= wanted)
         self._base = _qindex(self.lowered_crf)
         self._boost_qp = float(6 * np.log2(self._quantisers[_qindex(crf)] / self._quantisers[self._base]))

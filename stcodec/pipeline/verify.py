@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.map_file import MapFileSource
 from stcodec.encoders.av1_headers import verify_levels
@@ -63,6 +65,8 @@ def verify(
         law = QpLaw(grid, policy)
         samples = _samples(reader, source, law, on_key=encoder is None or encoder.offsets_on_key_frames)
         start = reader.first_frame.time
+    if encoder is not None:
+        samples = [replace(one, delta_qp=np.maximum(one.delta_qp, -encoder.most_boost_qp)) for one in samples]
     if encoder is not None and way == "levels":
         listed = [replace(one, delta_qp=quantise_levels(one.delta_qp, encoder.max_levels)) for one in samples]
         return verify_levels(encoder, path, listed)
