@@ -23,7 +23,8 @@ from stcodec.pipeline.attend import AttentionCounts, frames_with_maps
 from stcodec.pipeline.maps import MapsReport, smoothed
 from stcodec.progress import Meter, ProgressSink
 from stcodec.qp import QpLaw
-from stcodec.types import WHOLE, BlockGrid, FloatArray, VideoInfo, View
+from stcodec.types import BlockGrid, FloatArray, VideoInfo
+from stcodec.view import WHOLE, View
 
 _QINDEX_PER_QP = 8
 """Quantiser indices of AV1 in a step of the H.26x scale, about, where most frames are."""
