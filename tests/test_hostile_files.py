@@ -141,7 +141,7 @@ ASKED = {
     "huge.ts": "has frames of 16384x8192 px",
     "chapters.mkv": "has 2500 chapters: at most 2000 are allowed; --max-chapters allows more",
     "streams.mkv": "has 201 streams: at most 200 are allowed; --max-streams allows more",
-    "fast.mkv": "has 50000 frames a second: at most 1000 are allowed; --max-fps allows more",
+    "fast.mkv": "has [0-9]+ frames a second: at most 1000 are allowed; --max-fps allows more",
 }
 
 
@@ -193,3 +193,10 @@ def test_ctrl_c_answers_while_huge_frames_are_decoded(bombs: dict[str, Path], tm
         assert running.wait(30) == 130
     assert time.monotonic() - begin < 2.5  # a second, on a machine that does other things, too
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_shows_no_raw_escapes(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m\x1b[31m\x9b\u202e.mkv"
+    path.write_bytes(film.read_bytes())
+    done = command.run(capfd, "encode", film, tmp_path / "out.mkv", "--dry-run", "--attention", f"map:{path}")
+    assert done.status == 0 and "m\\x1b[31m\\x9b\\u202e.mkv" in done.out and done.out.replace("\n", "").isprintable()

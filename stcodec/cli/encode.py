@@ -24,6 +24,7 @@ from stcodec.cli.pipes import PIPE, piped_input, piped_output
 from stcodec.cli.progress_bar import ProgressBar, json_progress
 from stcodec.cli.show import summary
 from stcodec.errors import OptionsError
+from stcodec.media.paths import display_name
 from stcodec.options import EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def _dry_run(arguments: argparse.Namespace, options: EncodeOptions, running: Run
     if arguments.json:
         print(json.dumps({"event": "plan", **plan}), flush=True)
     else:
-        print("\n".join(f"{key}: {_words(value)}" for key, value in plan.items() if value not in (None, False, "", [], {})))
+        shown = {key: _words(value) for key, value in plan.items() if value not in (None, False, "", [], {})}
+        print("\n".join(display_name(f"{key}: {words}") for key, words in shown.items()))
     return 0
 
 
