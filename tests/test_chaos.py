@@ -1,0 +1,295 @@
+"""SIGKILL at random instants: what is there is whole, originals stay, the next run goes on and cleans up."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import ending
+import live_rigs
+import media
+import pytest
+from command import ENVIRONMENT, program
+
+FRAMES = 60
+OLD = b"what was here before"
+ENCODES = {
+    "one pass": ("--attention", "motion"),
+    "two passes": ("--attention", "motion", "--two-pass", "--bitrate", "300k"),
+    "search": ("--attention", "motion", "--match-crf", "30"),
+}
+BATCH = ("--attention", "motion", "--jobs", "2", "-q")
+BATCHES = {
+    "whole": ("batch", "in", "out", *BATCH),
+    "parts": ("batch", "in", "out", "--part-seconds", "0.8", "--keyint", "10", *BATCH),
+    "ladder": ("batch", "in", "out", "--ladder", "120p@200k,90p@100k", *BATCH),
+    "replace": ("batch", "in", "--replace", "--min-saving", "1", "--crf", "35", *BATCH),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A video, four copies of it in a folder, and a place for temporary files."""
+    media.make_film(tmp_path / "in.mkv", size=(192, 144), frames=FRAMES)
+    media.make_film(tmp_path / "tiny.mkv", size=(64, 48), frames=4)
+    (tmp_path / "originals").mkdir()
+    for number in range(4):
+        shutil.copy(tmp_path / "in.mkv", tmp_path / "originals" / f"{number}.mkv")
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def finish(folder: Path, *arguments: str) -> None:
+    """A run that nothing disturbs."""
+    done = subprocess.run(
+        program(*arguments),
+        cwd=folder,
+        env={**ENVIRONMENT, "TMPDIR": str(folder / "tmp")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def usual_seconds(folder: Path, *arguments: str) -> float:
+    begun = time.monotonic()
+    finish(folder, *arguments)
+    return time.monotonic() - begun
+
+
+def killed(folder: Path, after_seconds: float, *arguments: str) -> ending.End:
+    """A run that is killed, with no chance to end its children."""
+    process = ending.start(folder, *arguments)
+    end = ending.end(process, folder, after_seconds, signal.SIGKILL)
+    ending.wait_until_alone(process)
+    return end
+
+
+def assert_whole(path: Path) -> None:
+    assert len(media.frames_of(path)) == FRAMES, path
+
+
+def assert_nothing_left(folder: Path) -> None:
+    assert [one.name for one in (folder / "tmp").iterdir()] == []
+    assert list(folder.rglob("*stcodec-????????-*")) == []
+
+
+# --- encode ---------------------------------------------------------------------------------------------------------------
+
+
+def kill_encodes(folder: Path, name: str, count: int) -> Counter[str]:
+    arguments = ("encode", "in.mkv", "out.mp4", "--report", "out.json", "-y", "-q", *ENCODES[name])
+    usual = usual_seconds(folder, *arguments)
+    rng, seen = random.Random(name), Counter[str]()
+    for index in range(count):
+        (folder / "out.json").unlink(missing_ok=True)
+        (folder / "out.mp4").unlink(missing_ok=True)
+        if index % 2:
+            (folder / "out.mp4").write_bytes(OLD)
+        end = killed(folder, rng.uniform(0, usual), *arguments)
+        seen["over" if end.was_over else "killed"] += 1
+        if not (folder / "out.mp4").exists():
+            assert index % 2 == 0 and not end.was_over
+        elif (folder / "out.mp4").read_bytes() != OLD:
+            assert_whole(folder / "out.mp4")
+            seen["with a file"] += 1
+        seen["left something"] += any((folder / "tmp").iterdir()) or bool(list(folder.glob(".stcodec-*")))
+        finish(folder, "encode", "tiny.mkv", "next.mkv", "-y", "-q", "--attention", "none", "--two-pass", "--bitrate", "50k")
+        assert_nothing_left(folder)
+    return seen
+
+
+def test_encode_killed_a_few_times(folder: Path) -> None:
+    assert kill_encodes(folder, "two passes", 4)["killed"] > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ENCODES)
+def test_encode_killed_many_times(folder: Path, name: str) -> None:
+    seen = kill_encodes(folder, name, 20)
+    print(f"\nencode, {name}: {dict(seen)}")
+    assert seen["killed"] > 12
+
+
+# --- batch ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One kind of batch in a folder."""
+
+    folder: Path
+    name: str
+
+    @property
+    def output(self) -> Path:
+        return self.folder / ("in" if self.name == "replace" else "out")
+
+    def begin(self) -> None:
+        for one in ("in", "out"):
+            shutil.rmtree(self.folder / one, ignore_errors=True)
+        shutil.copytree(self.folder / "originals", self.folder / "in")
+
+    def results(self) -> dict[str, tuple[int, int]]:
+        """What is under the outputs' names now, each whole: the number of its node and its time of change."""
+        found = {}
+        for path in sorted(self.output.iterdir()) if self.output.exists() else []:
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                self._assert_whole_package(path)
+            else:
+                assert_whole(path)
+            status = path.stat()
+            if self.name != "replace" or path.read_bytes() != (self.folder / "in.mkv").read_bytes():
+                found[path.name] = status.st_ino, status.st_mtime_ns
+        return found
+
+    def _assert_whole_package(self, path: Path) -> None:
+        with av.open(str(path / "master.m3u8")) as container:
+            assert sum(1 for _ in container.decode(video=0)) == FRAMES
+
+    def assert_done(self, before: dict[str, tuple[int, int]]) -> None:
+        """All is made, nothing of it twice, and nothing else is there."""
+        after = self.results()
+        assert {name: after.get(name) for name in before} == before
+        assert len(after) == 4
+        assert {one.name for one in (self.folder / "in").iterdir() if not one.name.startswith(".")} == {
+            f"{number}.mkv" for number in range(4)
+        }
+        state = self.output / ".stcodec-batch"
+        assert [*(state / "work").iterdir(), *state.glob("parts/*")] == []
+        assert_nothing_left(self.folder)
+
+
+def kill_batches(folder: Path, name: str, count: int, *, beside: bool) -> Counter[str]:
+    """beside: another run shares the work, and has to finish it. Else the same command goes on, twice."""
+    batch, arguments = Batch(folder, name), BATCHES[name]
+    batch.begin()
+    usual = usual_seconds(folder, *arguments)
+    batch.assert_done({})
+    rng, seen = random.Random(name), Counter[str]()
+    for _ in range(count):
+        batch.begin()
+        other = (
+            subprocess.Popen(program(*arguments), cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE) if beside else None
+        )
+        end = killed(folder, rng.uniform(0, usual), *arguments)
+        seen["over" if end.was_over else "killed"] += 1
+        before = batch.results()
+        seen["files there"] += len(before)
+        if other is not None:
+            _, err = other.communicate(timeout=120)
+            assert (other.returncode, err) == (0, b"")
+            assert len(batch.results()) == 4
+        elif rng.random() < 0.3:
+            second = killed(folder, rng.uniform(0, usual), *arguments)
+            seen["over" if second.was_over else "killed"] += 1
+        elif rng.random() < 0.3:
+            (batch.output / ".stcodec-batch" / "jobs.sqlite").unlink(missing_ok=True)
+            seen["table deleted"] += 1
+        finish(folder, *arguments)
+        batch.assert_done(before)
+    return seen
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_batch_killed_a_few_times(folder: Path, beside: bool) -> None:
+    assert kill_batches(folder, "whole", 2, beside=beside)["killed"] > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("name", BATCHES)
+def test_batch_killed_many_times(folder: Path, name: str, beside: bool) -> None:
+    seen = kill_batches(folder, name, 8, beside=beside)
+    print(f"\nbatch, {name}, {1 + beside} at once: {dict(seen)}")
+    assert seen["killed"] > 4
+
+
+# --- stream ---------------------------------------------------------------------------------------------------------------
+
+
+def frames_of_playlist(path: Path) -> int:
+    """Frames of what a media playlist names, as a player gets it."""
+    text = path.read_text()
+    assert text.startswith("#EXTM3U\n") and text.endswith("\n")
+    heads = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', text)
+    segments = [line for line in text.splitlines() if line and not line.startswith("#")]
+    content = b"".join((path.parent / name).read_bytes() for name in (*heads[:1], *segments))
+    if not segments:
+        return 0
+    with av.open(io.BytesIO(content), "r") as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def frames_of_recording(path: Path) -> int:
+    """Frames of a file that may lack its end, of which there may be nothing yet."""
+    if path.stat().st_size == 0:
+        return 0
+    with av.open(str(path), "r") as container:
+        return sum(1 for _ in container.decode(video=0)) if container.streams.video else 0
+
+
+def live_arguments(folder: Path, index: int, port: int) -> tuple[str, ...]:
+    """A stream from a file, or one that waits for its caller, to a playlist and a recording."""
+    source = "in.mkv" if index % 2 else f"srt://127.0.0.1:{port}?mode=listener"
+    targets = ("live/all.m3u8", f"tcp://127.0.0.1:{live_rigs.free_port()}?listen=1", "--record", "live/talk.mkv")
+    loop = ("--loop",) if index % 2 else ()
+    return ("stream", source, *targets, *loop, "--attention", "motion", "--keyint", "0.4s", "-q")
+
+
+def kill_streams(folder: Path, count: int) -> Counter[str]:
+    rng, seen = random.Random(5), Counter[str]()
+    for index in range(count):
+        if index % 4 == 0:
+            shutil.rmtree(folder / "live", ignore_errors=True)
+            (folder / "live").mkdir()
+        before = recordings(folder)
+        port = live_rigs.free_port()
+        end = killed(folder, rng.uniform(0, 5), *live_arguments(folder, index, port))
+        seen["killed"] += end.status == -signal.SIGKILL
+        assert end.status == -signal.SIGKILL, end
+        assert not live_rigs.is_listening(port)
+        after = recordings(folder)
+        assert {name: after[name] for name in before} == before  # a stream that begins again goes on in the next file
+        for name in after.keys() - before.keys():
+            seen["frames recorded"] += frames_of_recording(folder / "live" / name)
+        for playlist in (folder / "live").glob("all_*.m3u8"):
+            if "RESOLUTION" not in playlist.read_text() and "audio" not in playlist.name:
+                seen["frames in playlists"] += frames_of_playlist(playlist)
+    assert_nothing_left(folder)
+    return seen
+
+
+def recordings(folder: Path) -> dict[str, bytes]:
+    return {one.name: one.read_bytes() for one in (folder / "live").glob("talk*.mkv")}
+
+
+def test_stream_killed_a_few_times(folder: Path) -> None:
+    assert kill_streams(folder, 4)["killed"] == 4
+
+
+@pytest.mark.long
+def test_stream_killed_many_times(folder: Path) -> None:
+    seen = kill_streams(folder, 60)
+    print(f"\nstream: {dict(seen)}")
+    assert seen["frames recorded"] > 500 and seen["frames in playlists"] > 500
+
+
+def test_what_this_holds_is_seen_to_fail(folder: Path) -> None:
+    """Half a file is found out."""
+    (folder / "half.mkv").write_bytes((folder / "in.mkv").read_bytes()[:3000])
+    with pytest.raises((AssertionError, av.error.FFmpegError)):
+        assert_whole(folder / "half.mkv")
