@@ -22,6 +22,8 @@ from typing import Any
 
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk, or of a full share of it."""
+OUT_OF_RESOURCES = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
+"""Error numbers of a system without memory, threads or file descriptors left: no file is to blame."""
 
 
 class StcodecError(Exception):

@@ -22,7 +22,7 @@ Anchor = Literal["attended", "mean"] | float
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # NaN fails too
-        raise OptionsError(f"{name} is {value:g}: allowed is {low:g} to {high:g}")
+        raise OptionsError(f"{name} is {value:g}: allowed is {low:g} to {high:g}", value=value, allowed=(low, high))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,11 @@ class OffsetPolicy:
         _check("step_qp", self.step_qp, 0, 12)
         if isinstance(self.anchor, str):
             if self.anchor not in ("attended", "mean"):
-                raise OptionsError(f"anchor is {self.anchor!r}: allowed are attended, mean or a number of QP steps")
+                raise OptionsError(
+                    f"anchor is {self.anchor!r}: allowed are attended, mean or a number of QP steps",
+                    value=self.anchor,
+                    allowed=("attended", "mean"),
+                )
         else:
             _check("anchor", float(self.anchor), -25, 25)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import stcodec
+from stcodec.encoders.table import ENCODERS, find_encoder
 from stcodec.errors import MediaError, MissingFileError, NoSpaceError, OptionsError, StcodecError
 from stcodec.media.paths import file_error
 
@@ -41,3 +43,18 @@ def test_facts_go_to_other_processes() -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is OptionsError
     assert (str(again), again.value, again.allowed) == (str(error), 99, (0, 51))
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "allowed"),
+    [
+        (lambda: stcodec.OffsetPolicy(strength=3), 3, (0, 2)),
+        (lambda: stcodec.OffsetPolicy(anchor="x"), "x", ("attended", "mean")),  # type: ignore[arg-type]
+        (lambda: stcodec.EncodeOptions(keyint=0), 0, (1, 1_000_000)),
+        (lambda: find_encoder("x"), "x", tuple(ENCODERS)),
+    ],
+)
+def test_options_say_what_was_given_and_what_can_be(make: Callable[[], object], value: object, allowed: object) -> None:
+    with pytest.raises(stcodec.OptionsError) as caught:
+        make()
+    assert (caught.value.value, caught.value.allowed) == (value, allowed)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stcodec.attention.neural_engine import BranchLogits, FrameOutput, GatedFrame, Look
 from stcodec.attention.onnx import onnx_runtime, open_session
+from stcodec.errors import AttentionError
 from stcodec.model.weights_file import damaged, missing, read_info
 from stcodec.types import FloatArray
 
@@ -94,7 +95,10 @@ class _Graph:
         try:
             return open_session(self._content)
         except Exception as error:  # onnxruntime's own classes share no base
-            raise damaged(self._name, f"ONNX Runtime can't load it ({str(error).splitlines()[0][:200]})") from None
+            reason = str(error).splitlines()[0][:200]
+            raise AttentionError(
+                f"{self._name}: ONNX Runtime can't load it, though it is whole ({reason}): is there enough memory?"
+            ) from None
 
 
 def _known_graphs(path: Path, weights_sha256: str) -> dict[str, str]:

@@ -76,7 +76,7 @@ def _number(key: str, value: str) -> float:
 
 def _check(key: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # NaN fails too
-        raise OptionsError(f"neural: {key} is {value:g}: allowed is {low:g} to {high:g}")
+        raise OptionsError(f"neural: {key} is {value:g}: allowed is {low:g} to {high:g}", value=value, allowed=(low, high))
 
 
 def checked_device(text: str) -> str:

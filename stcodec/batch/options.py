@@ -96,10 +96,14 @@ class BatchRun:
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 1024:
-            raise OptionsError(f"--jobs is {self.jobs}: allowed is 1 to 1024")
+            raise OptionsError(f"--jobs is {self.jobs}: allowed is 1 to 1024", value=self.jobs, allowed=(1, 1024))
         if self.watch_seconds is not None and not 0.1 <= self.watch_seconds <= 86400:
             raise OptionsError(f"--watch is {self.watch_seconds:g}: allowed is 0.1 to 86400 seconds between looks")
         if not 0 <= self.part_seconds <= 86400:
-            raise OptionsError(f"--part-seconds is {self.part_seconds:g}: allowed is 0 (no parts) to 86400")
+            raise OptionsError(
+                f"--part-seconds is {self.part_seconds:g}: allowed is 0 (no parts) to 86400",
+                value=self.part_seconds,
+                allowed=(0, 86400),
+            )
         if not 1 <= self.attempts <= 100:
-            raise OptionsError(f"--attempts is {self.attempts}: allowed is 1 to 100")
+            raise OptionsError(f"--attempts is {self.attempts}: allowed is 1 to 100", value=self.attempts, allowed=(1, 100))

@@ -31,6 +31,10 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
             status = _fail(error, EXIT_USAGE)
         except (StcodecError, OSError) as error:  # OSError: no place for temporary files
             status = _fail(error, EXIT_FAILED)
+        except Exception as error:
+            if not _lacks_memory(error):
+                raise
+            status = _fail(f"there is not enough memory ({error})", EXIT_FAILED)
         sys.stdout.flush()
         if lost.error is None or isinstance(lost.error, BrokenPipeError):  # who read stdout has seen enough
             return status
@@ -54,6 +58,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(_fail(f"{message}; `{self.prog} --help` shows what there is", EXIT_USAGE))
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether memory was missing for an array, a library or a thread, for which Python has no class of its own."""
+    is_library = isinstance(error, ImportError) and error.path is not None and not isinstance(error, ModuleNotFoundError)
+    return isinstance(error, MemoryError) or is_library or str(error) == "can't start new thread"
 
 
 def _fail(reason: object, status: int) -> int:

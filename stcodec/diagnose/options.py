@@ -46,7 +46,7 @@ class InspectOptions:
         if not 0 <= self.moments <= _MOST_MOMENTS:
             raise OptionsError(f"moments is {self.moments}: allowed is 0 to {_MOST_MOMENTS}")
         if self.style not in STYLES:
-            raise OptionsError(f"style is {self.style!r}: allowed are {', '.join(STYLES)}")
+            raise OptionsError(f"style is {self.style!r}: allowed are {', '.join(STYLES)}", value=self.style, allowed=STYLES)
         for name in (self.attention, self.against):
             if name == "none":
                 raise OptionsError("attention none has no maps to look at: give a source")

@@ -95,7 +95,9 @@ def _check_ranges(options: EncodeOptions, encoder: Encoder, video: VideoInfo) ->
         raise OptionsError(f"crf is {options.crf:g}: {encoder.name} takes {low:g} to {high:g}")
     if options.preset is not None and options.preset not in encoder.presets:
         raise OptionsError(
-            f"preset {options.preset!r} is unknown to {encoder.name}: allowed are {', '.join(encoder.presets)}"
+            f"preset {options.preset!r} is unknown to {encoder.name}: allowed are {', '.join(encoder.presets)}",
+            value=options.preset,
+            allowed=encoder.presets,
         )
     if min(video.width_px, video.height_px) < encoder.min_side_px:
         raise OptionsError(
@@ -125,7 +127,9 @@ def _pixel_format(options: EncodeOptions, encoder: Encoder, video: VideoInfo) ->
     if options.pix_fmt is not None:
         if options.pix_fmt not in encoder.pixel_formats:
             raise OptionsError(
-                f"{encoder.name} can't encode {options.pix_fmt!r}: allowed are {', '.join(encoder.pixel_formats)}"
+                f"{encoder.name} can't encode {options.pix_fmt!r}: allowed are {', '.join(encoder.pixel_formats)}",
+                value=options.pix_fmt,
+                allowed=encoder.pixel_formats,
             )
         if odd and not encoder.takes_odd_sizes and _is_subsampled(options.pix_fmt):
             raise OptionsError(

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from stcodec.encoders.carrier import RegionTable, attach
 from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.plan import EncoderPlan
-from stcodec.errors import EncoderError, OptionsError
+from stcodec.errors import OUT_OF_RESOURCES, EncoderError, OptionsError
 from stcodec.types import Colour, FloatArray
 
 _FALLBACK_RATE = Fraction(25)
@@ -173,8 +173,12 @@ def _open(context: VideoCodecContext, plan: EncoderPlan) -> None:
         with av.logging.Capture() as lines:
             context.open()
     except FFmpegError as error:
+        if error.errno in OUT_OF_RESOURCES:
+            raise EncoderError(f"{name} can't be opened ({error.strerror})", errno=error.errno) from None
         said = "; ".join(text.strip() for level, _, text in lines if level <= av.logging.ERROR and text.strip())
-        raise OptionsError(f"{name} can't be opened with {dict(plan.options)}: {said or error.strerror}") from None
+        if not said:  # encoders say what is wrong with options
+            raise EncoderError(f"{name} can't be opened ({error.strerror}): is there enough memory?") from None
+        raise OptionsError(f"{name} can't be opened with {dict(plan.options)}: {said}", value=dict(plan.options)) from None
     finally:
         av.logging.set_level(before)
     unknown = [key for key in context.options if key in plan.options]

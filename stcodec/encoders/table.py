@@ -62,7 +62,7 @@ def find_encoder(name: str) -> Encoder:
         raise OptionsError(f"{name} is not driven by this version: {NOT_DRIVEN[name]}. {advice}")
     meant = next((one.name for one in ENCODERS.values() if name.lower() in one.aliases), None)
     hint = f"; did you mean {meant}?" if meant else ""
-    raise OptionsError(f"unknown encoder {name!r}: allowed are {known}{hint}")
+    raise OptionsError(f"unknown encoder {name!r}: allowed are {known}{hint}", value=name, allowed=tuple(ENCODERS))
 
 
 def encoder_of(codec: str) -> Encoder | None:

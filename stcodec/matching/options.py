@@ -42,7 +42,11 @@ class MatchOptions:
         quality = self.quality
         low, high = quality.values
         if self.value is not None and not low <= self.value <= high:  # NaN fails too
-            raise OptionsError(f"{self.metric} is {self.value:g}: allowed is {low:g} to {high:g} {quality.unit}")
+            raise OptionsError(
+                f"{self.metric} is {self.value:g}: allowed is {low:g} to {high:g} {quality.unit}",
+                value=self.value,
+                allowed=(low, high),
+            )
         least, most = quality.tolerance / 10, quality.tolerance * 100
         if not least <= self.near <= most:
             raise OptionsError(

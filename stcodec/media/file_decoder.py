@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec import interrupts
-from stcodec.errors import MediaError
+from stcodec.errors import OUT_OF_RESOURCES, MediaError
 from stcodec.media.limits import limits
 from stcodec.media.open_input import open_input
 from stcodec.media.paths import check_input, display_name, file_error
@@ -252,7 +252,7 @@ class FileDecoder:
                     self._end_bytes = max(self._end_bytes, (packet.pos or 0) + packet.size)
                     yield packet
         except (FFmpegError, OSError) as error:
-            self._damage(f"reading stopped ({_reason(error)})")
+            self._damage(f"reading stopped ({_reason(error)})", error)
 
     def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         interrupts.check()
@@ -270,7 +270,7 @@ class FileDecoder:
                 self._check_open()
                 frames = self.stream.decode(packet)
         except FFmpegError as error:
-            self._damage(f"a packet of the video can't be decoded ({_reason(error)})")
+            self._damage(f"a packet of the video can't be decoded ({_reason(error)})", error)
             return
         yield from frames
 
@@ -292,7 +292,10 @@ class FileDecoder:
             self._last_corrupt = self.frames_read
         return True
 
-    def _damage(self, what: str) -> None:
+    def _damage(self, what: str, error: FFmpegError | OSError | None = None) -> None:
+        if error is not None and error.errno in OUT_OF_RESOURCES:
+            lacking = f"can't be decoded: no memory, threads or file descriptors are left ({_reason(error)})"
+            raise MediaError(f"{self.name}: {lacking}", path=self.path, errno=error.errno)
         self.damaged_packets += 1
         if not self._keep_partial:
             raise MediaError(

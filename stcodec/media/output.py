@@ -16,6 +16,7 @@ from stcodec.media.temporary import temporary_folder
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 """What file systems say that know no hard links."""
+_ROOM_BYTES = 16_384
 
 
 def check_output(
@@ -98,6 +99,18 @@ def work_folder() -> Iterator[Path]:
                 f"there is no place for temporary files ({error}): set TMPDIR to a folder", errno=error.errno
             ) from None
         yield folder
+
+
+def check_room(folder: Path) -> None:
+    """Raise MediaError if nothing more can be written into a run's own folder: what libraries wrote there lacks its end."""
+    probe = folder / "room"
+    try:
+        probe.write_bytes(bytes(_ROOM_BYTES))
+        _sync(probe)
+        probe.unlink()
+    except OSError as error:
+        advice = ": make room there, or set TMPDIR to another folder"
+        raise file_error(folder.parent, "temporary files can't be written", error, advice) from None
 
 
 def move(made: Path, target: Path, *, overwrite: bool) -> None:

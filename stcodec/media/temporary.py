@@ -41,8 +41,8 @@ def temporary_folder(place: Path, *, is_hidden: bool = False) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        os.close(lock)  # first: to remove a folder takes descriptors, which may be what is missing
         _remove(folder)
-        os.close(lock)
 
 
 def sweep(place: Path) -> None:

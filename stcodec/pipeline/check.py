@@ -11,7 +11,7 @@ from pathlib import Path
 from stcodec.encoders.av1_headers import verify_levels
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.verify import Requested, verify_offsets
-from stcodec.errors import MediaError, VerifyError
+from stcodec.errors import OUT_OF_RESOURCES, MediaError, VerifyError
 from stcodec.media.decode import VideoReader
 from stcodec.media.packets import shown_times
 from stcodec.media.seek import frames_from
@@ -113,6 +113,8 @@ def _decode_sample(written: Path, times: list[int], time_base: Fraction) -> int:
             with closing(frames_from(written, float(times[place] * time_base), keep_partial=False)) as frames:
                 got = [frame for frame in islice(frames, wanted) if not frame.is_corrupt]
         except MediaError as error:
+            if error.errno in OUT_OF_RESOURCES:
+                raise
             raise VerifyError(f"the file does not decode at frame {place} ({error}): nothing was kept") from None
         if len(got) != wanted:
             raise VerifyError(f"{len(got)} of {wanted} frames decode at frame {place} of the file: nothing was kept")

@@ -23,7 +23,7 @@ from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.lossless import scaled_size
 from stcodec.media.mux import Muxer
-from stcodec.media.output import atomic_output, check_output, work_folder
+from stcodec.media.output import atomic_output, check_output, check_room, work_folder
 from stcodec.media.paths import check_input, display_name
 from stcodec.media.scaling import Scaler
 from stcodec.options import EncodeFields, EncodeOptions, RunOptions, with_fields
@@ -165,7 +165,9 @@ def _check_container(target: Path, plan: EncoderPlan) -> None:
         allowed = ", ".join(plan.encoder.containers)
         raise OptionsError(
             f"{display_name(target.name)}: {plan.encoder.codec} can't be written to "
-            f"{target.suffix or 'a name without ending'}; allowed are {allowed}"
+            f"{target.suffix or 'a name without ending'}; allowed are {allowed}",
+            value=target.suffix,
+            allowed=plan.encoder.containers,
         )
 
 
@@ -197,9 +199,14 @@ def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
             source = job.source
             if source is not None:  # encoders take part of the second pass's offsets from the first
                 source = CachedSource(source, folder / "maps.mkv")
-            with job.reopened().reader as reader:
-                _encode_pass(job, job.plan.for_pass(1, stats), reader, source, None, meter, "pass 1")
-            return _encode_pass(job, job.plan.for_pass(2, stats), job.reader, source, muxer, meter, "pass 2")
+            try:
+                with job.reopened().reader as reader:
+                    _encode_pass(job, job.plan.for_pass(1, stats), reader, source, None, meter, "pass 1")
+                check_room(folder)  # encoders say little or nothing when their statistics can't be written
+                return _encode_pass(job, job.plan.for_pass(2, stats), job.reader, source, muxer, meter, "pass 2")
+            except EncoderError:
+                check_room(folder)
+                raise
 
 
 def _encode_pass(

@@ -19,7 +19,7 @@ _LINES = 16, 4320
 
 def _check(name: str, value: float, low: float, high: float, unit: str) -> None:
     if not (math.isfinite(value) and low <= value <= high):
-        raise OptionsError(f"{name} is {value:g} {unit}: allowed is {low:g} to {high:g}")
+        raise OptionsError(f"{name} is {value:g} {unit}: allowed is {low:g} to {high:g}", value=value, allowed=(low, high))
 
 
 @dataclass(frozen=True)

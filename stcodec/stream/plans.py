@@ -62,7 +62,11 @@ def easier_presets(options: StreamOptions) -> tuple[str, ...]:
     """The presets that are easier than the first, the next one first."""
     encoder, first = find_encoder(options.encoder), first_preset(options)
     if first not in encoder.presets:
-        raise OptionsError(f"preset {first!r} is unknown to {encoder.name}: allowed are {', '.join(encoder.presets)}")
+        raise OptionsError(
+            f"preset {first!r} is unknown to {encoder.name}: allowed are {', '.join(encoder.presets)}",
+            value=first,
+            allowed=encoder.presets,
+        )
     return encoder.easier_presets(first)
 
 
