@@ -61,6 +61,10 @@ def remove_held() -> None:
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # rmtree takes two descriptors, of which there may be one left
+        for name in os.listdir(folder):  # noqa: PTH208 (names: the folder is closed before they are used)
+            (folder / name).unlink()
+        folder.rmdir()
     _held.discard(folder)
 
 
