@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from av.video.codeccontext import VideoCodecContext
 from coding import main_packets
+from command import run
 
 import stcodec
 from stcodec.attention.center import center_density
@@ -275,3 +277,30 @@ def test_offsets_never_reach_below_the_base(crf: int) -> None:
     assert (np.diff(given) >= 0).all() and given.min() >= -5
     inside = (given > given.min() + 0.01) & (given < given.max() - 0.01)
     assert given[inside] == pytest.approx(asked[inside], abs=0.8)
+
+
+def test_a_search_for_a_quality_finds_one_crf(proven: None, film: Path, tmp_path: Path) -> None:
+    report = stcodec.match(
+        film, tmp_path / "out.mkv", goal=stcodec.MatchOptions(crf=45), encoder="libsvtav1", preset="12", attention="center"
+    )
+    assert report.match is not None and report.match.control == "file"
+    assert report.offsets_applied.verdict == "applied"
+    assert len(media.frames_of(tmp_path / "out.mkv")) == 24
+
+
+def test_batch_and_ladder(capfd: pytest.CaptureFixture[str], proven: None, film: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(film, tmp_path / "in" / "a.mp4")
+    coding = ["--encoder", "libsvtav1", "--preset", "12", "--attention", "center"]
+    assert run(capfd, "batch", tmp_path / "in", tmp_path / "out", "--crf", "45", *coding).status == 0
+    assert all(frame.qindex_offsets for frame in frame_quantisers(tmp_path / "out" / "a.mp4"))
+    done = run(capfd, "batch", tmp_path / "in", tmp_path / "ladder", "--ladder", "180p@200k", *coding)
+    assert done.status == 3 and "libsvtav1 with a bitrate drops the QP offsets silently" in done.err
+
+
+def test_live_without_a_map_only(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+    coding = ["--encoder", "libsvtav1", "--preset", "12", "--bitrate", "300k"]
+    assert run(capfd, "stream", film, tmp_path / "out.mkv", *coding, "--attention", "none").status == 0
+    assert len(media.frames_of(tmp_path / "out.mkv")) == 24
+    done = run(capfd, "stream", film, tmp_path / "map.mkv", *coding, "--attention", "center")
+    assert done.status == 2 and "a bitrate drops the QP offsets silently" in done.err

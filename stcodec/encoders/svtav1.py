@@ -40,7 +40,8 @@ _TAKEN = ("crf", "qp", "preset", "threads", "flags", _PARAMS)
 _GUIDED_PRESETS = range(4, 14)
 _COST = (
     "a map in AV1 costs the whole picture more than in other encoders: measured 11 to 16 % of bits at equal whole-frame "
-    "PSNR for 20 to 28 % saved where viewers look, 1 to 4 % for 5 to 9 % with --strength 0.25 (docs/encoders.md)"
+    "PSNR for 20 to 28 % saved where viewers look, and at most 1 % for 3 to 5 % with "
+    "--anchor mean --strength 0.5 (docs/encoders.md)"
 )
 _FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
@@ -126,6 +127,9 @@ class SvtAv1(Encoder):
 
     def with_key_frames_every(self, frames: int, extra: Mapping[str, str]) -> dict[str, str]:
         return dict(extra)  # it places none of its own between those that are asked for
+
+    def live_options(self, extra: Mapping[str, str], bitrate_kbps: float, preset: str, first_preset: str) -> dict[str, str]:
+        return with_params(extra, {"pred-struct": "1", **parse_params(extra.get(_PARAMS, ""))})  # low delay
 
     def easier_presets(self, first: str) -> tuple[str, ...]:
         return self.presets[self.presets.index(first) + 1 :]
