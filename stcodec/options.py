@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_ATTENTION = "neural"
 """The source that is used when the user names none."""
 
-Anchor = Literal["attended", "mean"] | float
+Anchor = Literal["attended", "half", "mean"] | float
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
@@ -34,15 +34,16 @@ class OffsetPolicy:
 
     strength: float = 1.0
     """Share of the optimal slope, 0 (no map) to 1 (all of it); up to 2 for experiments."""
-    floor: float = 0.6
+    floor: float = 0.87
     """Weight of a place that nobody looks at, as a share of the mean weight, > 0: how much the whole picture counts."""
     min_delta_qp: float = -12.0
     """Best quality: the offsets of a frame are clipped to this about their mean, QP steps, <= 0."""
     max_delta_qp: float = 12.0
     """Worst quality: the offsets of a frame are clipped to this about their mean, QP steps, >= 0."""
-    anchor: Anchor = "attended"
-    """"attended": the attended quality of the plain encode is kept and the file shrinks; "mean": the offsets of a frame
-    average 0; a number: the "mean" offsets, shifted by so many QP steps."""
+    anchor: Anchor = "half"
+    """"attended": the attended quality of a plain encode is kept and all of the gain is a smaller file; "mean": the offsets
+    of a frame average 0 and all of it is quality where viewers look; "half": half of the shift of "attended"; a number: the
+    "mean" offsets, shifted by so many QP steps."""
     smoothing_seconds: float = 0.2
     """Time constant of the smoothing of maps over time, forward and back within a shot; 0 = none."""
     step_qp: float = 1.0
@@ -57,14 +58,30 @@ class OffsetPolicy:
         _check("smoothing_seconds", self.smoothing_seconds, 0, 10)
         _check("step_qp", self.step_qp, 0, 12)
         if isinstance(self.anchor, str):
-            if self.anchor not in ("attended", "mean"):
+            if self.anchor not in ("attended", "half", "mean"):
                 raise OptionsError(
-                    f"anchor is {self.anchor!r}: allowed are attended, mean or a number of QP steps",
+                    f"anchor is {self.anchor!r}: allowed are attended, half, mean or a number of QP steps",
                     value=self.anchor,
-                    allowed=("attended", "mean"),
+                    allowed=("attended", "half", "mean"),
                 )
         else:
             _check("anchor", float(self.anchor), -25, 25)
+
+
+DEFAULT_POLICY = "balanced"
+POLICIES: Mapping[str, OffsetPolicy] = {
+    "gentle": OffsetPolicy(floor=0.93),
+    "balanced": OffsetPolicy(),
+    "strong": OffsetPolicy(floor=0.6),
+}
+"""Named policies. What each saves where viewers look, and costs elsewhere, by four metrics: docs/calibration.md."""
+
+
+def policy_named(name: str) -> OffsetPolicy:
+    """The policy with a name. Raises OptionsError for a name that there is not."""
+    if name not in POLICIES:
+        raise OptionsError(f"policy is {name!r}: allowed are {', '.join(POLICIES)}", value=name, allowed=tuple(POLICIES))
+    return POLICIES[name]
 
 
 @dataclass(frozen=True)
@@ -148,7 +165,8 @@ class EncodeFields(TypedDict, total=False):
     extra: Mapping[str, str]
     attention: str | AttentionSource
     """A name, or a source itself."""
-    policy: OffsetPolicy
+    policy: OffsetPolicy | str
+    """A policy, or the name of one: gentle, balanced, strong."""
     levels: int | None
     view: View
     start_seconds: float
@@ -180,7 +198,9 @@ def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any
 
     Raises OptionsError for a name that none of them has.
     """
-    policy = replace(given.get("policy", options.policy), **_belonging(OffsetPolicy, given))
+    policy = given.get("policy", options.policy)
+    policy = policy_named(policy) if isinstance(policy, str) else policy
+    policy = replace(policy, **_belonging(OffsetPolicy, given))
     view = viewed(given.get("view", options.view), **_belonging(View, given))
     keep = replace(given.get("keep", options.keep), **_belonging(KeepOptions, given))
     kinds = (EncodeOptions, View, KeepOptions, OffsetPolicy, RunOptions)

@@ -36,7 +36,7 @@ USAGE = [
     ("encode in.mp4 out.mp4 --crf 20 --bitrate 1M", "argument --bitrate: not allowed with argument --crf"),
     ("encode in.mp4 out.mp4 --bitrate 2x", "'2x' is no bitrate: write 2500k, 2.5M or 2500000"),
     ("encode in.mp4 out.mp4 --bitrate k", "'k' is no bitrate"),
-    ("encode in.mp4 out.mp4 --anchor median", "'median': allowed are attended, mean or a number"),
+    ("encode in.mp4 out.mp4 --anchor median", "'median': allowed are attended, half, mean or a number"),
     ("maps in.mp4 out.mkv --crf 20", "unrecognized arguments: --crf 20"),
 ]
 
@@ -122,7 +122,7 @@ def test_smoothing_of_maps(capfd: Capture, folder: Path, seconds: str) -> None:
         ({"crv": 20}, "unknown option crv"),
         ({"crf": 20, "Preset": "slow", "threads": 2}, "unknown option Preset, threads"),
         ({"crf": 20, "bitrate_kbps": 500}, "crf 20 and bitrate 500 kbit/s exclude each other"),
-        ({"anchor": "median"}, "anchor is 'median': allowed are attended, mean"),
+        ({"anchor": "median"}, "anchor is 'median': allowed are attended, half, mean"),
         ({"strength": float("nan")}, "strength is nan"),
         ({"encoder": "libx266"}, "unknown encoder"),
         ({"attention": ""}, "'' is no source of attention"),

@@ -53,6 +53,7 @@ def test_fields_by_name_are_those_of_the_options() -> None:
     expected = {one.name: typing.get_type_hints(kind)[one.name] for kind in kinds for one in dataclasses.fields(kind)}
     found = typing.get_type_hints(EncodeFields, localns={"AttentionSource": stcodec.AttentionSource})
     assert found.pop("attention") == expected.pop("attention") | stcodec.AttentionSource
+    assert found.pop("policy") == expected.pop("policy") | str
     assert found == expected
 
 
@@ -72,7 +73,7 @@ def left(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def test_a_function_of_a_picture_guides_an_encode(film: Path, tmp_path: Path) -> None:
     source = stcodec.map_per_frame(left)
-    report = stcodec.encode(film, tmp_path / "out.mp4", attention=source, crf=30)
+    report = stcodec.encode(film, tmp_path / "out.mp4", attention=source, crf=30, policy="strong")
     assert report.attention == "function:left"
     assert report.offsets_applied.verdict == "applied"
     made = stcodec.maps(film, tmp_path / "maps.mkv", attention=source)

@@ -17,6 +17,7 @@ from stcodec.cli.options import (
     key_values,
     names,
     on_device,
+    policy_of,
     say_device,
 )
 from stcodec.cli.tables import show_results
@@ -119,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> EvaluateOptions:
     from stcodec.evaluate import EvaluateOptions
     from stcodec.evaluate.options import parse_arms, parse_crfs, parse_presets
-    from stcodec.options import EncodeOptions, OffsetPolicy
+    from stcodec.options import EncodeOptions
 
     return from_flags(
         EvaluateOptions,
@@ -134,7 +135,7 @@ def _options(arguments: argparse.Namespace) -> EvaluateOptions:
         encode=EncodeOptions(
             keyint=arguments.keyint,
             extra=key_values(arguments.opt),
-            policy=from_flags(OffsetPolicy, arguments),
+            policy=policy_of(arguments),
             levels=arguments.levels,
         ),
         weights=None if arguments.weights is None else on_device(arguments.weights, arguments.device),

@@ -14,13 +14,13 @@ from stcodec.cli.options import (
     add_output_flags,
     add_policy_flags,
     add_view_flags,
-    from_flags,
     on_device,
+    policy_of,
     say_device,
     view_of,
 )
 from stcodec.cli.progress_bar import ProgressBar, json_progress
-from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
+from stcodec.options import DEFAULT_ATTENTION
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from stcodec.pipeline.maps import maps
 
     say_device(arguments.device)
+    policy = policy_of(arguments)
     with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
         common = {
             "attention": on_device(arguments.attention, arguments.device),
@@ -65,9 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         }
         files = (arguments.source, arguments.output)
         if arguments.export is None:
-            report = maps(*files, smoothing_seconds=arguments.smoothing_seconds, **common)
+            report = maps(*files, smoothing_seconds=policy.smoothing_seconds, **common)
         else:
-            report = export_maps(*files, arguments.export, policy=from_flags(OffsetPolicy, arguments), **common)
+            report = export_maps(*files, arguments.export, policy=policy, **common)
     if arguments.json:
         print(json.dumps({"event": "report", **dataclasses.asdict(report)}), flush=True)
     elif not arguments.quiet:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stcodec.errors import OptionsError
 from stcodec.keep import KeepOptions
-from stcodec.options import DEFAULT_ATTENTION, EncodeOptions, OffsetPolicy, viewed
+from stcodec.options import DEFAULT_ATTENTION, DEFAULT_POLICY, POLICIES, EncodeOptions, OffsetPolicy, policy_named, viewed
 from stcodec.view import WHOLE, View
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ T = TypeVar("T", bound="DataclassInstance")
 _CROP = r"\d+:\d+:\d+:\d+"
 _SCALE = r"(-?\d+[:x]-?\d+)|\d+p"
 _RATE = r"\d+(\.\d+)?|\d+/[1-9]\d*"
+POLICY_HELP = (
+    "balanced (default): a gain where viewers look at no cost elsewhere; gentle: less of both; strong: more of both"
+)
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
     "or a blend such as 0.7*motion+0.3*center"
@@ -50,13 +53,13 @@ def seconds(text: str) -> float:
 
 
 def anchor(text: str) -> str | float:
-    """attended, mean, or a number of QP steps."""
-    if text in ("attended", "mean"):
+    """attended, half, mean, or a number of QP steps."""
+    if text in ("attended", "half", "mean"):
         return text
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: allowed are attended, mean or a number of QP steps") from None
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are attended, half, mean or a number of QP steps") from None
 
 
 def key_values(pairs: list[str]) -> dict[str, str]:
@@ -257,7 +260,7 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
         arguments,
         extra=key_values(arguments.opt),
         attention=on_device(arguments.attention, arguments.device),
-        policy=from_flags(OffsetPolicy, arguments),
+        policy=policy_of(arguments),
         view=view_of(arguments),
         keep=from_flags(KeepOptions, arguments),
     )
@@ -278,26 +281,25 @@ def goal_of(arguments: argparse.Namespace) -> MatchOptions | None:
 
 def add_policy_flags(group: argparse._ActionsContainer) -> None:
     """Flags that say how saliency becomes QP offsets."""
-    policy = OffsetPolicy()
-    group.add_argument(
-        "--strength", type=float, default=policy.strength, help="share of the optimal slope, 0 to 2 (%(default)s)"
-    )
-    group.add_argument("--floor", type=float, default=policy.floor, help="least weight, share of the mean (%(default)s)")
-    group.add_argument(
-        "--min-delta-qp", type=float, default=policy.min_delta_qp, metavar="QP", help="best quality (%(default)s)"
-    )
-    group.add_argument(
-        "--max-delta-qp", type=float, default=policy.max_delta_qp, metavar="QP", help="worst quality (%(default)s)"
-    )
-    group.add_argument(
-        "--anchor", type=anchor, default=policy.anchor, help="attended (default), mean, or a number of QP steps"
-    )
-    add_smoothing_flag(group, policy.smoothing_seconds)
-    group.add_argument("--step-qp", type=float, default=policy.step_qp, metavar="QP", help="round offsets (%(default)s)")
+    group.add_argument("--policy", choices=tuple(POLICIES), default=DEFAULT_POLICY, help=POLICY_HELP)
+    group.add_argument("--strength", type=float, help="share of the optimal slope, 0 to 2 (the policy's)")
+    group.add_argument("--floor", type=float, help="least weight, share of the mean (the policy's)")
+    group.add_argument("--min-delta-qp", type=float, metavar="QP", help="best quality")
+    group.add_argument("--max-delta-qp", type=float, metavar="QP", help="worst quality")
+    where = "attended: all of the gain is a smaller file; mean: all is quality where viewers look; half; or QP steps"
+    group.add_argument("--anchor", type=anchor, help=where)
+    add_smoothing_flag(group, None)
+    group.add_argument("--step-qp", type=float, metavar="QP", help="round offsets")
     group.add_argument("--levels", type=int, help="distinct offsets in a frame, where the encoder limits them")
 
 
-def add_smoothing_flag(group: argparse._ActionsContainer, default: float) -> None:
+def policy_of(arguments: argparse.Namespace) -> OffsetPolicy:
+    """The policy from the flags of `add_policy_flags`. Raises OptionsError."""
+    given = {one.name: getattr(arguments, one.name) for one in fields(OffsetPolicy)}
+    return replace(policy_named(arguments.policy), **{name: value for name, value in given.items() if value is not None})
+
+
+def add_smoothing_flag(group: argparse._ActionsContainer, default: float | None) -> None:
     """The flag that says how maps are smoothed over time."""
     group.add_argument(
         "--smoothing",
@@ -305,7 +307,7 @@ def add_smoothing_flag(group: argparse._ActionsContainer, default: float) -> Non
         type=float,
         default=default,
         metavar="SECONDS",
-        help="of maps in time (%(default)s)",
+        help="of maps in time" + ("" if default is None else f" ({default:g})"),
     )
 
 

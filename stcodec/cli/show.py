@@ -19,6 +19,7 @@ def summary(report: EncodeReport) -> str:
         f"({change:+.1%} of the source's {size(report.source_bytes)}), video {report.video_kbps:.0f} kbit/s, "
         f"{report.frames_per_second:.1f} fps",
         f"offsets: {_offsets(report)}",
+        *_quality(report.offsets_applied),
     ]
     if report.checks is not None:
         checks = report.checks
@@ -54,6 +55,18 @@ def _match(match: MatchReport) -> list[str]:
     again = "".join(f", encoded once more for a miss of {miss:+.3f} {unit}" for miss in match.misses)
     cost = f"{match.encodes} encodes, {match.cost_in_encodes:.1f} times the video's frames, {match.seconds:.0f} s"
     return [*lines, f"searched: {found}{again}; it took {cost}"]
+
+
+def _quality(applied: OffsetsApplied) -> list[str]:
+    """Gain and loss of quality, as the check measured them."""
+    if applied.attended_db is None or applied.whole_db is None:
+        return []
+    frames = "1 frame" if applied.frames == 1 else f"{applied.frames} frames"
+    attended, whole = (
+        f"{applied.attended_db:+.1f} dB on the fifth attended most",
+        f"{applied.whole_db:+.1f} dB over the whole",
+    )
+    return [f"quality of {frames} against a plain encode at the same crf: {attended}, {whole}"]
 
 
 def _offsets(report: EncodeReport) -> str:

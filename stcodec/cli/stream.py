@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from stcodec import interrupts
-from stcodec.cli.options import add_attention_flags, bitrate_kbps, from_flags, key_values, on_device, say_device
+from stcodec.cli.options import add_attention_flags, bitrate_kbps, key_values, on_device, policy_of, say_device
 from stcodec.errors import OptionsError
-from stcodec.options import OffsetPolicy
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -164,7 +163,7 @@ def _options(arguments: argparse.Namespace) -> StreamOptions:
         keyint_seconds=seconds(arguments.keyint),
         key_at_cuts=arguments.key_at_cuts,
         attention=on_device(arguments.attention, arguments.device),
-        policy=from_flags(OffsetPolicy, arguments),
+        policy=policy_of(arguments),
         levels=arguments.levels,
         max_latency_seconds=seconds(arguments.max_latency),
         audio=arguments.audio,

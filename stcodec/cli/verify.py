@@ -7,8 +7,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from stcodec.cli.options import add_policy_flags, from_flags
-from stcodec.options import OffsetPolicy
+from stcodec.cli.options import add_policy_flags, policy_of
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         maps=arguments.maps,
         plain=arguments.plain,
         reference=arguments.reference,
-        policy=from_flags(OffsetPolicy, arguments),
+        policy=policy_of(arguments),
     )
     print(json.dumps({"event": "verdict", **dataclasses.asdict(found)}) if arguments.json else _said(found), flush=True)
     return _EXIT_NOT_APPLIED if found.verdict == "not-applied" else 0

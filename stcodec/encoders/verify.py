@@ -36,9 +36,15 @@ _LEAST_KNOWN_SHARE = 0.1
 """Share of the blocks that must have something to tell for a verdict."""
 _LEAST_BLOCKS = 16
 """Fewer, all frames together, tell nothing."""
+_ERRORS = 3.0
+"""Standard errors that a slope must lie below half of what was asked for, before offsets count as lost: neighbouring blocks
+are not independent."""
 _LEAST_MEASURED = 1e-3
 """QP steps or dB: what varies less over the blocks is a constant, but for the rounding of floats."""
 
+
+_ATTENDED_SHARE = 0.2
+"""Of the blocks: those whose offsets are lowest are where viewers were said to look."""
 
 FrameAt = Callable[[float], VideoFrame | None]
 
@@ -63,6 +69,16 @@ class _Reading(Arrays):
     """[rows, cols] absolute QP in the file."""
     qp_limits: tuple[float, float] = (-np.inf, np.inf)
     """Lowest and highest QP that the format has."""
+    gain: Gain | None = None
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Quality of one frame against the plain encode's at the same settings, dB; negative = lost."""
+
+    attended_db: float
+    """On the fifth of the blocks that were to be best."""
+    whole_db: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -119,7 +135,9 @@ def verify_offsets(
         plain=lambda seconds: _plain_frame(plan, source, seconds),
         original=lambda seconds: _first(frames_of(source, seconds)),
     )
-    return verdict_on(frames, samples)
+    applied = verdict_on(frames, samples)
+    # At a bitrate a plain encode of the frame alone would not have the bits that it has in the whole.
+    return replace(applied, attended_db=None, whole_db=None) if plan.bitrate_bps else applied
 
 
 def verdict_on(frames: Frames, samples: Sequence[Requested]) -> OffsetsApplied:
@@ -136,7 +154,15 @@ def verdict_on(frames: Frames, samples: Sequence[Requested]) -> OffsetsApplied:
     ]
     if not readings:
         return OffsetsApplied(method, "not-measured", "the sampled frames were not found in the file, or carry no QP")
-    return judge(pool(readings), len(readings), frames.way, frames.codec)
+    applied = judge(pool(readings), len(readings), frames.way, frames.codec)
+    gains = [reading.gain for reading in readings if reading.gain is not None]
+    if not gains:
+        return applied
+    return replace(
+        applied,
+        attended_db=float(np.mean([one.attended_db for one in gains])),
+        whole_db=float(np.mean([one.whole_db for one in gains])),
+    )
 
 
 def pool(readings: Sequence[_Reading]) -> Blocks:
@@ -185,8 +211,14 @@ def judge(blocks: Blocks, frames: int, way: ReadBack, codec: str) -> OffsetsAppl
     full = 1.0 if method == "bitstream" else 0.5
     if correlation >= 0.5 and slope >= full / 2:
         verdict = "applied"
+    elif correlation >= 0.2 and slope >= full / 10:
+        verdict = "weak"
+    elif slope + _ERRORS * _slope_error(requested, measured, correlation) >= full / 2:
+        found = f"slope {slope:.2f}, correlation {correlation:.2f}"
+        why = f"the offsets are too gentle to tell from the encoder's own choices ({found})"
+        return OffsetsApplied(method, "not-measured", why, frames, requested.size)
     else:
-        verdict = "weak" if correlation >= 0.2 and slope >= full / 10 else "not-applied"
+        verdict = "not-applied"
     common = {"frames": frames, "blocks": requested.size, "slope": slope, "correlation": correlation}
     if method == "effect":
         why = f"{codec} exports no QP: error around each block against a plain encode's, in dB for each QP step"
@@ -201,6 +233,12 @@ def judge(blocks: Blocks, frames: int, way: ReadBack, codec: str) -> OffsetsAppl
         share_clipped=float((~applied & blocks.at_limit).mean()),
         **common,  # type: ignore[arg-type]
     )
+
+
+def _slope_error(requested: FloatArray, measured: FloatArray, correlation: float) -> float:
+    """Standard error of the slope of a least-squares line through blocks."""
+    rest = max(0.0, 1 - correlation**2) / (requested.size - 2)
+    return float(measured.std() / requested.std() * rest**0.5)
 
 
 def _carried(reading: _Reading) -> BoolArray:
@@ -220,7 +258,9 @@ def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> _Rea
     low, high = _limits(frames)
     # Of a plain encode that is at the end of the range nobody knows how far beyond it would have gone.
     known = np.where((baseline > low) & (baseline < high), baseline, np.float32(np.nan))
-    return _Reading(sample.delta_qp, in_file - known, in_file, (low, high))
+    original = frames.original(sample.pts_seconds)
+    gain = None if original is None else _gain(frames.grid, sample, original, coded, plain)
+    return _Reading(sample.delta_qp, in_file - known, in_file, (low, high), gain)
 
 
 def _against_frame(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | None:
@@ -237,7 +277,15 @@ def _effect(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | 
     if original is None or plain is None:
         return None
     ours, theirs = (_around(_block_error(original, one, frames.grid)) for one in (coded, plain))
-    return _Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32))
+    gain = _gain(frames.grid, sample, original, coded, plain)
+    return _Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32), gain=gain)
+
+
+def _gain(grid: BlockGrid, sample: Requested, original: VideoFrame, coded: VideoFrame, plain: VideoFrame) -> Gain:
+    ours, theirs = (_block_error(original, one, grid) for one in (coded, plain))
+    best = sample.delta_qp <= np.quantile(sample.delta_qp, _ATTENDED_SHARE)
+    attended, whole = (float(10 * np.log10(theirs[at].mean() / ours[at].mean())) for at in (best, np.ones_like(best)))
+    return Gain(attended, whole)
 
 
 def _limits(frames: Frames) -> tuple[float, float]:

@@ -68,8 +68,9 @@ class QpLaw:
         anchor = self.policy.anchor
         if anchor == "mean":
             return 0.0
-        if anchor == "attended":
-            return attended_shift(blocks * self._areas, delta) if blocks.any() else 0.0
+        if anchor in ("attended", "half"):
+            shift = attended_shift(blocks * self._areas, delta) if blocks.any() else 0.0
+            return shift if anchor == "attended" else shift / 2
         return float(anchor)
 
 

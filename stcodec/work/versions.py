@@ -14,9 +14,9 @@ VERSIONS: dict[Artefact, int] = {
     "maps": 1,
     "weights": 1,
     "plain": 1,
-    "guided": 1,
+    "guided": 2,
     "score": 1,
-    "trials": 1,
+    "trials": 2,
 }
 """Of each artefact; raised on purpose, when the same input makes another content: nothing older is found any more then.
 
