@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from container_table import TABLES as CONTAINERS
 from front_tables import TABLES as FRONT
 from neural_tables import ablations, bench_neural, bench_neural_encode, neural_input, neural_runtimes, saliency
 from results import read, table
@@ -266,6 +267,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench_stream_memory": bench_stream_memory,
     "live_saving": live_saving,
     **FRONT,
+    **CONTAINERS,
 }
 
 

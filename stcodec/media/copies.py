@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.format import Flags
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
@@ -42,6 +44,8 @@ class StreamCopies:
         self._keep = keep
         self._copies: dict[int, Stream | SubtitleConverter | AudioEncoder] = {}
         self._undated: dict[int, list[Packet[Any]]] = {}
+        self._last_dts: dict[int, int] = {}
+        """Of each stream of the output, in its ticks."""
         self.messages: list[str] = []
 
     def declare(self, streams: Sequence[Stream], covers: Mapping[int, bytes], data_names: Mapping[int, str]) -> None:
@@ -78,10 +82,10 @@ class StreamCopies:
             packet.pts = packet.dts = 0  # demuxers give pictures no time, muxers ask for one
         dated = self._dated(packet)
         if not isinstance(copy, Stream):
-            return [converted for one in dated for converted in copy.convert(one)]
+            return [self._in_order(converted) for one in dated for converted in copy.convert(one)]
         for one in dated:
             one.stream = copy
-        return dated
+        return [self._in_order(one) for one in dated]
 
     def finish(self) -> list[Packet[Any]]:
         """The packets still to come when all was read; `messages` says what could not be decoded."""
@@ -89,7 +93,7 @@ class StreamCopies:
         for index, copy in self._copies.items():
             if isinstance(copy, Stream):
                 continue
-            made += copy.finish()
+            made += map(self._in_order, copy.finish())
             if isinstance(copy, AudioEncoder) and copy.lost_packets:
                 lost = f"{copy.lost_packets} packets of audio stream {index} could not be decoded"
                 self.messages.append(f"{lost}: there is silence in their place")
@@ -108,6 +112,28 @@ class StreamCopies:
         for steps, one in enumerate(reversed(early), 1):
             one.dts = packet.dts - steps * (packet.duration or 1)
         return [*early, packet]
+
+    def _in_order(self, packet: Packet[Any]) -> Packet[Any]:
+        """The packet, later by the least that the muxer asks for if it is not behind the one before.
+
+        TrueHD has several packets in one of Matroska's milliseconds; broadcasts' subtitles step back by a tick.
+        """
+        self._container.start_encoding()  # now the muxer has chosen its clocks
+        stream = packet.stream
+        if packet.dts is None or packet.time_base is None or stream.time_base is None:
+            return packet
+        ticks = packet.time_base / stream.time_base
+        packet.dts = _rounded(packet.dts * ticks)
+        packet.pts = None if packet.pts is None else _rounded(packet.pts * ticks)
+        packet.duration = _rounded((packet.duration or 0) * ticks)
+        packet.time_base = stream.time_base
+        takes_equal = stream.type in ("subtitle", "data") or Flags.ts_nonstrict in Flags(self._container.format.flags)
+        least = self._last_dts.get(stream.index, packet.dts - 1) + (0 if takes_equal else 1)
+        if packet.dts < least:
+            packet.dts = least
+            packet.pts = None if packet.pts is None else max(packet.pts, least)
+        self._last_dts[stream.index] = packet.dts
+        return packet
 
     def drop(self, stream: Stream, reason: str) -> str:
         """Stop copying a stream; the message that says so."""
@@ -192,6 +218,12 @@ class StreamCopies:
             marks = ", ".join(str(one.name) for one in Disposition if one & lost)
             self.messages.append(f"{_called(stream)} loses its mark {marks}: {self._format} has no place for it")
         return copy
+
+
+def _rounded(ticks: Fraction) -> int:
+    """As libavformat rounds: halves away from zero."""
+    whole = int(abs(ticks) + Fraction(1, 2))
+    return whole if ticks >= 0 else -whole
 
 
 def _called(stream: Stream, name: str = "") -> str:

@@ -15,10 +15,9 @@ from stcodec.media.subtitles import PICTURE_SUBTITLES
 
 REFUSALS = (FFmpegError, ValueError, OSError, TypeError)
 """What PyAV raises for a stream that a muxer does not take."""
-_TS_AUDIO = frozenset(
-    ("aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "dca", "truehd", "opus", "libopus", "s302m")
-)
-"""Audio that MPEG-TS has a stream type for; its muxer takes any other as private data, without a word."""
+_TS_AUDIO = frozenset(("aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "dts", "opus", "libopus", "s302m"))
+"""Audio that MPEG-TS has a stream type for; its muxer takes any other as private data, without a word, and
+marks TrueHD so that nobody finds it."""
 _TS_SUBTITLES = frozenset(("dvbsub", "dvb_subtitle", "dvb_teletext", "libzvbi_teletextdec"))
 """Subtitles that MPEG-TS has a place for; it takes text too, as private data that no player shows."""
 _DATA: Mapping[str, frozenset[str]] = {

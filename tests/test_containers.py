@@ -1,0 +1,79 @@
+"""Containers x codecs x sounds x subtitles: what comes out is right, converted, or said to be left out."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import av
+import pytest
+
+import stcodec
+
+
+def _tool() -> ModuleType:
+    """The script, as if its folder were where Python looks."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+    try:
+        return importlib.import_module("container_matrix")
+    finally:
+        sys.path.pop(0)
+
+
+MATRIX = _tool()
+PAIRS = [(number, source, ending) for number, source in enumerate(MATRIX.SOURCES) for ending in MATRIX.OUTPUTS]
+PLAIN = stcodec.EncodeOptions(attention="none", preset="ultrafast")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the sources, each made when it is wanted first."""
+    return tmp_path_factory.mktemp("containers")
+
+
+def made(name: str, folder: Path) -> tuple[Path, Any]:
+    source = next(one for one in MATRIX.SOURCES if one.name == name)
+    path = folder / f"{source.name}{source.ending}"
+    return path if path.exists() else MATRIX.make_source(source, folder), source
+
+
+def test_the_matrix_has_all_containers_and_many_codecs() -> None:
+    assert len(PAIRS) >= 120
+    assert len({source.ending for _, source, _ in PAIRS}) >= 14
+    assert len({source.audio for _, source, _ in PAIRS}) >= 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("number", "source", "ending"), PAIRS, ids=lambda one: str(getattr(one, "name", one)))
+def test_all_is_kept_converted_or_said(number: int, source: Any, ending: str, folder: Path) -> None:
+    path, _ = made(source.name, folder)
+    trial = MATRIX.attempt(path, source, ending, folder, MATRIX.attention_for(number, ending))
+    assert not trial.wrong, f"{trial.wrong}, messages: {trial.messages}"
+    assert not trial.refusal, trial.refusal  # of these sources, none has to be refused
+
+
+def test_truehd_in_one_millisecond_reaches_mpegts_as_aac(folder: Path) -> None:
+    path, source = made("mkv-libx264-truehd", folder)
+    trial = MATRIX.attempt(path, source, ".ts", folder, "none")
+    assert (trial.audio, trial.wrong, trial.refusal) == ("converted to aac", [], "")
+
+
+def test_dts_is_kept_in_mpegts(folder: Path) -> None:
+    path, source = made("ts-libx264-dca", folder)
+    trial = MATRIX.attempt(path, source, ".ts", folder, "none")
+    assert (trial.audio, trial.wrong, trial.refusal) == ("kept", [], "")
+
+
+@pytest.mark.parametrize("ending", [".mkv", ".ts"])
+def test_subtitles_that_step_back_by_a_tick_are_kept(folder: Path, tmp_path: Path, ending: str) -> None:
+    path, _ = made("ts-libx264-ac3-dvbsub", folder)
+    stcodec.encode(path, tmp_path / f"out{ending}", options=PLAIN)
+    sizes = []
+    for one in (path, tmp_path / f"out{ending}"):
+        with av.open(str(one)) as container:
+            sizes.append([packet.size for packet in container.demux(subtitles=0) if packet.size])
+    assert len(sizes[0]) == 2
+    assert sizes[1] == pytest.approx(sizes[0], abs=3)  # MPEG-TS puts a header around those that have none
