@@ -18,7 +18,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from stcodec.evaluate.provenance import all_versions
 from stcodec.evaluate.results import PLAIN
 from stcodec.evaluate.summary import LEAST_OVERLAP
 from stcodec.metrics.bd import bd_rate, bootstrap
-from stcodec.options import EncodeOptions, OffsetPolicy
+from stcodec.options import POLICIES, EncodeOptions, OffsetPolicy
 
 Scores = dict[str, dict[str, float]]
 """By CRF, as text: kbps, bytes and each metric."""
@@ -48,7 +48,7 @@ class Setting:
     source: str
     """A source of attention in which the names of --maps stand for their files; human; none."""
     policy: Mapping[str, float | str] = field(default_factory=dict)
-    """Fields of OffsetPolicy that differ from the default."""
+    """Fields of OffsetPolicy that differ from BASE."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """Options of the encoder; the plain encode that it is compared with has none."""
 
@@ -58,12 +58,17 @@ class Setting:
         return (repr(sorted(self.policy.items())), repr(sorted(self.extra.items())))
 
 
+BASE = OffsetPolicy(strength=1.0, floor=0.6, anchor="attended")
+"""What settings are told against, whatever the default is by now."""
 BLENDS = {"neural": "neural", "0.7+0.3 centre": "0.7*neural+0.3*center", "0.5+0.5 centre": "0.5*neural+0.5*center"}
 
 
 def front() -> list[Setting]:
-    """Sources by floor and strength, and what needs no map."""
+    """The named policies, sources by floor and strength, and what needs no map."""
     found = [Setting(PLAIN, "none"), *(Setting(f"aq-mode {mode}", "none", {}, {"aq-mode": str(mode)}) for mode in (2, 3))]
+    for name, named in POLICIES.items():
+        changed = {key: value for key, value in vars(named).items() if value != vars(BASE)[key]}
+        found.append(Setting(name, "neural", changed))
     for floor in (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95):
         found.append(Setting(f"neural, floor {floor:g}", "neural", {"floor": floor}))
     for name, source in BLENDS.items():
@@ -112,7 +117,7 @@ def encoded(settings: Sequence[Setting], given: argparse.Namespace, clips: Seque
         presets={"": given.preset},
         crfs=parse_crfs(given.crf),
         arms=tuple(arms),
-        encode=EncodeOptions(policy=OffsetPolicy(**settings[0].policy), extra=settings[0].extra),  # type: ignore[arg-type]
+        encode=EncodeOptions(policy=replace(BASE, **settings[0].policy), extra=settings[0].extra),  # type: ignore[arg-type]
         gaze=judge,
         metrics=tuple(given.metrics.split(",")),
         observers=given.observers,
