@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import pytest
+from media import run_ffmpeg
 
 import stcodec
 
@@ -77,3 +78,17 @@ def test_subtitles_that_step_back_by_a_tick_are_kept(folder: Path, tmp_path: Pat
             sizes.append([packet.size for packet in container.demux(subtitles=0) if packet.size])
     assert len(sizes[0]) == 2
     assert sizes[1] == pytest.approx(sizes[0], abs=3)  # MPEG-TS puts a header around those that have none
+
+
+def test_what_is_lost_on_the_way_is_said(folder: Path, tmp_path: Path) -> None:
+    path, _ = made("mkv-libx264-aac-srt", folder)
+    cues = tmp_path / "cues.srt"
+    cues.write_text("1\n00:00:00,080 --> 00:00:00,320\nlong\n\n2\n00:00:00,160 --> 00:00:00,240\nwithin\n")
+    source = tmp_path / "overlapping.mkv"
+    run_ffmpeg("-i", path, "-i", cues, "-map", "0:v", "-map", "1:s", "-c", "copy", source)
+    said = {}
+    for ending in (".mp4", ".mkv"):
+        report = stcodec.encode(source, tmp_path / f"out{ending}", options=PLAIN)
+        said[ending] = [one for one in report.messages if "overlap" in one]
+    assert [len(one) for one in said.values()] == [1, 0]
+    assert said[".mp4"][0].startswith("1 cues of subtitle stream 1 overlap")

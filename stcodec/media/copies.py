@@ -94,6 +94,11 @@ class StreamCopies:
             if isinstance(copy, Stream):
                 continue
             made += map(self._in_order, copy.finish())
+            if isinstance(copy, SubtitleConverter) and copy.overlaps and self._format in QUICKTIME:
+                self.messages.append(
+                    f"{copy.overlaps} cues of subtitle stream {index} overlap those before: {self._format} shows one at a "
+                    "time, so that some come late or end early"
+                )
             if isinstance(copy, AudioEncoder) and copy.lost_packets:
                 lost = f"{copy.lost_packets} packets of audio stream {index} could not be decoded"
                 self.messages.append(f"{lost}: there is silence in their place")

@@ -63,9 +63,6 @@ class Muxer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            if error is None and self._copies is not None and self._has_begun:
-                for packet in self._copies.finish():
-                    self._container.mux_one(packet)
             self._container.close()
         except (FFmpegError, OSError) as failure:
             if error is None:
@@ -120,7 +117,7 @@ class Muxer:
             self._mux(packet)
 
     def end_video(self, packets: Iterable[Packet[Any]]) -> None:
-        """Write the last packets of the encoded video.
+        """Write the last packets of the encoded video, and of the copies; `messages` says what was lost of them.
 
         MP4 keeps lengths in decoding order: the last packet's has to reach to the end of the frame that is shown last.
         """
@@ -131,6 +128,11 @@ class Muxer:
             end = max(self._end_pts, *((one.pts or 0) + (one.duration or 0) for one in last))
             last[-1].duration = max(last[-1].duration or 0, end - lead - (last[-1].dts or 0))
         self.write_video(last)
+        if self._copies is not None and self._has_begun:
+            said = len(self._copies.messages)
+            for packet in self._copies.finish():
+                self._mux(packet)
+            self.messages += self._copies.messages[said:]
 
     def write_copy(self, packet: Packet[Any]) -> None:
         """Write a packet of another stream of the input; ignored if that stream is not copied."""

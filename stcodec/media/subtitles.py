@@ -41,6 +41,9 @@ class SubtitleConverter:
         assert isinstance(stream, SubtitleStream)
         self.stream = stream
         self.codec = target
+        self.overlaps = 0
+        """Cues that begin before the one before is over."""
+        self._end = 0
         # The encoder wants the style header; a decoder has it once it is open.
         self._decoder.open(strict=False)
         stream.codec_context.subtitle_header = self._decoder.subtitle_header
@@ -61,6 +64,9 @@ class SubtitleConverter:
         rewritten.pts, rewritten.dts, rewritten.duration = packet.pts, packet.dts, packet.duration
         rewritten.stream = self.stream
         rewritten.is_keyframe = True
+        if packet.pts is not None:
+            self.overlaps += packet.pts < self._end
+            self._end = max(self._end, packet.pts + (packet.duration or 0))
         return [rewritten]
 
     def finish(self) -> list[Packet[Any]]:

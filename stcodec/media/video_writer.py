@@ -82,4 +82,5 @@ class VideoWriter:
             packets = self._muxer.video.encode(frame)
         except (FFmpegError, OSError) as error:
             raise file_error(self._name, "the video can't be encoded", error) from None
-        self._muxer.write_video(packets)
+        write = self._muxer.end_video if frame is None else self._muxer.write_video
+        write(packets)
