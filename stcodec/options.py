@@ -34,7 +34,7 @@ class OffsetPolicy:
 
     strength: float = 1.0
     """Share of the optimal slope, 0 (no map) to 1 (all of it); up to 2 for experiments."""
-    floor: float = 0.87
+    floor: float = 0.9
     """Weight of a place that nobody looks at, as a share of the mean weight, > 0: how much the whole picture counts."""
     min_delta_qp: float = -12.0
     """Best quality: the offsets of a frame are clipped to this about their mean, QP steps, <= 0."""
@@ -70,7 +70,7 @@ class OffsetPolicy:
 
 DEFAULT_POLICY = "balanced"
 POLICIES: Mapping[str, OffsetPolicy] = {
-    "gentle": OffsetPolicy(floor=0.93),
+    "gentle": OffsetPolicy(floor=0.95),
     "balanced": OffsetPolicy(),
     "strong": OffsetPolicy(floor=0.6),
 }
