@@ -281,7 +281,9 @@ def _effect(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | 
     return _Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32), gain=gain)
 
 
-def _gain(grid: BlockGrid, sample: Requested, original: VideoFrame, coded: VideoFrame, plain: VideoFrame) -> Gain:
+def _gain(grid: BlockGrid, sample: Requested, original: VideoFrame, coded: VideoFrame, plain: VideoFrame) -> Gain | None:
+    if (original.width, original.height) != (coded.width, coded.height):
+        return None  # a rendition in another size
     ours, theirs = (_block_error(original, one, grid) for one in (coded, plain))
     best = sample.delta_qp <= np.quantile(sample.delta_qp, _ATTENDED_SHARE)
     attended, whole = (float(10 * np.log10(theirs[at].mean() / ours[at].mean())) for at in (best, np.ones_like(best)))

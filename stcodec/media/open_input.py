@@ -19,6 +19,7 @@ from stcodec.errors import MediaError
 from stcodec.media.limits import Limits, limits
 from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.playlists import check_playlist, playlist_format
+from stcodec.media.probe import main_video
 
 _NAMING_OTHERS = frozenset(
     {"hls", "concat", "concatf", "dash", "imf", "webm_dash_manifest", "avisynth", "vapoursynth"}  # lists of files
@@ -115,8 +116,9 @@ def check_limits(container: InputContainer, shown: str, allowed: Limits) -> None
         if context.width * context.height > allowed.max_pixels:
             size = f"{context.width}x{context.height}"
             refuse(f"has frames of {size} px", f"{allowed.max_pixels} px are", f"--max-pixels {size}")
-        if (stream.average_rate or 0) > allowed.max_fps:
-            refuse(f"has {float(stream.average_rate or 0):g} frames a second", f"{allowed.max_fps} are", "--max-fps")
+    video = main_video(container)  # of another, which may be a single picture, the rate means nothing
+    if video is not None and (video.average_rate or 0) > allowed.max_fps:
+        refuse(f"has {float(video.average_rate or 0):g} frames a second", f"{allowed.max_fps} are", "--max-fps")
 
 
 def _count(chapters: Callable[[], list[Any]]) -> int:
