@@ -30,6 +30,8 @@ def masks(demo_mask: Path) -> list[Luma]:
 
 def load_tool(name: str) -> ModuleType:
     """A script of tools/, imported from its file: tools is no package."""
+    if str(ROOT / "tools") not in sys.path:
+        sys.path.append(str(ROOT / "tools"))  # where it finds what it shares with others
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

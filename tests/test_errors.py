@@ -49,7 +49,7 @@ def test_facts_go_to_other_processes() -> None:
     ("make", "value", "allowed"),
     [
         (lambda: stcodec.OffsetPolicy(strength=3), 3, (0, 2)),
-        (lambda: stcodec.OffsetPolicy(anchor="x"), "x", ("attended", "mean")),  # type: ignore[arg-type]
+        (lambda: stcodec.OffsetPolicy(anchor="x"), "x", ("attended", "half", "mean")),  # type: ignore[arg-type]
         (lambda: stcodec.EncodeOptions(keyint=0), 0, (1, 1_000_000)),
         (lambda: find_encoder("x"), "x", tuple(ENCODERS)),
     ],

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from live_rigs import wait_until
 
+import stcodec
 from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.media.decode import VideoReader
 from stcodec.stream.offsets import LiveOffsets
@@ -74,8 +75,9 @@ def test_sound_of_another_kind_becomes_aac_and_stays_with_the_picture(mp2: Path,
 def test_offsets_reach_the_stream(demo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.ts"
     options = StreamOptions(
-        str(demo), (str(out),), renditions=(Rendition(360, 800.0),), attention="center", is_paced=False, audio="none"
-    )
+        str(demo), (str(out),), renditions=(Rendition(360, 800.0),), attention="center", is_paced=False, audio="none",
+        policy=stcodec.OffsetPolicy(floor=0.6, anchor="mean"),
+    )  # fmt: skip
     ended = run_stream(options)
     video = VideoInfo(640, 360, TICK, Fraction(30), None, None, "yuv420p", 8, "h264")
     plan = live_plan(options, options.renditions[0], video, "veryfast")
@@ -186,7 +188,7 @@ def test_an_interrupt_ends_the_files(demo: Path, tmp_path: Path, number: signal.
         (["FILM", "rtmp://127.0.0.1:1/app/secret"], 1, r"rtmp://127.0.0.1:1/app/\*\*\*: can't be reached .*refused"),
         (["FILM", "folder/out.ts"], 1, "folder/out.ts: the folder folder does not exist"),
         (["FILM"], 2, "nowhere to stream to"),
-        (["FILM", "out.ts", "--encoder", "libsvtav1"], 2, "can't be given QP offsets"),
+        (["FILM", "out.ts", "--encoder", "libsvtav1"], 2, "drops the QP offsets silently"),
         (["FILM", "out.ts", "--encoder", "libvpx-vp9"], 2, "mpegts can't carry vp9"),
         (["FILM", "out.ts", "--preset", "quick"], 2, "preset 'quick' is unknown"),
         (["FILM", "out.ts", "--rendition", "720p@1M"], 2, "720p is larger than the source"),

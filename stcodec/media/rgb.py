@@ -9,6 +9,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from stcodec.orientation import to_display
 from stcodec.types import VideoInfo
 
 Rgb = NDArray[np.uint8] | NDArray[np.uint16]
@@ -19,10 +20,10 @@ class RgbReader:
 
     def __init__(self, video: VideoInfo) -> None:
         self._format = "rgb48le" if video.bit_depth > 8 else "rgb24"
-        self._turns = -video.rotation_degrees // 90
+        self._rotation_degrees = video.rotation_degrees
         self._scaler = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> Rgb:
         """The picture."""
         picture = self._scaler.reformat(frame, format=self._format, threads=1).to_ndarray()
-        return cast("Rgb", np.rot90(picture, self._turns))
+        return cast("Rgb", to_display(picture, self._rotation_degrees))
