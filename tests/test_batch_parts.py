@@ -17,7 +17,7 @@ import pytest
 from batches import jobs, start
 
 from stcodec.errors import VerifyError
-from stcodec.options import EncodeOptions, RunOptions
+from stcodec.options import EncodeOptions, OffsetPolicy, RunOptions
 from stcodec.pipeline.check import check_file
 from stcodec.pipeline.encode import encode, prepare
 from stcodec.pipeline.parts import Part, can_be_cut, check_joins, encode_part, find_parts, join_parts
@@ -65,7 +65,8 @@ def test_parts_join_without_a_seam(
     tmp_path: Path, make: Callable[[Path], Path], name: str, encoder: str, attention: str
 ) -> None:
     source = make(tmp_path / (name if name != "a.ts" else "a.mp4"))
-    options = EncodeOptions(encoder=encoder, preset="veryfast", crf=26, attention=attention)
+    policy = OffsetPolicy(floor=0.6, anchor="attended")
+    options = EncodeOptions(encoder=encoder, preset="veryfast", crf=26, attention=attention, policy=policy)
     whole, joined = tmp_path / f"whole_{name}", tmp_path / f"joined_{name}"
     encode(source, whole, options=options)
     job = prepare(source, joined, options, RunOptions())

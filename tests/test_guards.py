@@ -238,7 +238,8 @@ def test_x265_gets_block_fine_maps() -> None:
 
 def test_a_plain_encode_is_given_nothing_of_this() -> None:
     assert planned("libx264", {"preset": "ultrafast"}, attention="none").options == {"preset": "ultrafast"}
-    assert planned("libx265", {}, attention="none").options == {"x265-params": "log-level=error"}
+    captions = {"a53cc": "1"}  # closed captions are kept, as libx264 keeps them by itself
+    assert planned("libx265", {}, attention="none").options == {**captions, "x265-params": "log-level=error"}
     assert planned("libvpx-vp9", {}, attention="none").options == {"crf": "32"}
 
 

@@ -23,6 +23,8 @@ from stcodec.errors import EncoderError, OptionsError
 from stcodec.media.probe import side_data
 
 QUICK = {"libx264": "veryfast", "libx265": "veryfast", "libvpx-vp9": "8"}
+STRONG: dict[str, Any] = {"policy": "strong", "anchor": "attended"}
+"""Offsets that stand out from the encoder's own."""
 Colours = tuple[int, int, int, int]
 
 
@@ -109,7 +111,7 @@ def test_other_formats_come_out_nearest_and_look_the_same(tmp_path: Path, encode
         "libx265": {"bgr0": "yuv444p", "gbrp": "yuv444p", "yuvj420p": "yuv420p"},
         "libvpx-vp9": dict.fromkeys(["bgr0", "gbrp", "gray", "yuvj420p", "yuv422p12le", "yuv420p10le"], "yuv420p"),
     }[encoder].get(kind, kind)
-    report = encode(source, tmp_path / "out.mkv", encoder, crf=12)
+    report = encode(source, tmp_path / "out.mkv", encoder, crf=12, **STRONG)
     assert report.pix_fmt == nearest
     assert any(f"encoded as {nearest}" in message for message in report.messages) == (nearest != kind)
     assert rgb(tmp_path / "out.mkv") == pytest.approx(rgb(source), abs=3)
@@ -184,7 +186,7 @@ def test_a_rotation_that_the_container_has_no_place_for_is_said(rotated_mp4: Pat
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265", "libvpx-vp9"])
 def test_odd_sizes_lose_no_pixel(odd_mp4: Path, tmp_path: Path, encoder: str) -> None:
-    report = encode(odd_mp4, tmp_path / "out.mkv", encoder, crf=16, verify=True)
+    report = encode(odd_mp4, tmp_path / "out.mkv", encoder, crf=16, verify=True, **STRONG)
     frame = first_frame(tmp_path / "out.mkv")
     assert (frame.width, frame.height, report.width_px, report.height_px) == (321, 179, 321, 179)
     assert media.psnr_y(tmp_path / "out.mkv", odd_mp4) > 34
@@ -220,7 +222,7 @@ def test_interlaced_films_are_refused_where_offsets_would_be_lost(interlaced_mkv
     with pytest.raises(EncoderError, match="is interlaced: libx264 drops the offsets"):
         encode(interlaced_mkv, tmp_path / "out.mkv")
     assert list(tmp_path.iterdir()) == []
-    report = encode(interlaced_mkv, tmp_path / "hevc.mkv", "libx265", verify=True)
+    report = encode(interlaced_mkv, tmp_path / "hevc.mkv", "libx265", verify=True, **STRONG)
     assert report.offsets_applied.verdict == "applied"
     assert any("players will take them for progressive" in message for message in report.messages)
 

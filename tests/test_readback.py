@@ -21,7 +21,7 @@ from stcodec.encoders import vp9
 from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.readback import qp_blocks
 from stcodec.media.decode import VideoReader
-from stcodec.options import OffsetPolicy
+from stcodec.options import Anchor, OffsetPolicy
 from stcodec.qp import QpLaw
 from stcodec.types import BlockGrid, FloatArray
 
@@ -38,9 +38,9 @@ def blob(size: tuple[int, int], x: float, y: float, sigma: float = 0.12) -> NDAr
     return np.asarray(np.rint(255 * np.exp(-distance)), np.uint8)
 
 
-def asked(picture: NDArray[np.uint8], size: tuple[int, int], block_px: int = 16) -> FloatArray:
+def asked(picture: NDArray[np.uint8], size: tuple[int, int], block_px: int = 16, anchor: Anchor = "half") -> FloatArray:
     """The offsets [rows, cols] that a map in [0, 255] stands for."""
-    return QpLaw(BlockGrid(*size, block_px), OffsetPolicy(floor=FLOOR))(np.asarray(picture / 255, np.float32))
+    return QpLaw(BlockGrid(*size, block_px), OffsetPolicy(floor=FLOOR, anchor=anchor))(np.asarray(picture / 255, np.float32))
 
 
 def write_map(path: Path, picture: NDArray[np.uint8]) -> str:
@@ -126,8 +126,9 @@ def test_what_the_source_has_of_other_times_does_not_count(ride: Path, tmp_path:
 def test_vp9_inter_frames_have_the_offsets_in_eight_levels(ride: Path, tmp_path: Path, crf: int) -> None:
     picture = blob((80, 34), 0.3, 0.4)
     map_name = write_map(tmp_path / "map.png", picture)
-    stcodec.encode(ride, tmp_path / "guided.webm", encoder="libvpx-vp9", attention=map_name, crf=crf, floor=FLOOR)
-    requested = quantise_levels(asked(picture, (640, 272), 8), 8)
+    fields: dict[str, Any] = {"crf": crf, "floor": FLOOR, "anchor": "attended"}
+    stcodec.encode(ride, tmp_path / "guided.webm", encoder="libvpx-vp9", attention=map_name, **fields)
+    requested = quantise_levels(asked(picture, (640, 272), 8, "attended"), 8)
     assert 5 <= len(np.unique(requested)) <= 8
     frames = list(coded_qps(tmp_path / "guided.webm").values())
     assert len(frames) == RIDE_FRAMES

@@ -35,6 +35,9 @@ from stcodec.options import EncodeOptions, OffsetPolicy
 from stcodec.qp import QpLaw
 from stcodec.types import BlockGrid, FloatArray
 
+STRONG = OffsetPolicy(floor=0.6, anchor="attended")
+"""Offsets that reach several levels."""
+
 
 def encoded(source: Path, target: Path, **fields: object) -> Path:
     stcodec.encode(source, target, **{"encoder": "libsvtav1", "preset": "12", "attention": "none", **fields})  # type: ignore[arg-type]
@@ -154,7 +157,8 @@ def test_every_frame_has_the_levels_that_were_asked_for(
     proven: None, film: Path, tmp_path: Path, ending: str, pix_fmt: str
 ) -> None:
     target = tmp_path / f"out.{ending}"
-    report = stcodec.encode(film, target, encoder="libsvtav1", preset="10", crf=40, attention="center", pix_fmt=pix_fmt)
+    fields: dict[str, Any] = {"preset": "10", "crf": 40, "attention": "center", "pix_fmt": pix_fmt, "policy": STRONG}
+    report = stcodec.encode(film, target, encoder="libsvtav1", **fields)
     applied = report.offsets_applied
     assert (applied.method, applied.verdict, applied.share_applied) == ("headers", "applied", 1.0)
     assert media.video_pts(target) == media.video_pts(film)
@@ -171,7 +175,7 @@ def test_every_frame_has_the_levels_that_were_asked_for(
 
 def center_offsets() -> FloatArray:
     """What the centre prior asks for in the film."""
-    return QpLaw(BlockGrid(640, 360, 64), OffsetPolicy())(peak_one(center_density(36, 64)))
+    return QpLaw(BlockGrid(640, 360, 64), STRONG)(peak_one(center_density(36, 64)))
 
 
 @pytest.mark.parametrize("left", [True, False])
@@ -217,16 +221,16 @@ def test_verify_reads_what_a_file_says(proven: None, film: Path, tmp_path: Path)
     maps = tmp_path / "maps.mkv"
     stcodec.maps(film, maps, attention="center")
     guided, plain = tmp_path / "guided.mkv", tmp_path / "plain.mkv"
-    encode = partial(stcodec.encode, film, encoder="libsvtav1", preset="10", crf=40)
+    encode = partial(stcodec.encode, film, encoder="libsvtav1", preset="10", crf=40, policy=STRONG)
     measured = encode(guided, attention=f"map:{maps}", verify=True).offsets_applied
     encode(plain, attention="none")
     assert (measured.method, measured.verdict) == ("effect", "applied")
     assert "the offsets of 100% of the blocks are in the headers" in measured.why
-    listed = stcodec.verify(guided, maps=maps)
+    listed = stcodec.verify(guided, maps=maps, policy=STRONG)
     assert (listed.method, listed.verdict) == ("headers", "applied")
     assert listed.slope is not None and listed.slope > 0.5
-    assert stcodec.verify(plain, maps=maps).verdict == "not-applied"
-    assert stcodec.verify(guided, maps=maps, plain=plain, reference=film).verdict == "applied"
+    assert stcodec.verify(plain, maps=maps, policy=STRONG).verdict == "not-applied"
+    assert stcodec.verify(guided, maps=maps, plain=plain, reference=film, policy=STRONG).verdict == "applied"
 
 
 REFUSED = [

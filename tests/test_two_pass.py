@@ -35,12 +35,14 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     passes: Sent = []
     send = EncoderSession.send
 
-    def recorded(self: EncoderSession, frame: av.VideoFrame, delta_qp: FloatArray | None) -> Sequence[Any]:
+    def recorded(
+        self: EncoderSession, frame: av.VideoFrame, delta_qp: FloatArray | None, *, shift_qp: float = 0.0
+    ) -> Sequence[Any]:
         assert frame.pts is not None
         if not passes or frame.pts <= passes[-1][-1][0]:  # no session is held on to: x265 writes its statistics as it ends
             passes.append([])
         passes[-1].append((frame.pts, None if delta_qp is None else delta_qp.copy()))
-        return send(self, frame, delta_qp)
+        return send(self, frame, delta_qp, shift_qp=shift_qp)
 
     monkeypatch.setattr(EncoderSession, "send", recorded)
     return passes
@@ -83,6 +85,7 @@ def test_the_second_pass_knows_the_first(five_seconds: Path, tmp_path: Path, enc
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
 def test_offsets_of_two_passes_are_in_the_file(ride: Path, tmp_path: Path, encoder: str) -> None:
     fields: dict[str, Any] = {"bitrate_kbps": 900, "two_pass": True, "preset": "veryfast", "verify": True}
+    fields |= {"policy": "strong", "anchor": "attended"}
     report = stcodec.encode(ride, tmp_path / "out.mkv", encoder=encoder, attention="center", **fields)
     assert report.offsets_applied.verdict == "applied"
 
