@@ -276,7 +276,6 @@ def test_map_cut_off(capfd: Capture, folder: Path) -> None:
 
 NAMES = [
     "-in.mp4",
-    "-",
     "two words.mp4",
     "two\nlines.mp4",
     "\U0001f3ac.mp4",
@@ -293,7 +292,7 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_hostile_name(capfd: Capture, folder: Path, film: Path, name: str) -> None:
     shutil.copy(film, folder / name)
-    output = (name.removesuffix(".mp4") or "-") + ".mkv"
+    output = name.removesuffix(".mp4") + ".mkv"
     report = f"{name[:240]}.json"
     done = run(capfd, "encode", "--attention", "none", "--json", f"--report={report}", "--", name, output)
     assert (done.status, done.err) == (0, "")

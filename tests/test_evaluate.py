@@ -20,10 +20,12 @@ from PIL import Image
 import stcodec.evaluate as ev
 from stcodec.evaluate.options import parse_arms
 from stcodec.evaluate.results import HUMAN, PLAIN, Curve, Evaluation, Headline, Point
-from stcodec.options import EncodeOptions, OffsetPolicy
+from stcodec.options import POLICIES, EncodeOptions, OffsetPolicy
 from stcodec.progress import Progress
 
 SIZE = (192, 128)
+STRONG = replace(POLICIES["strong"], anchor="attended")
+"""Offsets so large that what they do is seen on a short film."""
 LOOKED_AT = (40.0, 44.0)
 CRFS = (14.0, 22.0, 30.0, 38.0)
 FRAMES = 12
@@ -61,7 +63,13 @@ class Watch:
 
 def options(**changes: Any) -> ev.EvaluateOptions:
     """A quick evaluation."""
-    quick: dict[str, Any] = {"presets": {"": "ultrafast"}, "crfs": CRFS, "metrics": ("psnr",), "instants": 0}
+    quick: dict[str, Any] = {
+        "presets": {"": "ultrafast"},
+        "crfs": CRFS,
+        "metrics": ("psnr",),
+        "instants": 0,
+        "encode": EncodeOptions(policy=STRONG),
+    }
     return ev.EvaluateOptions(**{**quick, **changes})
 
 

@@ -180,7 +180,7 @@ def test_qp_in_the_encode_follows_the_map(film: Path, tmp_path: Path) -> None:
     Image.fromarray((255 * blob(0.3, 0.25)).astype(np.uint8)).save(tmp_path / "map.png")
     source = f"map:{tmp_path / 'map.png'}"
     options: dict[str, Any] = {"crf": 30, "preset": "ultrafast"}  # which has no adaptive QP of its own
-    stcodec.encode(film, tmp_path / "guided.mp4", attention=source, **options)
+    stcodec.encode(film, tmp_path / "guided.mp4", attention=source, policy="strong", anchor="attended", **options)
     stcodec.encode(film, tmp_path / "plain.mp4", attention="none", **options)
     guided = seen_on(film, tmp_path / "guided.mp4", source)
     assert max(measure(guided, "qp_follows")) > 0.9  # key frames; skipped blocks of others take their neighbour's QP

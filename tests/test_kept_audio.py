@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import av
@@ -113,9 +114,9 @@ def test_plain_text_subtitles(rich_mkv: Path, tmp_path: Path) -> None:
     report = stcodec.encode(rich_mkv, tmp_path / "out.mkv", subtitles="text", options=PLAIN)
     found = [one["codec"] for one in streams_of(tmp_path / "out.mkv") if one["kind"] == "subtitle"]
     assert found == ["srt", "srt"]
-    assert [message for message in report.messages if "is converted" in message] == [
-        "subtitle stream 4 (ssa) is converted to subrip for matroska"
-    ]
+    (converted,) = (message for message in report.messages if "is converted" in message)
+    # FFmpeg's versions differ in the name of this coding.
+    assert re.fullmatch(r"subtitle stream 4 \((ssa|ass)\) is converted to subrip for matroska", converted)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 5, 6, 7, 8])

@@ -23,12 +23,14 @@ from stcodec.matching.quality import METRICS
 from stcodec.matching.scan import scan
 from stcodec.matching.trial_encodes import TrialEncodes
 from stcodec.metrics.fidelity import pool
-from stcodec.options import EncodeOptions, RunOptions
+from stcodec.options import POLICIES, EncodeOptions, RunOptions
 from stcodec.pipeline.encode import prepare
 from stcodec.progress import Meter, Progress
 
 ALL, FIRST, SECOND = slice(None), slice(0, CUT), slice(CUT, FRAMES)
-SETTINGS: dict[str, Any] = {"preset": "veryfast", "extra": {"threads": "1"}}
+STRONG: dict[str, Any] = {"policy": replace(POLICIES["strong"], anchor="attended")}
+"""Offsets so large that what they do is seen on a short film."""
+SETTINGS: dict[str, Any] = {"preset": "veryfast", "extra": {"threads": "1"}, **STRONG}
 """On one thread an encode gives the same bits every time."""
 CRF = 30.0
 
@@ -145,7 +147,7 @@ def test_match_by_other_metrics(film: Path, picture: Path, tmp_path: Path, metri
 
 def test_one_crf_where_frames_cannot_be_shifted(film: Path, picture: Path, tmp_path: Path) -> None:
     out, plain = tmp_path / "out.webm", tmp_path / "plain.webm"
-    vp9: dict[str, Any] = {"encoder": "libvpx-vp9", "preset": "5"}
+    vp9: dict[str, Any] = {"encoder": "libvpx-vp9", "preset": "5", **STRONG}
     goal = stcodec.MatchOptions(crf=40)
     match = found(stcodec.match(film, out, goal, attention=f"map:{picture}", **vp9))
     stcodec.encode(film, plain, crf=40, attention="none", **vp9)
