@@ -29,7 +29,6 @@ from results import command, parser_for
 import stcodec.evaluate as ev
 from stcodec.evaluate.gaze import split_observers
 from stcodec.evaluate.options import CLIP, ArmChoice, parse_crfs
-from stcodec.evaluate.provenance import all_versions
 from stcodec.evaluate.results import PLAIN
 from stcodec.evaluate.summary import LEAST_OVERLAP
 from stcodec.metrics.bd import bd_rate, bootstrap
@@ -104,8 +103,10 @@ def halves(data: Path, clips: Sequence[Path], seed: int, folder: Path) -> tuple[
     return guide, judge
 
 
-def encoded(settings: Sequence[Setting], given: argparse.Namespace, clips: Sequence[Path]) -> dict[str, dict[str, Scores]]:
-    """Scores by setting and clip, of settings with the same policy and encoder options."""
+def encoded(
+    settings: Sequence[Setting], given: argparse.Namespace, clips: Sequence[Path]
+) -> tuple[dict[str, dict[str, Scores]], Mapping[str, str]]:
+    """Scores by setting and clip, of settings with the same policy and encoder options; the versions they came of."""
     guide, judge = halves(given.data, clips, given.split_seed, given.work / "gaze")
     maps = {name: f"map:{folder}/{CLIP}.mkv" for name, folder in (one.split("=", 1) for one in given.maps)}
     maps["human"] = f"gaze:{guide}/{CLIP}.csv"
@@ -137,7 +138,7 @@ def encoded(settings: Sequence[Setting], given: argparse.Namespace, clips: Seque
             points[f"{point.crf:g}"] = {"kbps": round(point.kbps, 3), "bytes": point.video_bytes, **known}
         by_arm.setdefault(curve.arm, {})[curve.clip] = points
     names = {PLAIN if one.source == "none" else f"arm {at}": one.name for at, one in enumerate(settings)}
-    return {names[arm]: found for arm, found in by_arm.items() if arm in names}
+    return {names[arm]: found for arm, found in by_arm.items() if arm in names}, results.versions
 
 
 def source_text(text: str, maps: Mapping[str, str]) -> str:
@@ -261,11 +262,11 @@ def main() -> None:
         result = json.loads(given.out.read_text())
         if result["how"] != how:
             raise SystemExit(f"{given.out}: was made with {result['how']}, not with {how}: give another file")
-    result["versions"] = all_versions([])
     result["commands"].append(command())
     for group in groups(chosen):
         print(f"--- {', '.join(one.name for one in group)}", file=sys.stderr, flush=True)
-        found = encoded(group, given, clips)
+        found, versions = encoded(group, given, clips)
+        result["versions"].update(versions)
         for one in group:
             add_points(result["settings"], one, found.get(one.name, {}))
         if PLAIN in result["settings"]:
