@@ -47,7 +47,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "output", metavar="OUT", help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts; - for stdout"
     )
-    command.add_argument("--container", choices=("mkv", "mp4"), help="of what goes to stdout (mkv); MP4 in fragments")
+    command.add_argument("--container", choices=("mkv", "mp4"), help="of what goes to stdout (mkv)")
     add_video_flags(command)
     add_view_flags(command)
     add_attention_flags(command)
