@@ -111,7 +111,7 @@ def test_version(capfd: Capture) -> None:
 
 def test_json_lines(capfd: Capture, film: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mkv"
-    done = run(capfd, "encode", film, out, "--json", "--attention", "center", "--crf", "30")
+    done = run(capfd, "encode", film, out, "--json", "--attention", "center", "--crf", "30", "--policy", "strong")
     assert (done.status, done.err) == (0, "")
     *progress, report = lines_of(done.out)
     assert progress

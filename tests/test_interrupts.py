@@ -223,7 +223,8 @@ def test_interrupted_while_it_is_imported(tmp_path: Path) -> None:
                 check=False,
             )
             assert (done.returncode, done.stderr) in ((130, SAID), (1, "stcodec: missing.mp4: no such file\n")), name
-            assert done.returncode == 130 or name == "onnxruntime"  # which it may not come to
+            # The last it may not come to; a command as short as this may be over before the signal is looked at.
+            assert done.returncode == 130 or name in ("stcodec.cli.command", "argparse", "numpy", "onnxruntime"), name
 
 
 def test_unfinished_recording_is_not_passed_over(tmp_path: Path) -> None:
