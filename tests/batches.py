@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import media
 from command import ENVIRONMENT, Argument, program
 
 QUICK = ("--attention", "none", "--preset", "ultrafast", "--jobs", "2")
 FRAMES = 8
+Held = TypeVar("Held")
 
 
 def make_folder(folder: Path, *names: str) -> Path:
@@ -85,25 +86,36 @@ def wait_for_files(process: subprocess.Popen[str], count: int) -> None:
 
 def reader_of(path: Path, run: subprocess.Popen[str]) -> int:
     """The process that decodes a file for a run, once there is one."""
-    wait_until(run, lambda: readers_of(path))
-    return min(readers_of(path))
+    return min(wait_until(run, lambda: readers_of(path)))
+
+
+def encoder_of(path: Path, output: Path, run: subprocess.Popen[str]) -> int:
+    """The process that decodes a file and writes below a folder, once there is one: no longer the one that looks at it."""
+    work = output / ".stcodec-batch" / "work"
+    return min(wait_until(run, lambda: readers_of(path) & processes_with(lambda open_file: work in open_file.parents)))
 
 
 def readers_of(path: Path) -> set[int]:
     """The processes that have a file open."""
+    return processes_with(lambda open_file: open_file == path)
+
+
+def processes_with(holds: Callable[[Path], bool]) -> set[int]:
+    """The processes with an open file for which something holds."""
     found = set()
     for process in Path("/proc").iterdir():
         with suppress(OSError):
-            if process.name.isdecimal() and any(one.readlink() == path for one in (process / "fd").iterdir()):
+            if process.name.isdecimal() and any(holds(one.readlink()) for one in (process / "fd").iterdir()):
                 found.add(int(process.name))
     return found
 
 
-def wait_until(run: subprocess.Popen[str], holds: Callable[[], object]) -> None:
-    """Until something holds, while a run goes on."""
+def wait_until(run: subprocess.Popen[str], holds: Callable[[], Held]) -> Held:
+    """What holds at last, while a run goes on."""
     until = time.monotonic() + 120
-    while not holds():
+    while not (held := holds()):
         if time.monotonic() > until or run.poll() is not None:
             run.kill()
             raise AssertionError(run.communicate())
         time.sleep(0.01)
+    return held

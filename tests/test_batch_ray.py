@@ -15,7 +15,7 @@ from typing import Any
 import command
 import media
 import pytest
-from batches import FRAMES, communicate, jobs, make_folder, reader_of, readers_of, start, wait_until
+from batches import FRAMES, communicate, encoder_of, jobs, make_folder, reader_of, readers_of, start, wait_until
 from command import ENVIRONMENT
 
 from stcodec.batch.ray_pool import RayWorkers
@@ -152,7 +152,7 @@ def test_a_killed_worker_takes_no_file_with_it(tmp_path: Path) -> None:
     slow = media.make_film(tmp_path / "in" / "slow.mp4", size=(640, 360), frames=50)
     arguments = ("in", "out", "--attention", "none", "--preset", "slower", "--jobs", "2", "--ray", "auto")
     with start(tmp_path, *arguments) as process:
-        os.kill(reader_of(slow, process), signal.SIGKILL)
+        os.kill(encoder_of(slow, tmp_path / "out", process), signal.SIGKILL)
         out, err = communicate(process, 120)
     assert process.returncode == 0, (err, out)
     assert "slow.mp4: its process ended (WorkerCrashedError)" in err

@@ -13,7 +13,7 @@ from pathlib import Path
 import command
 import media
 import pytest
-from batches import FRAMES, QUICK, files, jobs, make_folder, reader_of, start, states, unfinished, wait_for_files
+from batches import FRAMES, QUICK, encoder_of, files, jobs, make_folder, start, states, unfinished, wait_for_files
 from command import ENVIRONMENT, run
 
 Capture = pytest.CaptureFixture[str]
@@ -141,7 +141,7 @@ def test_a_run_takes_over_what_one_that_was_killed_had_in_hand(folder: Path) -> 
     slow_film(folder)
     flags = ("in", "out", "--attention", "none", "--preset", "slower", "--jobs", "1")
     with start(folder, *flags) as killed:
-        reader_of(folder / "in" / "slow.mp4", killed)
+        encoder_of(folder / "in" / "slow.mp4", folder / "out", killed)
         killed.send_signal(signal.SIGSTOP)  # it lives, and has the film in hand, for as long as we like
         with start(folder, *flags) as other:
             wait_for_files(other, len(NAMES))
@@ -183,7 +183,7 @@ def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: P
 def test_a_worker_that_dies_takes_no_file_with_it(folder: Path) -> None:
     slow_film(folder)
     with start(folder, "in", "out", "--attention", "none", "--preset", "slow", "--jobs", "2") as process:
-        os.kill(reader_of(folder / "in" / "slow.mp4", process), signal.SIGKILL)
+        os.kill(encoder_of(folder / "in" / "slow.mp4", folder / "out", process), signal.SIGKILL)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "slow.mp4: its process ended (SIGKILL)" in err

@@ -40,7 +40,8 @@ def states_of(path: Path) -> list[dict[str, Any]]:
 def test_while_it_runs_all_can_be_seen(film: Path, tmp_path: Path) -> None:
     said = tmp_path / "said"
     shown = ["--json", "--dashboard", "127.0.0.1:0"]
-    program = command.program("stream", film, "-", "--loop", "--attention", "center", "--bitrate", "150k", *shown)
+    guided = ["--attention", "center", "--policy", "strong", "--bitrate", "150k"]
+    program = command.program("stream", film, "-", "--loop", *guided, *shown)
     with (
         said.open("wb") as errors,
         subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=errors, env=command.ENVIRONMENT) as process,
