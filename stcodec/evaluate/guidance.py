@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 import stcodec
 from stcodec.attention import AttentionSession, AttentionSource, open_source, source_parts
@@ -28,6 +27,7 @@ from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.map_writer import MapWriter
 from stcodec.media.maps import MapReader
+from stcodec.media.paths import file_error
 from stcodec.pipeline.attend import attend, frames_with_maps
 from stcodec.types import FloatArray, VideoInfo
 from stcodec.work.cache import Cache, content_hash, key_of
@@ -110,12 +110,17 @@ class MapsTask:
 
 def write_weights(original: Path, guide: Guide, frames: int, path: Path) -> None:
     """Write the density at each of the first frames of a video: float32 [T, h, w] in coded orientation, on any scale."""
-    stored: NDArray[np.float32] | None = None
-    for index, density in enumerate(densities(original, guide, frames)):
-        density = shrink(density, _LONGEST_SIDE)  # noqa: PLW2901
-        if stored is None:
-            stored = np.lib.format.open_memmap(path, "w+", np.float32, (frames, *density.shape))
-        stored[index] = density
+    try:
+        with path.open("wb") as file:  # written, not mapped into memory: a full disk under a map ends the process
+            for index, density in enumerate(densities(original, guide, frames)):
+                stored = np.ascontiguousarray(shrink(density, _LONGEST_SIDE), np.dtype("<f4"))
+                if index == 0:
+                    shape = (frames, *stored.shape)
+                    header = {"descr": stored.dtype.str, "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(stored.data)
+    except OSError as error:
+        raise file_error(None, "densities can't be kept", error) from None
 
 
 def densities(original: Path, guide: Guide, frames: int) -> Iterator[FloatArray]:
