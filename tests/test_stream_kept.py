@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
+import command
 import live_packets as live
+import live_rigs
+import media
 import pytest
 
 from stcodec.stream.options import StreamOptions
@@ -53,3 +58,43 @@ def test_a_recording_that_was_removed_goes_on_in_a_new_file(tmp_path: Path) -> N
     live.feed(what.since(3), target, speed=1)
     live.close_all(target)
     assert (tmp_path / "talk.2.mkv").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("free_kb", [0, 24])
+@pytest.mark.parametrize("name", ["talk.mkv", "talk.mp4", "talk.ts"])
+def test_a_full_disk_leaves_no_empty_recording_and_is_no_success(
+    film: Path, tmp_path: Path, small_disk: Path, name: str, free_kb: int
+) -> None:
+    (small_disk / "filling").write_bytes(bytes((64 - free_kb) * 1024))
+    words = ("stream", film, tmp_path / "out.ts", "--record", small_disk / name, "--attention", "none", "-q")
+    done = command.run_apart(*words, "--loop", "--duration", "2.5", "--bitrate", "1000k")
+    command.assert_one_line(done, 1, f"{name}: No space left on device")
+    left = {one.name: one.stat().st_size for one in small_disk.iterdir() if one.name != "filling"}
+    assert all(left.values()), left
+    assert bool(left) == bool(free_kb)
+    if free_kb:  # what can't be written at all ends the stream at once
+        assert len(media.frames_of(tmp_path / "out.ts")) > 50
+
+
+def test_health_is_of_what_is_written(film: Path, tmp_path: Path) -> None:
+    folder, port = tmp_path / "live", live_rigs.free_port()
+    folder.mkdir()
+    words = ("stream", film, folder / "all.m3u8", "--loop", "--attention", "none", "--keyint", "0.4s", "-q")
+
+    def health() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, "it does not answer yet"
+
+    running = command.program(*words, "--metrics", f"127.0.0.1:{port}")
+    with live_rigs.running(running, tmp_path / "log", lambda: health()[0] == 200 and (folder / "all.m3u8").exists()):
+        shutil.rmtree(folder)
+        live_rigs.wait_until(lambda: health()[0] == 503, "its folder is missed")
+        assert "all.m3u8 is retrying: No such file or directory" in health()[1]
+        folder.mkdir()
+        live_rigs.wait_until(lambda: health()[0] == 200, "it is healthy again")
+        live_rigs.wait_until((folder / "all.m3u8").exists, "the playlist is written again")

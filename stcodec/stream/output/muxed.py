@@ -168,18 +168,11 @@ class _FileParts:
         self._made: Path | None = None
 
     def __call__(self) -> FileSink:
-        self.remove_empty()
         if self._made is None and not self._keeps:
             self._made = self._path
             return FileSink(self._path)
         self._made = _unused(self._path, 1 if self._made is None else 2)
         return FileSink(self._made, "xb")
-
-    def remove_empty(self) -> None:
-        """Remove the last file if nothing could be written into it."""
-        with contextlib.suppress(OSError):
-            if self._made is not None and self._made.is_file() and self._made.stat().st_size == 0:
-                self._made.unlink()
 
 
 def _unused(path: Path, part: int = 1) -> Path:
@@ -195,18 +188,13 @@ class RecordingSender(ByteSender):
     def __init__(self, target: TargetAddress) -> None:
         path = target.path
         format_name, options = ("matroska", {}) if path.suffix.lower() == ".mkv" else ("mp4", _GOP_BY_GOP)
-        self._parts = _FileParts(path, keeps=target.is_record)
-        super().__init__(self._parts, lambda sink, tracks: MuxedWriter(sink, tracks, format_name, options), target.rendition)
+        parts = _FileParts(path, keeps=target.is_record)
+        super().__init__(parts, lambda sink, tracks: MuxedWriter(sink, tracks, format_name, options), target.rendition)
 
     def change(self, tracks: Tracks) -> None:
         """End this file and begin the next."""
         self.close()
         self.open(tracks)
-
-    def abandon(self) -> None:
-        """Close it, whatever happens; a file that nothing could be written into goes."""
-        super().abandon()
-        self._parts.remove_empty()
 
 
 class _TsFile:

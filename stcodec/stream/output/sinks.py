@@ -37,6 +37,7 @@ class FileSink:
     """A new file, or the rest of one."""
 
     def __init__(self, path: Path, mode: str = "wb") -> None:
+        self._path = path
         self._file: BinaryIO = path.open(mode, buffering=0)  # type: ignore[assignment]
 
     def write(self, content: bytes) -> int:
@@ -55,7 +56,11 @@ class FileSink:
         return self._file.tell()
 
     def close(self) -> None:
+        """Close it; a file that nothing could be written into goes."""
         self._file.close()
+        with contextlib.suppress(OSError):
+            if self._path.is_file() and self._path.stat().st_size == 0:
+                self._path.unlink()
 
     def interrupt(self) -> None:
         """A disk is not waited for."""

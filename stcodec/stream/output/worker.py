@@ -41,6 +41,8 @@ class TargetWorker:
         self._connections = 0
         self._unanswered = 0
         """Packets that went out, and nobody has said yet that he took them."""
+        self._lost = ""
+        """The reason why it was lost, until it takes a packet again."""
         self._thread = threading.Thread(target=self._run, name=f"target {address.shown}", daemon=True)
         self._thread.start()
 
@@ -96,15 +98,19 @@ class TargetWorker:
             self._open()
             self._send_all()
         except _LOST as error:
+            self._lost = self._said(error)
             self._sender.abandon()
             self._queue.count_dropped(self._unanswered)
             self._unanswered = 0
             if self._closing.is_set():
-                self._set("failed", self._said(error))
+                self._set("failed", self._lost)
                 return True
-            self._wait(error)
+            self._wait()
             return False
-        self._set("closed", self._message)
+        if self._lost:
+            self._set("failed", self._lost)
+        else:
+            self._set("closed", self._message)
         return True
 
     def _open(self) -> None:
@@ -131,7 +137,8 @@ class TargetWorker:
     def _note_connection(self) -> None:
         if not self._sender.is_connected:
             return
-        self._unanswered = 0
+        if self._unanswered:
+            self._unanswered, self._lost = 0, ""
         if self._condition != "open":
             self._connections += 1
             if time.monotonic() - self._opened_at > _LATE_SECONDS:
@@ -145,12 +152,11 @@ class TargetWorker:
             self._tracks = tracks
             self._sender.change(tracks)
 
-    def _wait(self, error: Exception) -> None:
+    def _wait(self) -> None:
         """Say what is wrong, and stay away for a while: twice as long as the last time if that did not help."""
         if self._condition == "open" and time.monotonic() - self._opened_at > _STEADY_SECONDS:
             self._wait_seconds = _FIRST_WAIT_SECONDS
-        reason = self._said(error)
-        self._set("retrying", f"{reason}; trying again in {self._wait_seconds:g} s", reason)
+        self._set("retrying", f"{self._lost}; trying again in {self._wait_seconds:g} s", self._lost)
         self._queue.set_waits(False)
         self._closing.wait(self._wait_seconds)
         self._wait_seconds = min(2 * self._wait_seconds, _LONGEST_WAIT_SECONDS)
