@@ -17,7 +17,9 @@ A message says what went wrong, the value, what is allowed and what to do. What 
 from __future__ import annotations
 
 import errno
+import math
 import os
+from collections.abc import Iterable
 from typing import Any
 
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -64,6 +66,23 @@ class AttentionError(StcodecError):
 
 class OptionsError(StcodecError, ValueError):
     """An option, or a combination of options, that can't work."""
+
+
+def check_range(
+    name: str, value: float | None, low: float, high: float = math.inf, *, unit: str = "", note: str = ""
+) -> None:
+    """Raise OptionsError unless an option's value is from low to high, which NaN is not, or was not given (None)."""
+    if value is not None and not low <= value <= high:
+        allowed = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
+        given = f"{value:g} {unit}" if unit else f"{value:g}"
+        raise OptionsError(f"{name} is {given}: allowed is {allowed}{note}", value=value, allowed=(low, high))
+
+
+def check_choice(name: str, value: str, allowed: Iterable[str], *, note: str = "") -> None:
+    """Raise OptionsError unless an option's value is one of those that are allowed."""
+    choices = tuple(allowed)
+    if value not in choices:
+        raise OptionsError(f"{name} is {value!r}: allowed are {', '.join(choices)}{note}", value=value, allowed=choices)
 
 
 class EncoderError(StcodecError):

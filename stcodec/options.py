@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_choice, check_range
 from stcodec.keep import AudioCoding, KeepOptions, SubtitleCoding
 from stcodec.view import WHOLE, View
 
@@ -18,11 +18,6 @@ DEFAULT_ATTENTION = "neural"
 """The source that is used when the user names none."""
 
 Anchor = Literal["attended", "half", "mean"] | float
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # NaN fails too
-        raise OptionsError(f"{name} is {value:g}: allowed is {low:g} to {high:g}", value=value, allowed=(low, high))
 
 
 @dataclass(frozen=True)
@@ -51,21 +46,16 @@ class OffsetPolicy:
     not rounded."""
 
     def __post_init__(self) -> None:
-        _check("strength", self.strength, 0, 2)
-        _check("floor", self.floor, 1e-3, 1)
-        _check("min_delta_qp", self.min_delta_qp, -51, 0)
-        _check("max_delta_qp", self.max_delta_qp, 0, 51)
-        _check("smoothing_seconds", self.smoothing_seconds, 0, 10)
-        _check("step_qp", self.step_qp, 0, 12)
+        check_range("strength", self.strength, 0, 2)
+        check_range("floor", self.floor, 1e-3, 1)
+        check_range("min_delta_qp", self.min_delta_qp, -51, 0)
+        check_range("max_delta_qp", self.max_delta_qp, 0, 51)
+        check_range("smoothing_seconds", self.smoothing_seconds, 0, 10)
+        check_range("step_qp", self.step_qp, 0, 12)
         if isinstance(self.anchor, str):
-            if self.anchor not in ("attended", "half", "mean"):
-                raise OptionsError(
-                    f"anchor is {self.anchor!r}: allowed are attended, half, mean or a number of QP steps",
-                    value=self.anchor,
-                    allowed=("attended", "half", "mean"),
-                )
+            check_choice("anchor", self.anchor, ("attended", "half", "mean"), note=" or a number of QP steps")
         else:
-            _check("anchor", float(self.anchor), -25, 25)
+            check_range("anchor", float(self.anchor), -25, 25)
 
 
 DEFAULT_POLICY = "balanced"
@@ -79,8 +69,7 @@ POLICIES: Mapping[str, OffsetPolicy] = {
 
 def policy_named(name: str) -> OffsetPolicy:
     """The policy with a name. Raises OptionsError for a name that there is not."""
-    if name not in POLICIES:
-        raise OptionsError(f"policy is {name!r}: allowed are {', '.join(POLICIES)}", value=name, allowed=tuple(POLICIES))
+    check_choice("policy", name, POLICIES)
     return POLICIES[name]
 
 
@@ -117,23 +106,18 @@ class EncodeOptions:
     def __post_init__(self) -> None:
         if self.crf is not None and self.bitrate_kbps is not None:
             raise OptionsError(f"crf {self.crf:g} and bitrate {self.bitrate_kbps:g} kbit/s exclude each other: give one")
-        if self.bitrate_kbps is not None:
-            _check("bitrate", self.bitrate_kbps, 1, 10_000_000)
+        check_range("bitrate", self.bitrate_kbps, 1, 10_000_000)
         if self.two_pass and self.bitrate_kbps is None:
             raise OptionsError("two passes need a bitrate to aim at: add --bitrate, or leave --two-pass out")
-        if self.keyint is not None:
-            _check("keyint", self.keyint, 1, 1_000_000)
-        if self.levels is not None:
-            _check("levels", self.levels, 2, 256)
+        check_range("keyint", self.keyint, 1, 1_000_000)
+        check_range("levels", self.levels, 2, 256)
         _check_keep(self.keep)
 
 
 def _check_keep(keep: KeepOptions) -> None:
-    for name, value, kind in (("audio", keep.audio, AudioCoding), ("subtitles", keep.subtitles, SubtitleCoding)):
-        if value not in get_args(kind):
-            raise OptionsError(f"{name} is {value!r}: allowed are {', '.join(get_args(kind))}", value=value)
-    if keep.audio_bitrate_kbps is not None:
-        _check("audio bitrate", keep.audio_bitrate_kbps, 6, 1024)
+    check_choice("audio", keep.audio, get_args(AudioCoding))
+    check_choice("subtitles", keep.subtitles, get_args(SubtitleCoding))
+    check_range("audio bitrate", keep.audio_bitrate_kbps, 6, 1024)
     if keep.audio == "none" and (keep.audio_tracks or keep.audio_bitrate_kbps):
         raise OptionsError("audio is none: a bitrate or tracks for it contradict that; leave them out")
 
@@ -206,7 +190,10 @@ def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any
     kinds = (EncodeOptions, View, KeepOptions, OffsetPolicy, RunOptions)
     unknown = set(given) - {one.name for kind in kinds for one in fields(kind)}
     if unknown:
-        raise OptionsError(f"unknown option {', '.join(sorted(unknown))}: see {', '.join(one.__name__ for one in kinds)}")
+        raise OptionsError(
+            f"unknown option {', '.join(sorted(unknown))}: see {', '.join(one.__name__ for one in kinds)}",
+            value=sorted(unknown),
+        )
     options = replace(options, **{**_belonging(EncodeOptions, given), "policy": policy, "view": view, "keep": keep})
     return options, replace(run, **_belonging(RunOptions, given))
 

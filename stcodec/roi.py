@@ -20,7 +20,7 @@ from stcodec.encoders.carrier import attach as attach_regions
 from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.table import ENCODERS, NO_WAY, find_encoder
 from stcodec.encoders.trial import offsets_change_bits
-from stcodec.errors import EncoderError, OptionsError
+from stcodec.errors import EncoderError, OptionsError, check_range
 from stcodec.types import BlockGrid, FloatArray
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def supports(encoder: str, options: Mapping[str, str] | None = None) -> bool:
 def block_grid(frame: VideoFrame, *, encoder: str = "libx264", block_px: int | None = None) -> BlockGrid:
     """The blocks of a frame: `.shape` is that of its offsets."""
     side = find_encoder(encoder).block_px if block_px is None else block_px
-    if side < 1:
-        raise OptionsError(f"block_px is {side}: allowed is 1 or more", value=side)
+    check_range("block_px", side, 1)
     return BlockGrid(frame.width, frame.height, side)
 
 

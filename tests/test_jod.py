@@ -100,7 +100,7 @@ def test_what_is_missing_is_said_in_a_line(film: Path, capfd: pytest.CaptureFixt
         refused(capfd, film.parent, 2, "cvvdp needs the package cvvdp, which is not installed", *one, "cvvdp")
     refused(capfd, film.parent, 2, "fvvdp needs to know where people look", *one, "fvvdp")
     refused(capfd, film.parent, 2, "observers is 0", *one, "psnr", "--observers", "0")
-    with pytest.raises(OptionsError, match="observers is 0: it must be 1 or more"):
+    with pytest.raises(OptionsError, match="observers is 0: allowed is 1 or more"):
         ev.EvaluateOptions(observers=0)
 
 

@@ -251,9 +251,9 @@ def test_what_is_said_of_the_match(files: list[Path], tmp_path: Path) -> None:
     ("arguments", "status", "words"),
     [
         (("R", "A", "--ab", "new"), 2, "two files or more"),
-        (("R", "A", "B", "--ab", "new", "--ab-seconds", "0.2"), 2, r"ab-seconds is 0\.2: 1 to 30"),
-        (("R", "A", "B", "--ab", "new", "--ab-pairs", "0"), 2, "ab-pairs is 0: 1 to 100"),
-        (("R", "A", "B", "--ab", "new", "--ab-show", "both"), 2, "ab-show is 'both': choose from in-turn, side-by-side"),
+        (("R", "A", "B", "--ab", "new", "--ab-seconds", "0.2"), 2, r"ab-seconds is 0\.2: allowed is 1 to 30"),
+        (("R", "A", "B", "--ab", "new", "--ab-pairs", "0"), 2, "ab-pairs is 0: allowed is 1 to 100"),
+        (("R", "A", "B", "--ab", "new", "--ab-show", "both"), 2, "ab-show is 'both': allowed are in-turn, side-by-side"),
         (("R", "A", "B", "--ab", "full"), 1, "full: is not empty; give a new folder"),
         (("R", "A", "B", "--ab", "full", "-y"), 1, "full: is not empty"),
         (("R", "A", "B", "--ab", "one.txt"), 1, "is a file"),

@@ -28,7 +28,7 @@ class BlendedSource(AttentionSource):
             raise OptionsError("a blend needs at least one source")
         for weight, source in parts:
             if not (weight > 0 and math.isfinite(weight)):
-                raise OptionsError(f"the weight of {source.name} is {weight:g}: it must be a number greater than 0")
+                raise OptionsError(f"the weight of {source.name} is {weight:g}: allowed are numbers above 0", value=weight)
         self.name = "+".join(f"{weight:g}*{source.name}" for weight, source in parts)
         self._weights = [weight for weight, _ in parts]
         self._sources = [source for _, source in parts]

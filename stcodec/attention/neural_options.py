@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_range
 
 DEVICES = "auto, cpu, cuda, cuda:N or torch"
 INSTALL_GPU = 'pip install "stcodec[gpu]"'
@@ -35,11 +35,9 @@ class NeuralOptions:
     """"auto" (a GPU if there is one), "cpu", "cuda", "cuda:N", or "torch" (torch on the CPU, to compare with)."""
 
     def __post_init__(self) -> None:
-        if self.window_seconds is not None:
-            _check("window", self.window_seconds, 0, _LONGEST_WINDOW_SECONDS)
-        if self.token_share is not None:
-            _check("tokens", self.token_share, _LEAST_TOKENS, 1)
-        _check("balance", self.balance, 0, 1)
+        check_range("neural: window", self.window_seconds, 0, _LONGEST_WINDOW_SECONDS)
+        check_range("neural: tokens", self.token_share, _LEAST_TOKENS, 1)
+        check_range("neural: balance", self.balance, 0, 1)
         checked_device(self.device)
 
     @property
@@ -60,9 +58,11 @@ def parse_options(text: str) -> NeuralOptions:
         key, equals, value = part.strip().partition("=")
         name = "causal" if (key, equals) == ("causal", "") else _KEYS.get(key) if equals else None
         if name is None:
-            raise OptionsError(f"neural: {part.strip()!r} is no option of the source: allowed are {_ALLOWED}")
+            raise OptionsError(
+                f"neural: {part.strip()!r} is no option of the source: allowed are {_ALLOWED}", value=part, allowed=_ALLOWED
+            )
         if name in given:
-            raise OptionsError(f"neural: {key} is given twice")
+            raise OptionsError(f"neural: {key} is given twice: once is enough", value=key)
         given[name] = True if name == "causal" else value if name == "device" else _number(key, value)
     return NeuralOptions(**given)
 
@@ -71,18 +71,13 @@ def _number(key: str, value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise OptionsError(f"neural: {key}={value!r} is no number") from None
-
-
-def _check(key: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # NaN fails too
-        raise OptionsError(f"neural: {key} is {value:g}: allowed is {low:g} to {high:g}", value=value, allowed=(low, high))
+        raise OptionsError(f"neural: {key}={value!r} is no number: write, for instance, {key}=0.8", value=value) from None
 
 
 def checked_device(text: str) -> str:
     """The name of a device. Raises OptionsError if it is none."""
     if not _DEVICE.fullmatch(text):
-        raise OptionsError(f"device {text!r}: allowed are {DEVICES}")
+        raise OptionsError(f"device {text!r}: allowed are {DEVICES}", value=text, allowed=DEVICES)
     return text
 
 

@@ -129,7 +129,7 @@ def _open_one(name: str, argument: str | None, text: str) -> AttentionSource:
         return _load(module, attribute)(argument)
     point = foreign_sources().get(name)
     if point is None:
-        raise OptionsError(_unknown(text))
+        raise OptionsError(_unknown(text), value=text, allowed=source_names())
     return _load("foreign", "ForeignSource")(point, argument)
 
 

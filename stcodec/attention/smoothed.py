@@ -28,7 +28,9 @@ class SmoothedSource(AttentionSource):
     def __init__(self, source: AttentionSource, seconds: float) -> None:
         """seconds: the time constant, > 0. The maps come out three time constants later than the source's."""
         if not 0 < seconds <= 60:
-            raise OptionsError(f"smoothing is {seconds:g} s: allowed is more than 0, to 60 s")
+            raise OptionsError(
+                f"smoothing is {seconds:g} s: allowed is more than 0, to 60 s", value=seconds, allowed=(0, 60)
+            )
         self.name = source.name
         self.spec = source.spec
         self.lookahead_seconds = source.lookahead_seconds + _REACH * seconds

@@ -47,7 +47,8 @@ def parse_ladder(text: str) -> Ladder:
         if match is None:
             raise OptionsError(
                 f"--ladder {part.strip()!r}: write auto, or LINESp@RATE for each rendition, for instance "
-                "1080p@5M,720p@3M,480p@1200k"
+                "1080p@5M,720p@3M,480p@1200k",
+                value=part.strip(),
             )
         renditions.append(LadderRendition(int(match[1]), float(match[2]) * (1000 if match[3] in "mM" else 1)))
     renditions.sort(key=lambda rendition: (rendition.lines, rendition.kbps), reverse=True)
@@ -63,19 +64,31 @@ def check_ladder(ladder: Ladder, options: EncodeOptions) -> None:
         _check_renditions(ladder)
     if find_encoder(options.encoder).with_key_frames_every(1, {}) is None:
         allowed = names_where(lambda one: one.with_key_frames_every(1, {}) is not None)
-        raise OptionsError(f"--ladder takes {allowed}, whose key frames can be placed; {options.encoder} was given")
+        raise OptionsError(
+            f"--ladder takes {allowed}, whose key frames can be placed; {options.encoder} was given",
+            value=options.encoder,
+            allowed=allowed,
+        )
     if options.crf is not None or options.bitrate_kbps is not None or options.keyint is not None:
         raise OptionsError("--ladder sets bitrates and key frames: leave --crf, --bitrate and --keyint out")
 
 
 def _check_renditions(renditions: tuple[LadderRendition, ...]) -> None:
     if len(set(renditions)) < len(renditions):
-        raise OptionsError("--ladder: a rendition is given twice")
+        raise OptionsError("--ladder: a rendition is given twice: once is enough", value=renditions)
     for rendition in renditions:
         if rendition.lines % 2 or not 64 <= rendition.lines <= 8192:
-            raise OptionsError(f"--ladder {rendition.name}: allowed are even numbers of lines from 64 to 8192")
+            raise OptionsError(
+                f"--ladder {rendition.name}: allowed are even numbers of lines from 64 to 8192",
+                value=rendition.lines,
+                allowed=(64, 8192),
+            )
         if not 10 <= rendition.kbps <= 1_000_000:
-            raise OptionsError(f"--ladder {rendition.name}: allowed are rates from 10k to 1000M")
+            raise OptionsError(
+                f"--ladder {rendition.name}: allowed are rates from 10k to 1000M",
+                value=rendition.kbps,
+                allowed=(10, 1_000_000),
+            )
 
 
 def fitting_renditions(renditions: tuple[LadderRendition, ...], video: VideoInfo) -> tuple[LadderRendition, ...]:

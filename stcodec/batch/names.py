@@ -20,14 +20,19 @@ def check_template(template: str) -> None:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise OptionsError(f"--template {template!r}: {error}; allowed in braces are {allowed}") from None
+        raise OptionsError(f"--template {template!r}: {error}; allowed in braces are {allowed}", value=template) from None
     for text, name, spec, conversion in parts:
         if name is not None and (name not in _FIELDS or spec or conversion):
-            raise OptionsError(f"--template {template!r}: {{{name}}} is not known: allowed are {allowed}")
+            raise OptionsError(
+                f"--template {template!r}: {{{name}}} is not known: allowed are {allowed}", value=template, allowed=_FIELDS
+            )
         if "/" in text or "\0" in text:
-            raise OptionsError(f"--template {template!r}: gives the file's name; folders stay those of the source")
+            raise OptionsError(
+                f"--template {template!r}: gives the file's name; folders stay those of the source: leave / out",
+                value=template,
+            )
     if not any(name == "stem" for _, name, _, _ in parts):
-        raise OptionsError(f"--template {template!r}: all files would have one name: {{stem}} must be in it")
+        raise OptionsError(f"--template {template!r}: all files would have one name: {{stem}} must be in it", value=template)
 
 
 def output_name(template: str | None, source: Path, encoder: Encoder, *, is_folder: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from stcodec.batch.ladder import Ladder, check_ladder
 from stcodec.batch.names import check_template
 from stcodec.encoders.table import find_encoder
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_range
 from stcodec.matching.options import MatchOptions
 from stcodec.options import EncodeOptions
 from stcodec.work.cache import key_of
@@ -51,7 +51,11 @@ class BatchOptions:
                 raise OptionsError("--ladder sets bitrates: leave --match-crf and --target out")
         self.base()  # that the search has something to search
         if not 0 <= self.min_saving_percent < 100:
-            raise OptionsError(f"--min-saving is {self.min_saving_percent:g}: allowed is 0 to below 100 %")
+            raise OptionsError(
+                f"--min-saving is {self.min_saving_percent:g}: allowed is 0 to below 100 %",
+                value=self.min_saving_percent,
+                allowed=(0, 100),
+            )
         if self.replace and (self.verify is False or self.keep_partial):
             flag = "--keep-partial" if self.keep_partial else "--no-verify"
             raise OptionsError(
@@ -95,15 +99,7 @@ class BatchRun:
     """Number of times that a file is tried whose process dies."""
 
     def __post_init__(self) -> None:
-        if self.jobs is not None and not 1 <= self.jobs <= 1024:
-            raise OptionsError(f"--jobs is {self.jobs}: allowed is 1 to 1024", value=self.jobs, allowed=(1, 1024))
-        if self.watch_seconds is not None and not 0.1 <= self.watch_seconds <= 86400:
-            raise OptionsError(f"--watch is {self.watch_seconds:g}: allowed is 0.1 to 86400 seconds between looks")
-        if not 0 <= self.part_seconds <= 86400:
-            raise OptionsError(
-                f"--part-seconds is {self.part_seconds:g}: allowed is 0 (no parts) to 86400",
-                value=self.part_seconds,
-                allowed=(0, 86400),
-            )
-        if not 1 <= self.attempts <= 100:
-            raise OptionsError(f"--attempts is {self.attempts}: allowed is 1 to 100", value=self.attempts, allowed=(1, 100))
+        check_range("--jobs", self.jobs, 1, 1024)
+        check_range("--watch", self.watch_seconds, 0.1, 86400, note=" seconds between looks")
+        check_range("--part-seconds", self.part_seconds, 0, 86400, note="; 0 = no parts")
+        check_range("--attempts", self.attempts, 1, 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_choice, check_range
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 from stcodec.view import WHOLE, View
 
@@ -43,18 +43,22 @@ class InspectOptions:
 
     def __post_init__(self) -> None:
         OffsetPolicy(smoothing_seconds=self.smoothing_seconds)  # its range
-        if not 0 <= self.moments <= _MOST_MOMENTS:
-            raise OptionsError(f"moments is {self.moments}: allowed is 0 to {_MOST_MOMENTS}")
-        if self.style not in STYLES:
-            raise OptionsError(f"style is {self.style!r}: allowed are {', '.join(STYLES)}", value=self.style, allowed=STYLES)
+        check_range("moments", self.moments, 0, _MOST_MOMENTS)
+        check_choice("style", self.style, STYLES)
         for name in (self.attention, self.against):
             if name == "none":
                 raise OptionsError("attention none has no maps to look at: give a source")
         if self.against is not None and self.encode is not None:
             raise OptionsError("--compare and --encode exclude each other: look at the encode with one source at a time")
         if self.report is not None and self.report.suffix.lower() not in (".html", ".htm"):
-            raise OptionsError(f"{self.report.name}: the report is a page: give a name that ends in .html")
+            raise OptionsError(
+                f"{self.report.name}: the report is a page: give a name that ends in .html", value=self.report
+            )
         if self.video is not None and self.video.suffix.lower() not in VIDEO_SUFFIXES:
-            raise OptionsError(f"{self.video.name}: give a name that ends in {', '.join(VIDEO_SUFFIXES)}")
+            raise OptionsError(
+                f"{self.video.name}: give a name that ends in {', '.join(VIDEO_SUFFIXES)}",
+                value=self.video,
+                allowed=VIDEO_SUFFIXES,
+            )
         if self.report is not None and self.report == self.video:
             raise OptionsError(f"{self.report.name}: the report and the video need names of their own")

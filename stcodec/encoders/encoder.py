@@ -179,6 +179,12 @@ class Encoder:
         if options.two_pass:
             raise OptionsError(f"{self.name} has no second pass here: leave --two-pass out")
 
+    def check_crf(self, crf: float) -> None:
+        """Raise OptionsError unless a crf is one of its own."""
+        low, high = self.crf_range
+        if not low <= crf <= high:  # NaN fails too
+            raise OptionsError(f"crf is {crf:g}: {self.name} takes {low:g} to {high:g}", value=crf, allowed=self.crf_range)
+
     def base_options(self, extra: Mapping[str, str]) -> dict[str, str]:
         """The user's options with what every encode needs."""
         return dict(extra)

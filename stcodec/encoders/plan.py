@@ -90,9 +90,8 @@ def make_plan(options: EncodeOptions, video: VideoInfo, hdr: HdrMetadata | None 
 
 
 def _check_ranges(options: EncodeOptions, encoder: Encoder, video: VideoInfo) -> None:
-    low, high = encoder.crf_range
-    if options.crf is not None and not low <= options.crf <= high:
-        raise OptionsError(f"crf is {options.crf:g}: {encoder.name} takes {low:g} to {high:g}")
+    if options.crf is not None:
+        encoder.check_crf(options.crf)
     if options.preset is not None and options.preset not in encoder.presets:
         raise OptionsError(
             f"preset {options.preset!r} is unknown to {encoder.name}: allowed are {', '.join(encoder.presets)}",
@@ -102,7 +101,9 @@ def _check_ranges(options: EncodeOptions, encoder: Encoder, video: VideoInfo) ->
     if min(video.width_px, video.height_px) < encoder.min_side_px:
         raise OptionsError(
             f"the video is {video.width_px}x{video.height_px} px: {encoder.name} needs at least "
-            f"{encoder.min_side_px}x{encoder.min_side_px}"
+            f"{encoder.min_side_px}x{encoder.min_side_px}; scale it up or choose another encoder",
+            value=(video.width_px, video.height_px),
+            allowed=(encoder.min_side_px, encoder.min_side_px),
         )
     encoder.check(options)
     for key in options.extra:
@@ -179,6 +180,8 @@ def _levels(options: EncodeOptions, encoder: Encoder) -> int | None:
     if options.levels > encoder.max_levels:
         raise OptionsError(
             f"{encoder.name} takes at most {encoder.max_levels} offset levels, {options.levels} given: "
-            f"pass --levels {encoder.max_levels} or use {names_where(lambda one: one.shifts_frames)}"
+            f"pass --levels {encoder.max_levels} or use {names_where(lambda one: one.shifts_frames)}",
+            value=options.levels,
+            allowed=(2, encoder.max_levels),
         )
     return options.levels

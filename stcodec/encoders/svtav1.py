@@ -91,7 +91,11 @@ class SvtAv1(Encoder):
             raise self.refusal("a bitrate", "its rate control ignores the map", "use --crf, or --target with a quality")
         if options.preset is not None and int(options.preset) not in _GUIDED_PRESETS:
             allowed = f"{_GUIDED_PRESETS[0]} to {_GUIDED_PRESETS[-1]}"
-            raise OptionsError(f"preset {options.preset}: {self.name} is driven with a map at presets {allowed}")
+            raise OptionsError(
+                f"preset {options.preset}: {self.name} is driven with a map at presets {allowed}",
+                value=options.preset,
+                allowed=tuple(map(str, _GUIDED_PRESETS)),
+            )
 
     def guarded(self, options: Mapping[str, str], bit_depth: int) -> tuple[dict[str, str], list[str]]:
         if why := self.why_no_offsets():

@@ -58,8 +58,12 @@ def find_encoder(name: str) -> Encoder:
         near = [one.name for one in ENCODERS.values() if any(word in name for word in one.stands_in_for)]
         advice = f"Use {near[0]}; allowed are {known}"
         if name in NO_WAY:
-            raise OptionsError(f"{name} can't be given QP offsets: {NO_WAY[name].why}. {advice}")
-        raise OptionsError(f"{name} is not driven by this version: {NOT_DRIVEN[name]}. {advice}")
+            raise OptionsError(
+                f"{name} can't be given QP offsets: {NO_WAY[name].why}. {advice}", value=name, allowed=tuple(ENCODERS)
+            )
+        raise OptionsError(
+            f"{name} is not driven by this version: {NOT_DRIVEN[name]}. {advice}", value=name, allowed=tuple(ENCODERS)
+        )
     meant = next((one.name for one in ENCODERS.values() if name.lower() in one.aliases), None)
     hint = f"; did you mean {meant}?" if meant else ""
     raise OptionsError(f"unknown encoder {name!r}: allowed are {known}{hint}", value=name, allowed=tuple(ENCODERS))

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_range
 from stcodec.evaluate.results import WORST, Metric
 from stcodec.metrics.fidelity import pool, psnr_db
 from stcodec.metrics.jod import PACKAGES, pooled_jod
@@ -67,23 +67,19 @@ def choose_metrics(names: Sequence[str], has_weights: bool) -> tuple[Metric, ...
         if name in GROUPS:
             chosen |= {one for one in GROUPS[name] if has_weights or CATALOGUE[one].region == "whole"}
         elif name not in CATALOGUE:
-            raise OptionsError(f"{name!r} is no metric: choose from {known}")
+            raise OptionsError(f"{name!r} is no metric: choose from {known}", value=name, allowed=known)
         elif CATALOGUE[name].region != "whole" and not has_weights:
             raise OptionsError(f"{name} needs to know where people look: give --gaze or --weights")
         else:
             chosen.add(name)
     if not chosen:
-        raise OptionsError(f"no metric was chosen: choose from {known}")
+        raise OptionsError(f"no metric was chosen: choose from {known}", allowed=known)
     return tuple(metric for name, metric in CATALOGUE.items() if name in chosen)
 
 
 def check_viewing_distance(heights: float) -> None:
     """Raises OptionsError for distances from which nobody looks at a picture."""
-    low, high = VIEWING_DISTANCES
-    if not low <= heights <= high:
-        raise OptionsError(
-            f"viewing-distance is {heights:g}: it is counted in heights of the picture, and {low:g} to {high:g} are allowed"
-        )
+    check_range("viewing-distance", heights, *VIEWING_DISTANCES, note=" heights of the picture")
 
 
 def frame_scores(metric: str, raw: Sequence[float]) -> list[float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stcodec.errors import MediaError, OptionsError
+from stcodec.errors import MediaError, OptionsError, check_range
 from stcodec.evaluate.catalogue import DEFAULT_METRICS, check_viewing_distance, choose_metrics
 from stcodec.evaluate.gaze import LEAD_SECONDS
 from stcodec.evaluate.guidance import Guide, write_weights
@@ -51,8 +51,7 @@ class CompareOptions:
 
     def __post_init__(self) -> None:
         for name, value in (("jobs", self.jobs), ("observers", self.observers)):
-            if value is not None and value < 1:
-                raise OptionsError(f"{name} is {value}: it must be 1 or more")
+            check_range(name, value, 1)
         check_viewing_distance(self.viewing_distance)
         if self.gaze is not None and self.weights is not None:
             raise OptionsError("gaze and weights exclude each other: give one")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stcodec.errors import MediaError, OptionsError
+from stcodec.errors import MediaError, check_range
 from stcodec.evaluate.options import EvaluateOptions
 from stcodec.evaluate.output import check_folder, make_folder, write_all
 from stcodec.evaluate.plan import EvaluationPlan, make_plan
@@ -36,8 +36,7 @@ class EvaluateRun:
     """The command line, for the results."""
 
     def __post_init__(self) -> None:
-        if self.jobs is not None and self.jobs < 1:
-            raise OptionsError(f"jobs is {self.jobs}: it must be 1 or more")
+        check_range("jobs", self.jobs, 1)
 
 
 def run(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_range
 from stcodec.evaluate.catalogue import DEFAULT_METRICS, check_viewing_distance
 from stcodec.evaluate.results import HUMAN, PLAIN
 from stcodec.metrics.foveated import VIEWING_DISTANCE
@@ -77,12 +77,11 @@ class EvaluateOptions:
             raise OptionsError("the first arm must be the plain one: all others are compared with it")
         check_viewing_distance(self.viewing_distance)
         if not 0 < self.scale <= 1:
-            raise OptionsError(f"scale is {self.scale:g}: allowed is more than 0, up to 1")
+            raise OptionsError(f"scale is {self.scale:g}: allowed is more than 0, up to 1", value=self.scale, allowed=(0, 1))
         least = {"frames": 1, "observers": 1, "threads": 1, "instants": 0}
         for name, low in least.items():
             value: int | None = getattr(self, name)
-            if value is not None and value < low:
-                raise OptionsError(f"{name} is {value}: it must be {low} or more")
+            check_range(name, value, low)
 
     def scale_for(self, lines: int) -> float:
         """The scale of a clip with so many lines."""
@@ -106,11 +105,11 @@ def parse_arms(texts: Sequence[str]) -> tuple[ArmChoice, ...]:
             name, source = text, text
         name, source = name.strip(), source.strip()
         if not name or not source:
-            raise OptionsError(f"arm {text!r}: write a source of attention, or NAME=SOURCE")
+            raise OptionsError(f"arm {text!r}: write a source of attention, or NAME=SOURCE", value=text)
         if source in (PLAIN, "none"):
             continue
         if name in (PLAIN, HUMAN) and source != name:
-            raise OptionsError(f"arm {text!r}: the name {name} is taken: choose another")
+            raise OptionsError(f"arm {text!r}: the name {name} is taken: choose another", value=name)
         arms.append(ArmChoice(name, source))
     return tuple(arms)
 
@@ -122,7 +121,7 @@ def parse_crfs(text: str) -> tuple[float, ...]:
     except (ValueError, ZeroDivisionError, OverflowError):
         crfs = []
     if not crfs or not all(map(math.isfinite, crfs)):
-        raise OptionsError(f"crf {text!r}: write FIRST:LAST:STEP, for instance 22:38:4, or a list: 22,26,30")
+        raise OptionsError(f"crf {text!r}: write FIRST:LAST:STEP, for instance 22:38:4, or a list: 22,26,30", value=text)
     return tuple(crfs)
 
 
@@ -144,4 +143,4 @@ def parse_presets(text: str) -> dict[str, str]:
 def _unique(what: str, values: Sequence[str]) -> None:
     doubled = sorted({value for value in values if values.count(value) > 1})
     if doubled:
-        raise OptionsError(f"{what} {', '.join(doubled)} is given twice: once is enough")
+        raise OptionsError(f"{what} {', '.join(doubled)} is given twice: once is enough", value=doubled)

@@ -139,15 +139,15 @@ def make_plan(texts: Sequence[str], options: EvaluateOptions) -> EvaluationPlan:
 
 def _check_encoder(name: str, options: EvaluateOptions) -> None:
     encoder = find_encoder(name)
-    low, high = encoder.crf_range
     for crf in options.crfs:
-        if not low <= crf <= high:
-            raise OptionsError(f"crf is {crf:g}: {name} takes {low:g} to {high:g}")
+        encoder.check_crf(crf)
     preset = options.preset_for(name)
     if preset is not None and preset not in encoder.presets:
         raise OptionsError(
             f"preset {preset!r} is unknown to {name}: allowed are {', '.join(encoder.presets)}; for several encoders write "
-            f"--preset medium,{name}={encoder.presets[-1]}"
+            f"--preset medium,{name}={encoder.presets[-1]}",
+            value=preset,
+            allowed=encoder.presets,
         )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stcodec.encoders.encoder import Encoder
 from stcodec.encoders.table import find_encoder
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_range
 from stcodec.matching.quality import METRICS, QualityMetric
 from stcodec.options import EncodeOptions
 
@@ -40,26 +40,28 @@ class MatchOptions:
         if (self.crf is None) == (self.value is None):
             raise OptionsError("a search has one goal: the crf of a plain encode (--match-crf), or a value (--target)")
         quality = self.quality
-        low, high = quality.values
-        if self.value is not None and not low <= self.value <= high:  # NaN fails too
-            raise OptionsError(
-                f"{self.metric} is {self.value:g}: allowed is {low:g} to {high:g} {quality.unit}",
-                value=self.value,
-                allowed=(low, high),
-            )
+        check_range(self.metric, self.value, *quality.values, note=f" {quality.unit}")
         least, most = quality.tolerance / 10, quality.tolerance * 100
         if not least <= self.near <= most:
             raise OptionsError(
-                f"the tolerance is {self.near:g}: for {self.metric} allowed is {least:g} to {most:g} {quality.unit}"
+                f"the tolerance is {self.near:g}: for {self.metric} allowed is {least:g} to {most:g} {quality.unit}",
+                value=self.near,
+                allowed=(least, most),
             )
-        if self.verify not in ("parts", "full"):
-            raise OptionsError(f"verify is {self.verify!r}: allowed are parts or full")
+        if self.verify not in get_args(Verification):
+            raise OptionsError(
+                f"verify is {self.verify!r}: allowed are parts or full", value=self.verify, allowed=get_args(Verification)
+            )
 
     @property
     def quality(self) -> QualityMetric:
         """The metric. Raises OptionsError if there is none of that name."""
         if self.metric not in METRICS:
-            raise OptionsError(f"unknown metric {self.metric!r}: allowed are {', '.join(METRICS)}")
+            raise OptionsError(
+                f"unknown metric {self.metric!r}: allowed are {', '.join(METRICS)}",
+                value=self.metric,
+                allowed=tuple(METRICS),
+            )
         return METRICS[self.metric]
 
     @property
@@ -137,9 +139,11 @@ def parse_target(text: str) -> tuple[str, float]:
     """The metric and the value of "attended-vmaf=93". Raises OptionsError."""
     name, equals, number = text.partition("=")
     if equals and name not in METRICS:
-        raise OptionsError(f"target {text!r}: unknown metric {name!r}: allowed are {', '.join(METRICS)}")
+        raise OptionsError(
+            f"target {text!r}: unknown metric {name!r}: allowed are {', '.join(METRICS)}", value=name, allowed=tuple(METRICS)
+        )
     try:
         return name, float(number)
     except ValueError:
         example = f"{name if equals else 'attended-vmaf'}=93"
-        raise OptionsError(f"target {text!r}: write METRIC=VALUE, for instance {example}") from None
+        raise OptionsError(f"target {text!r}: write METRIC=VALUE, for instance {example}", value=text) from None

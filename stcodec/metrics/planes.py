@@ -25,7 +25,11 @@ PIX_FMTS = (*_SUBSAMPLING, *(f"{name}10le" for name in _SUBSAMPLING))
 def plane_shapes(width: int, height: int, pix_fmt: str) -> tuple[tuple[int, int], ...]:
     """(rows, columns) of the three planes of a picture. Raises OptionsError for formats that can't be scored."""
     if pix_fmt not in PIX_FMTS:
-        raise OptionsError(f"pictures of the format {pix_fmt} can't be scored: convert them to one of {', '.join(PIX_FMTS)}")
+        raise OptionsError(
+            f"pictures of the format {pix_fmt} can't be scored: convert them to one of {', '.join(PIX_FMTS)}",
+            value=pix_fmt,
+            allowed=PIX_FMTS,
+        )
     down, across = _SUBSAMPLING[pix_fmt.removesuffix("10le")]
     chroma = -(-height // down), -(-width // across)
     return (height, width), chroma, chroma

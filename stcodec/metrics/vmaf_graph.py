@@ -49,10 +49,16 @@ def check_metrics(metrics: Collection[str], width: int, height: int) -> None:
     """Raises OptionsError for metrics that are unknown, none, or can't score pictures of this size."""
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown or not metrics:
-        raise OptionsError(f"metrics {', '.join(unknown) or '(none)'}: choose from {', '.join(METRICS)}")
+        raise OptionsError(
+            f"metrics {', '.join(unknown) or '(none)'}: choose from {', '.join(METRICS)}",
+            value=unknown,
+            allowed=tuple(METRICS),
+        )
     if set(metrics) & set(_LOGS) and min(width, height) < _VMAF_SIDE_PX:
         raise OptionsError(
-            f"libvmaf can't score pictures of {width}x{height} px: {_VMAF_SIDE_PX}x{_VMAF_SIDE_PX} is the least"
+            f"libvmaf can't score pictures of {width}x{height} px: {_VMAF_SIDE_PX}x{_VMAF_SIDE_PX} is the least",
+            value=(width, height),
+            allowed=(_VMAF_SIDE_PX, _VMAF_SIDE_PX),
         )
     if "cambi" in metrics and max(width, height) < _CAMBI_SIDE_PX:
         raise OptionsError(

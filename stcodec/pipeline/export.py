@@ -52,7 +52,9 @@ def export_maps(
     policy: how saliency becomes offsets, where the format holds offsets. Raises OptionsError, MediaError or AttentionError.
     """
     if kind not in EXPORTS:
-        raise OptionsError(f"unknown format {kind!r} to export to: allowed are {', '.join(EXPORTS)}")
+        raise OptionsError(
+            f"unknown format {kind!r} to export to: allowed are {', '.join(EXPORTS)}", value=kind, allowed=tuple(EXPORTS)
+        )
     policy = policy or OffsetPolicy()
     chosen = open_source(attention) if isinstance(attention, str) else attention
     if chosen is None:

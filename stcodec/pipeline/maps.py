@@ -60,7 +60,9 @@ def maps(
     path = check_input(source)
     target = check_output(output, overwrite=overwrite, source=path, also_read=source_files(name))
     if target.suffix.lower() != ".mkv":
-        raise OptionsError(f"{display_name(target)}: maps are written as Matroska: give a name that ends in .mkv")
+        raise OptionsError(
+            f"{display_name(target)}: maps are written as Matroska: give a name that ends in .mkv", value=target
+        )
     with (
         VideoReader(path, export=export_for(chosen.spec), keep_partial=keep_partial, view=view) as reader,
         atomic_output(target, overwrite=overwrite) as temporary,

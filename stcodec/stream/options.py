@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-from stcodec.errors import OptionsError
+from stcodec.errors import OptionsError, check_choice, check_range
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 
 AudioChoice = Literal["auto", "aac", "none"]
 
 _RENDITION = re.compile(r"(\d+)p@(\d+(?:\.\d+)?)([kM]?)")
 _LINES = 16, 4320
-
-
-def _check(name: str, value: float, low: float, high: float, unit: str) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise OptionsError(f"{name} is {value:g} {unit}: allowed is {low:g} to {high:g}", value=value, allowed=(low, high))
 
 
 @dataclass(frozen=True)
@@ -35,15 +29,15 @@ class Rendition:
     """The decoder's buffer; None = a second of maxrate."""
 
     def __post_init__(self) -> None:
-        if self.lines is not None:
-            _check("rendition", self.lines, *_LINES, "lines")
-        _check("bitrate", self.bitrate_kbps, 10, 1_000_000, "kbit/s")
+        check_range("rendition", self.lines, *_LINES, unit="lines")
+        check_range("bitrate", self.bitrate_kbps, 10, 1_000_000, unit="kbit/s")
         if self.maxrate_kbps is not None and not self.bitrate_kbps <= self.maxrate_kbps <= 1_000_000:
             raise OptionsError(
-                f"maxrate is {self.maxrate_kbps:g} kbit/s: it must be at least the bitrate, {self.bitrate_kbps:g}"
+                f"maxrate is {self.maxrate_kbps:g} kbit/s: it must be at least the bitrate, {self.bitrate_kbps:g}",
+                value=self.maxrate_kbps,
+                allowed=(self.bitrate_kbps, 1_000_000),
             )
-        if self.bufsize_kbit is not None:
-            _check("bufsize", self.bufsize_kbit, self.bitrate_kbps / 10, self.bitrate_kbps * 60, "kbit")
+        check_range("bufsize", self.bufsize_kbit, self.bitrate_kbps / 10, self.bitrate_kbps * 60, unit="kbit")
 
     @property
     def peak_kbps(self) -> float:
@@ -60,7 +54,7 @@ def parse_rendition(text: str) -> Rendition:
     """ "720p@2500k" or "360p@0.6M". Raises OptionsError."""
     match = _RENDITION.fullmatch(text)
     if match is None:
-        raise OptionsError(f"rendition {text!r}: write LINESp@RATE, for instance 720p@2500k")
+        raise OptionsError(f"rendition {text!r}: write LINESp@RATE, for instance 720p@2500k", value=text)
     return Rendition(int(match[1]), float(match[2]) * {"": 0.001, "k": 1.0, "M": 1000.0}[match[3]])
 
 
@@ -117,21 +111,18 @@ class StreamOptions:
         names = [one.lines for one in self.renditions]
         if len(set(names)) < len(names):
             raise OptionsError("two renditions have the same number of lines: players could not tell them apart")
-        _check("keyint", self.keyint_seconds, 0.1, 60, "s")
-        _check("max latency", self.max_latency_seconds, 0.05, 60, "s")
-        _check("audio bitrate", self.audio_bitrate_kbps, 8, 512, "kbit/s")
-        _check("stall", self.stall_seconds, 0.2, 3600, "s")
-        if self.audio not in ("auto", "aac", "none"):
-            raise OptionsError(f"audio is {self.audio!r}: allowed are auto, aac and none")
-        if self.duration_seconds is not None:
-            _check("duration", self.duration_seconds, 0.1, 1e9, "s")
-        if self.give_up_seconds is not None:
-            _check("give up", self.give_up_seconds, 0, 1e9, "s")
+        check_range("keyint", self.keyint_seconds, 0.1, 60, unit="s")
+        check_range("max latency", self.max_latency_seconds, 0.05, 60, unit="s")
+        check_range("audio bitrate", self.audio_bitrate_kbps, 8, 512, unit="kbit/s")
+        check_range("stall", self.stall_seconds, 0.2, 3600, unit="s")
+        check_choice("audio", self.audio, get_args(AudioChoice))
+        check_range("duration", self.duration_seconds, 0.1, 1e9, unit="s")
+        check_range("give up", self.give_up_seconds, 0, 1e9, unit="s")
 
 
 def seconds(text: str) -> float:
     """ "1s", "500ms", "2.5", "10m" or "1h" in seconds. Raises OptionsError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
     if match is None:
-        raise OptionsError(f"{text!r} is no time: write 1s, 500ms, 10m or 1h")
+        raise OptionsError(f"{text!r} is no time: write 1s, 500ms, 10m or 1h", value=text)
     return float(match[1]) * {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}[match[2]]

@@ -78,7 +78,9 @@ def _sized(rendition: Rendition, canvas: VideoInfo) -> VideoInfo:
     if rendition.lines > shorter:
         raise OptionsError(
             f"rendition {rendition.lines}p is larger than the source, {canvas.width_px}x{canvas.height_px}: "
-            f"at most {shorter}p"
+            f"at most {shorter}p",
+            value=rendition.lines,
+            allowed=shorter,
         )
     width, height = scaled_size(canvas.width_px, canvas.height_px, rendition.lines / shorter)
     aspect = (canvas.sample_aspect_ratio or 1) * Fraction(canvas.width_px * height, canvas.height_px * width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stcodec.errors import OptionsError
+from stcodec.errors import check_range
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class StageConfig:
         return max(self.stem_rate, self.spatial_rate, self.temporal_rate) > 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1:
-            raise OptionsError(f"steps {self.steps} and batch {self.batch}: both must be at least 1")
+        check_range("steps", self.steps, 1)
+        check_range("batch", self.batch, 1)
 
 
 IMAGES = StageConfig(steps=580, batch=32, stem_rate=2e-4, spatial_rate=2e-3, temporal_rate=0.0)

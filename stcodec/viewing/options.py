@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stcodec.errors import OptionsError
+from stcodec.errors import check_choice, check_range
 
 SHOWS = ("in-turn", "side-by-side")
 """One after the other in the middle of the screen; or both at once."""
@@ -27,13 +27,7 @@ class PairTestOptions:
     """Of the choice of hidden repeats, of orders and of sides."""
 
     def __post_init__(self) -> None:
-        if not SECONDS[0] <= self.seconds <= SECONDS[1]:
-            raise OptionsError(
-                f"ab-seconds is {self.seconds:g}: {SECONDS[0]:g} to {SECONDS[1]:g} are allowed, 6 to 10 usual"
-            )
-        if not 1 <= self.pairs <= MOST_PAIRS:
-            raise OptionsError(f"ab-pairs is {self.pairs}: 1 to {MOST_PAIRS} are allowed")
-        if self.show not in SHOWS:
-            raise OptionsError(f"ab-show is {self.show!r}: choose from {', '.join(SHOWS)}")
-        if self.seed < 0:
-            raise OptionsError(f"ab-seed is {self.seed}: it must be 0 or more")
+        check_range("ab-seconds", self.seconds, *SECONDS, note=", 6 to 10 is usual")
+        check_range("ab-pairs", self.pairs, 1, MOST_PAIRS)
+        check_choice("ab-show", self.show, SHOWS)
+        check_range("ab-seed", self.seed, 0)

@@ -105,11 +105,18 @@ def check_targets(targets: Sequence[TargetAddress], codec: str, renditions: Sequ
     for number, target in enumerate(targets):
         allowed = [encoder.codec for encoder in ENCODERS.values() if target.kind in encoder.target_kinds]
         if codec not in allowed:
-            raise OptionsError(f"{target.shown}: {target.kind} can't carry {codec}: it takes {', '.join(allowed)}")
+            raise OptionsError(
+                f"{target.shown}: {target.kind} can't carry {codec}: it takes {', '.join(allowed)}",
+                value=codec,
+                allowed=allowed,
+            )
         if target.rendition is not None and target.rendition not in renditions:
-            raise OptionsError(f"{target.shown}: there is no rendition {target.rendition}: there is {', '.join(renditions)}")
+            raise OptionsError(
+                f"{target.shown}: there is no rendition {target.rendition}: there is {', '.join(renditions)}",
+                value=target.rendition,
+            )
         if any(_same(target, other) for other in targets[:number]):
-            raise OptionsError(f"{target.shown}: is given twice")
+            raise OptionsError(f"{target.shown}: is given twice: once is enough")
 
 
 def check_place(target: TargetAddress, *, overwrite: bool, source: str) -> None:
@@ -142,9 +149,11 @@ def _check_address(address: Address) -> TargetKind:
     for name in options:
         if name not in known:
             what = name if f"{name}=" in shown else HIDDEN
-            raise OptionsError(f"{shown}: {scheme} has no option {what}: there are {', '.join(sorted(known))}")
+            raise OptionsError(
+                f"{shown}: {scheme} has no option {what}: there are {', '.join(sorted(known))}", allowed=known
+            )
     if not re.fullmatch(r"[0-9]{1,3}", ttl := options.get("ttl", "0")) or int(ttl) > 255:
-        raise OptionsError(f"{shown}: ttl is {display_name(ttl)}: allowed is 0 to 255")
+        raise OptionsError(f"{shown}: ttl is {display_name(ttl)}: allowed is 0 to 255", value=ttl, allowed=(0, 255))
     phrase = options.get("passphrase")
     if phrase is not None and not 10 <= len(phrase) <= 79:
         raise OptionsError(f"{shown}: the passphrase has {len(phrase)} characters: 10 to 79 are allowed")
