@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 # A shell's background jobs ignore SIGINT, and their children with them: the tests of Ctrl-C would test nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
+# With `nohup`, SIGHUP is ignored, and by the children too: those whose end by it is tested would never end.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes is the machine's affair, which may be doing much else.
 settings.register_profile("stcodec", deadline=None)

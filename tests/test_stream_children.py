@@ -18,7 +18,10 @@ from live_rigs import free_port, wait_until
 
 from stcodec.media.ffmpeg import ending_with_us
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
+ENDS = [
+    *(("source", one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)),
+    *(("target", one) for one in (signal.SIGTERM, signal.SIGKILL)),
+]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the system ends programs with their parent on Linux")
 
 
@@ -35,17 +38,19 @@ def programs(word: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize(("side", "number"), ENDS)
 def test_a_listening_program_ends_with_the_stream(film: Path, tmp_path: Path, side: str, number: signal.Signals) -> None:
     port = str(free_port(socket.SOCK_DGRAM))
     url = f"srt://127.0.0.1:{port}?mode=listener"
     places = (url, tmp_path / "out.ts") if side == "source" else (film, url)
     words = ("--attention", "none", "-q", *(("--loop",) if side == "target" else ()))
     with subprocess.Popen(command.program("stream", *places, *words), stderr=subprocess.DEVNULL) as running:
-        wait_until(lambda: bool(programs(port)), "the program listens", 60)
-        running.send_signal(number)
-        running.wait(20)
+        try:
+            wait_until(lambda: bool(programs(port)), "the program listens", 60)
+            running.send_signal(number)
+            running.wait(20)
+        finally:
+            running.kill()
     wait_until(lambda: not programs(port), "it is gone", 3)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", int(port)))
