@@ -29,11 +29,10 @@ ALLOWED = {
     "media/copies.py": "the sample entry of an HEVC stream that is copied",
     "media/decode.py": "raw streams, which are read from their start",
     "media/lossless.py": "x264 as a tool: copies without loss",
-    "media/video_writer.py": "x264 as a tool: the film of `inspect`",
+    "media/video_writer.py": "x264 as a tool: the video of `inspect`",
     "media/mux.py": "what containers and codecs can't hold, whoever encoded it",
     "media/playable.py": "the format that browsers play",
     "media/sniff.py": "raw streams, told by their first bytes",
-    "stream/output/muxers.py": "Matroska's names of codecs, also of sound",
 }
 OWN = {f"encoders/{name}.py" for name in ("x264", "x265", "vp9", "svtav1", "svt_library")}
 

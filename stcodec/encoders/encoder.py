@@ -122,6 +122,8 @@ class Encoder:
     """Smaller frames are refused: the encoder fails, or writes what can't be decoded."""
     containers: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
     """File endings that take the codec."""
+    matroska_id: ClassVar[str]
+    """Matroska's name of the codec (RFC 9559 and the Matroska codec registry)."""
     mp4_tag: ClassVar[str] = ""
     """The four characters for it in a streamed MP4; "" = libavformat's own."""
     target_kinds: ClassVar[tuple[str, ...]] = ("dash", "pipe", "file")

@@ -58,6 +58,7 @@ class SvtAv1(Encoder):
 
     name = "libsvtav1"
     codec = "av1"
+    matroska_id = "V_AV1"
     decoder = "libdav1d"
     aliases = ("svtav1", "svt-av1", "av1")
     stands_in_for = ("av1",)

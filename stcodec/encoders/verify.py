@@ -25,23 +25,11 @@ from stcodec.encoders.encoder import Encoder, ReadBack
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.encoders.session import EncoderSession
+from stcodec.encoders.verdict import LEAST_SPREAD, Gain, Reading, judge, pool
 from stcodec.media.decode import VideoReader
 from stcodec.media.seek import frames_from, frames_of
 from stcodec.report import OffsetsApplied
-from stcodec.types import Arrays, BlockGrid, BoolArray, FloatArray
-
-_LEAST_SPREAD = 0.5
-"""QP steps: offsets that vary less within a frame can't be told from the encoder's own rounding."""
-_LEAST_KNOWN_SHARE = 0.1
-"""Share of the blocks that must have something to tell for a verdict."""
-_LEAST_BLOCKS = 16
-"""Fewer, all frames together, tell nothing."""
-_ERRORS = 3.0
-"""Standard errors that a slope must lie below half of what was asked for, before offsets count as lost: neighbouring blocks
-are not independent."""
-_LEAST_MEASURED = 1e-3
-"""QP steps or dB: what varies less over the blocks is a constant, but for the rounding of floats."""
-
+from stcodec.types import Arrays, BlockGrid, FloatArray
 
 _ATTENDED_SHARE = 0.2
 """Of the blocks: those whose offsets are lowest are where viewers were said to look."""
@@ -56,45 +44,6 @@ class Requested(Arrays):
     pts_seconds: float
     delta_qp: FloatArray
     """[rows, cols] in QP steps."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _Reading(Arrays):
-    """One frame: what was asked for and what is there, per block."""
-
-    requested: FloatArray
-    measured: FloatArray
-    """QP steps, or dB, relative to the baseline; NaN where nothing is known."""
-    in_file: FloatArray | None = None
-    """[rows, cols] absolute QP in the file."""
-    qp_limits: tuple[float, float] = (-np.inf, np.inf)
-    """Lowest and highest QP that the format has."""
-    gain: Gain | None = None
-
-
-@dataclass(frozen=True)
-class Gain:
-    """Quality of one frame against the plain encode's at the same settings, dB; negative = lost."""
-
-    attended_db: float
-    """On the fifth of the blocks that were to be best."""
-    whole_db: float
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Blocks(Arrays):
-    """All blocks of all frames that something is known of, [N] each."""
-
-    requested: FloatArray
-    allowed: FloatArray
-    """What was requested, as far as the format has such QPs."""
-    measured: FloatArray
-    """QP steps, or dB; each frame's own constant is taken out."""
-    carried: BoolArray
-    """True where a block has exactly its left neighbour's QP."""
-    at_limit: BoolArray
-    """True where a block has the lowest or the highest QP."""
-    known_share: float
 
 
 @dataclass(frozen=True)
@@ -143,9 +92,9 @@ def verify_offsets(
 def verdict_on(frames: Frames, samples: Sequence[Requested]) -> OffsetsApplied:
     """What became of the offsets of some frames."""
     method = "effect" if frames.way == "effect" else "bitstream"
-    worthy = [sample for sample in samples if float(sample.delta_qp.std()) >= _LEAST_SPREAD]
+    worthy = [sample for sample in samples if float(sample.delta_qp.std()) >= LEAST_SPREAD]
     if not worthy:
-        return OffsetsApplied(method, "flat", f"no sampled frame has offsets that vary by {_LEAST_SPREAD} QP or more")
+        return OffsetsApplied(method, "flat", f"no sampled frame has offsets that vary by {LEAST_SPREAD} QP or more")
     readings = [
         reading
         for sample in worthy
@@ -165,90 +114,7 @@ def verdict_on(frames: Frames, samples: Sequence[Requested]) -> OffsetsApplied:
     )
 
 
-def pool(readings: Sequence[_Reading]) -> Blocks:
-    """All blocks of some frames together."""
-    parts = [_comparable(reading) for reading in readings]
-    whole = sum(reading.measured.size for reading in readings)
-    requested, allowed, measured, carried, at_limit = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Blocks(requested, allowed, measured, carried, at_limit, requested.size / whole)
-
-
-def _comparable(reading: _Reading) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, BoolArray]:
-    """The columns of `Blocks`. The rate control moves a frame's QP as a whole; what counts is how its blocks differ."""
-    known = np.isfinite(reading.measured)
-    low, high = reading.qp_limits
-    if reading.in_file is not None and ((reading.in_file <= low) | (reading.in_file >= high)).all():
-        known[:] = False  # the rate control left no room: nobody knows how far beyond it would have gone
-    requested, measured = reading.requested[known], reading.measured[known]
-    qp = np.zeros_like(measured) if reading.in_file is None else reading.in_file[known]
-    at_limit = np.asarray((qp <= low) | (qp >= high))
-    free = ~at_limit if not at_limit.all() else at_limit
-    constant = np.median((measured - requested)[free]) if known.any() else 0
-    baseline = qp - measured
-    allowed = np.clip(baseline + requested + constant, low, high) - baseline - constant
-    return (
-        requested,
-        allowed.astype(np.float32),
-        (measured - constant).astype(np.float32),
-        _carried(reading)[known],
-        at_limit,
-    )
-
-
-def judge(blocks: Blocks, frames: int, way: ReadBack, codec: str) -> OffsetsApplied:
-    """The verdict on all blocks together."""
-    method = "effect" if way == "effect" else "bitstream"
-    requested, measured = blocks.allowed, blocks.measured
-    if measured.size < _LEAST_BLOCKS:
-        return OffsetsApplied(
-            method, "not-measured", f"{measured.size} blocks are too few to judge by", frames, measured.size
-        )
-    if blocks.known_share < _LEAST_KNOWN_SHARE or requested.std() < _LEAST_SPREAD:
-        why = "the blocks are at the end of the encoder's QPs, where offsets have no room: use another crf or bitrate"
-        return OffsetsApplied(method, "not-measured", why, frames, requested.size)
-    slope = float(np.polyfit(requested, measured, 1)[0])
-    correlation = float(np.corrcoef(requested, measured)[0, 1]) if measured.std() > _LEAST_MEASURED else 0.0
-    full = 1.0 if method == "bitstream" else 0.5
-    if correlation >= 0.5 and slope >= full / 2:
-        verdict = "applied"
-    elif correlation >= 0.2 and slope >= full / 10:
-        verdict = "weak"
-    elif slope + _ERRORS * _slope_error(requested, measured, correlation) >= full / 2:
-        found = f"slope {slope:.2f}, correlation {correlation:.2f}"
-        why = f"the offsets are too gentle to tell from the encoder's own choices ({found})"
-        return OffsetsApplied(method, "not-measured", why, frames, requested.size)
-    else:
-        verdict = "not-applied"
-    common = {"frames": frames, "blocks": requested.size, "slope": slope, "correlation": correlation}
-    if method == "effect":
-        why = f"{codec} exports no QP: error around each block against a plain encode's, in dB for each QP step"
-        return OffsetsApplied(method, verdict, why, **common)  # type: ignore[arg-type]
-    applied = np.abs(blocks.measured - blocks.requested) <= 1.0
-    return OffsetsApplied(
-        method,
-        verdict,
-        f"QP of each block in the file {_AGAINST[way]}",
-        share_applied=float(applied.mean()),
-        share_snapped=float((~applied & blocks.carried).mean()),
-        share_clipped=float((~applied & blocks.at_limit).mean()),
-        **common,  # type: ignore[arg-type]
-    )
-
-
-def _slope_error(requested: FloatArray, measured: FloatArray, correlation: float) -> float:
-    """Standard error of the slope of a least-squares line through blocks."""
-    rest = max(0.0, 1 - correlation**2) / (requested.size - 2)
-    return float(measured.std() / requested.std() * rest**0.5)
-
-
-def _carried(reading: _Reading) -> BoolArray:
-    carried = np.zeros(reading.requested.shape, np.bool_)
-    if reading.in_file is not None:
-        carried[:, 1:] = reading.in_file[:, 1:] == reading.in_file[:, :-1]
-    return carried
-
-
-def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | None:
+def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> Reading | None:
     plain = frames.plain(sample.pts_seconds)
     if plain is None:
         return None
@@ -260,25 +126,25 @@ def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> _Rea
     known = np.where((baseline > low) & (baseline < high), baseline, np.float32(np.nan))
     original = frames.original(sample.pts_seconds)
     gain = None if original is None else _gain(frames.grid, sample, original, coded, plain)
-    return _Reading(sample.delta_qp, in_file - known, in_file, (low, high), gain)
+    return Reading(sample.delta_qp, in_file - known, in_file, (low, high), gain)
 
 
-def _against_frame(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | None:
+def _against_frame(frames: Frames, coded: VideoFrame, sample: Requested) -> Reading | None:
     if coded.key_frame and frames.encoder is not None and not frames.encoder.offsets_on_key_frames:
         return None
     in_file = qp_blocks(coded, frames.grid)
     if in_file is None:  # a frame without segments: all blocks have the same QP
-        return _Reading(sample.delta_qp, np.zeros_like(sample.delta_qp))
-    return _Reading(sample.delta_qp, in_file, in_file, _limits(frames))
+        return Reading(sample.delta_qp, np.zeros_like(sample.delta_qp))
+    return Reading(sample.delta_qp, in_file, in_file, _limits(frames))
 
 
-def _effect(frames: Frames, coded: VideoFrame, sample: Requested) -> _Reading | None:
+def _effect(frames: Frames, coded: VideoFrame, sample: Requested) -> Reading | None:
     original, plain = frames.original(sample.pts_seconds), frames.plain(sample.pts_seconds)
     if original is None or plain is None:
         return None
     ours, theirs = (_around(_block_error(original, one, frames.grid)) for one in (coded, plain))
     gain = _gain(frames.grid, sample, original, coded, plain)
-    return _Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32), gain=gain)
+    return Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32), gain=gain)
 
 
 def _gain(grid: BlockGrid, sample: Requested, original: VideoFrame, coded: VideoFrame, plain: VideoFrame) -> Gain | None:
@@ -294,12 +160,11 @@ def _limits(frames: Frames) -> tuple[float, float]:
     return (-np.inf, np.inf) if frames.encoder is None else frames.encoder.qp_limits(frames.bit_depth)
 
 
-_READINGS: Mapping[ReadBack, Callable[[Frames, VideoFrame, Requested], _Reading | None]] = {
+_READINGS: Mapping[ReadBack, Callable[[Frames, VideoFrame, Requested], Reading | None]] = {
     "against-plain": _against_plain,
     "against-frame": _against_frame,
     "effect": _effect,
 }
-_AGAINST = {"against-plain": "against a plain encode's at the same frame", "against-frame": "against its frame's"}
 
 
 def _around(values: FloatArray) -> FloatArray:

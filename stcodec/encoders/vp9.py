@@ -35,6 +35,7 @@ class Vp9(Encoder):
 
     name = "libvpx-vp9"
     codec = "vp9"
+    matroska_id = "V_VP9"
     aliases = ("vp9",)
     stands_in_for = ("vpx", "vp9")
     block_px = 8

@@ -20,6 +20,7 @@ class X264(X26x):
 
     name = "libx264"
     codec = "h264"
+    matroska_id = "V_MPEG4/ISO/AVC"
     aliases = ("x264", "h264")
     stands_in_for = ("264",)
     signature = re.compile(rb"x264 - core (\d+[^-]*?) - ")

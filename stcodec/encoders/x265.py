@@ -30,6 +30,7 @@ class X265(X26x):
 
     name = "libx265"
     codec = "hevc"
+    matroska_id = "V_MPEGH/ISO/HEVC"
     aliases = ("x265", "hevc")
     stands_in_for = ("265", "hevc", "vvenc", "kvazaar")
     signature = re.compile(rb"x265 \(build (\d+)\) - ([\w.+-]+)")

@@ -17,21 +17,6 @@ from av.stream import Stream
 from stcodec.encoders.table import encoder_of
 from stcodec.stream.packet import TICK, LivePacket, Track
 
-_CODEC_IDS = {
-    "h264": "V_MPEG4/ISO/AVC",
-    "hevc": "V_MPEGH/ISO/HEVC",
-    "vp8": "V_VP8",
-    "vp9": "V_VP9",
-    "av1": "V_AV1",
-    "aac": "A_AAC",
-    "mp3": "A_MPEG/L3",
-    "ac3": "A_AC3",
-    "eac3": "A_EAC3",
-    "opus": "A_OPUS",
-    "flac": "A_FLAC",
-}
-"""Matroska's names of the codecs (RFC 9559 and the Matroska codec registry)."""
-
 LEAD = round(1 / TICK)
 """Added to all times: the first frames' decoding times are negative where frames are reordered, and MP4 can't say that."""
 
@@ -83,7 +68,9 @@ def as_packet(packet: LivePacket, stream: Stream) -> Packet[Any]:
 def _matroska_head(track: Track) -> bytes:
     """The start of a Matroska file (RFC 9559): a segment of unknown size with this one track, and no packet."""
     entry = _number(0xD7, 1) + _number(0x73C5, 1) + _number(0x83, 1 if track.kind == "video" else 2)
-    entry += _element(0x86, _CODEC_IDS[track.codec].encode()) + _element(0x63A2, track.extradata)
+    encoder = encoder_of(track.codec)  # all audio is AAC
+    codec_id = "A_AAC" if encoder is None else encoder.matroska_id
+    entry += _element(0x86, codec_id.encode()) + _element(0x63A2, track.extradata)
     if track.kind == "video":
         entry += _element(0xE0, _number(0xB0, track.width_px) + _number(0xBA, track.height_px))
         if track.frame_rate:
