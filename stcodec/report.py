@@ -58,7 +58,7 @@ class Checks:
     duration_source_seconds: float
     duration_file_seconds: float
     frames_decoded: int
-    """Frames decoded as a sample: at the start, in the middle and at the end."""
+    """Frames decoded as a sample: from the first key frame on, from one in the middle and from the last."""
     shift_seconds: float
     """Delay of the file's first frame against the source's: Matroska moves all streams together where audio begins
     before zero."""

@@ -13,10 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from stcodec.attention.base import AttentionSource
 from stcodec.errors import OptionsError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "stcodec.attention_sources"
 """Entry points of other packages: a callable that takes the argument (none if none was written), and gives a source."""
@@ -41,6 +44,8 @@ def source_names() -> tuple[str, ...]:
 
 def foreign_sources() -> dict[str, EntryPoint]:
     """The sources of other packages, not loaded yet; none can take a name of ours."""
+    from importlib.metadata import entry_points  # with its parser of mails, only for who asks
+
     return {point.name: point for point in entry_points(group=GROUP) if point.name not in _reserved()}
 
 

@@ -268,15 +268,12 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
 
 def goal_of(arguments: argparse.Namespace) -> MatchOptions | None:
     """Search options from the flags of `add_search_flags`; None if they ask for no search. Raises OptionsError."""
-    from stcodec.matching.options import match_options
+    given = [getattr(arguments, name) for name in ("match_crf", "target", "match_metric", "match_tolerance", "match_verify")]
+    if all(one is None for one in given):
+        return None
+    from stcodec.matching.options import match_options  # with metrics that a plain encode does without
 
-    return match_options(
-        arguments.match_crf,
-        arguments.target,
-        arguments.match_metric,
-        arguments.match_tolerance,
-        arguments.match_verify,
-    )
+    return match_options(*given)
 
 
 def add_policy_flags(group: argparse._ActionsContainer) -> None:

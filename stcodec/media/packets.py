@@ -21,6 +21,8 @@ class ShownTimes:
 
     pts: array[int]
     """Of each frame, in file order, in ticks; without those that the container hides (an edit list)."""
+    keys: array[int]
+    """Of those that decoding can begin at."""
     end: int
     """When the last is over, in ticks."""
     time_base: Fraction
@@ -28,7 +30,7 @@ class ShownTimes:
 
 def shown_times(path: Path, *, allow_playlists: bool = False) -> ShownTimes:
     """The presentation times of the video's packets. allow_playlists: of a playlist of our own. Raises MediaError."""
-    times, end = array("q"), 0
+    times, keys, end = array("q"), array("q"), 0
     with open_input(path, allow_playlists=allow_playlists) as container:
         stream = main_video(container)
         if stream is None or stream.time_base is None:
@@ -36,10 +38,12 @@ def shown_times(path: Path, *, allow_playlists: bool = False) -> ShownTimes:
         for packet in container.demux(stream):
             if packet.size and packet.pts is not None and not packet.is_discard:
                 times.append(packet.pts)
+                if packet.is_keyframe:
+                    keys.append(packet.pts)
                 end = max(end, packet.pts + (packet.duration or 0))
         if stream.duration is not None:  # MP4 keeps lengths in decoding order: the last shown may have another's
             end = max(end, (stream.start_time or 0) + stream.duration)
-        return ShownTimes(times, end, stream.time_base)
+        return ShownTimes(times, keys, end, stream.time_base)
 
 
 def video_bytes(path: Path) -> int:

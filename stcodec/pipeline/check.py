@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.verify import Requested, verify_offsets
 from stcodec.errors import OUT_OF_RESOURCES, MediaError, VerifyError
 from stcodec.media.decode import VideoReader
-from stcodec.media.packets import shown_times
+from stcodec.media.packets import ShownTimes, shown_times
 from stcodec.media.seek import frames_from
 from stcodec.options import RunOptions
 from stcodec.pipeline.summary import Tally
@@ -21,7 +22,8 @@ from stcodec.report import Checks, OffsetsApplied
 from stcodec.types import VideoInfo
 
 _FRAMES_PER_SAMPLE = 300
-_DECODED_AT_EACH_PLACE = 3
+_DECODED = 9
+"""Frames that are decoded as a sample, all places together."""
 _WITHOUT_LENGTHS = (".ts", ".m2ts")
 """Containers in which a frame lasts until the next begins: the last has no length."""
 _LAST_SHORTER_SECONDS = 0.1
@@ -89,7 +91,7 @@ def check_frames(source: VideoInfo, written: Path, tally: Tally) -> Checks:
         frames_in_file=len(found),
         duration_source_seconds=float((max(tally.end_pts, sent[-1]) - sent[0]) * source.time_base),
         duration_file_seconds=float((shown.end - found[0]) * shown.time_base),
-        frames_decoded=_decode_sample(written, found, shown.time_base),
+        frames_decoded=_decode_sample(written, shown),
         shift_seconds=float(found[0] * shown.time_base - sent[0] * source.time_base),
         timestamps_kept=True,
     )
@@ -103,14 +105,20 @@ def _times_kept(sent: list[int], sent_base: Fraction, found: list[int], found_ba
     )
 
 
-def _decode_sample(written: Path, times: list[int], time_base: Fraction) -> int:
-    """Decode a few frames at the start, in the middle and at the end; how many there were. Raises VerifyError."""
-    places = {0, len(times) // 2, max(0, len(times) - _DECODED_AT_EACH_PLACE)}
+def _decode_sample(written: Path, shown: ShownTimes) -> int:
+    """Decode a few frames from the first key frame on, from one in the middle and from the last; how many there were.
+
+    Frames elsewhere would cost the decoding of all since the key frame before them. Raises VerifyError.
+    """
+    times, keys = sorted(shown.pts), sorted(shown.keys) or [min(shown.pts)]
+    places = sorted({keys[0], _latest(keys, times[len(times) // 2]), keys[-1]})
     decoded = 0
-    for place in sorted(places):
-        wanted = min(_DECODED_AT_EACH_PLACE, len(times) - place)
+    for key in places:
+        place = bisect_left(times, key)
+        wanted = min(_DECODED // len(places), len(times) - place)
         try:
-            with closing(frames_from(written, float(times[place] * time_base), keep_partial=False)) as frames:
+            # Half a tick later: rounding must not lead to the key frame before.
+            with closing(frames_from(written, float((key + Fraction(1, 2)) * shown.time_base), keep_partial=False)) as frames:
                 got = [frame for frame in islice(frames, wanted) if not frame.is_corrupt]
         except MediaError as error:
             if error.errno in OUT_OF_RESOURCES:
@@ -120,6 +128,11 @@ def _decode_sample(written: Path, times: list[int], time_base: Fraction) -> int:
             raise VerifyError(f"{len(got)} of {wanted} frames decode at frame {place} of the file: nothing was kept")
         decoded += len(got)
     return decoded
+
+
+def _latest(keys: list[int], time: int) -> int:
+    """The last key frame that is shown at a time or before; the first if none is."""
+    return keys[max(0, bisect_right(keys, time) - 1)]
 
 
 def _choose(samples: list[Requested], frames: int) -> list[Requested]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from stcodec.attention import open_source, source_files
 from stcodec.attention.base import AttentionSource
-from stcodec.attention.cached import CachedSource
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
 from stcodec.encoders.session import EncoderSession
@@ -198,6 +197,8 @@ def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
             stats = folder / "stats"
             source = job.source
             if source is not None:  # encoders take part of the second pass's offsets from the first
+                from stcodec.attention.cached import CachedSource
+
                 source = CachedSource(source, folder / "maps.mkv")
             try:
                 with job.reopened().reader as reader:
