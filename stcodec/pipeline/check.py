@@ -116,9 +116,9 @@ def _decode_sample(written: Path, shown: ShownTimes) -> int:
     for key in places:
         place = bisect_left(times, key)
         wanted = min(_DECODED // len(places), len(times) - place)
+        seconds = float((key + Fraction(1, 2)) * shown.time_base)  # rounding must not lead to the key frame before
         try:
-            # Half a tick later: rounding must not lead to the key frame before.
-            with closing(frames_from(written, float((key + Fraction(1, 2)) * shown.time_base), keep_partial=False)) as frames:
+            with closing(frames_from(written, seconds, keep_partial=False)) as frames:
                 got = [frame for frame in islice(frames, wanted) if not frame.is_corrupt]
         except MediaError as error:
             if error.errno in OUT_OF_RESOURCES:
