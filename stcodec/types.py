@@ -59,6 +59,10 @@ class StreamInfo:
     """True for an attached picture (cover art) that is stored as a video stream."""
 
 
+_RUNNING_CLOCKS = ("mpegts", "mpeg")
+"""Demuxers of containers that do not say how long they last."""
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """Facts of a video, known before its first frame is decoded."""
@@ -96,6 +100,11 @@ class VideoInfo:
         _require(self.width_px > 0 and self.height_px > 0, f"frame size {self.width_px}x{self.height_px} is empty")
         _require(self.time_base > 0, f"time base {self.time_base} is not positive")
         _require(self.rotation_degrees in (0, 90, 180, 270), f"rotation {self.rotation_degrees} is not a multiple of 90")
+
+    @property
+    def sure_duration_seconds(self) -> float | None:
+        """The duration; None where it is a guess from the first and last times of a clock that may jump in between."""
+        return None if self.container in _RUNNING_CLOCKS else self.duration_seconds
 
     @property
     def display_width_px(self) -> int:

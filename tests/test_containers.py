@@ -13,6 +13,7 @@ import pytest
 from media import run_ffmpeg
 
 import stcodec
+from stcodec.media.decode import VideoReader
 
 
 def _tool() -> ModuleType:
@@ -78,6 +79,18 @@ def test_subtitles_that_step_back_by_a_tick_are_kept(folder: Path, tmp_path: Pat
             sizes.append([packet.size for packet in container.demux(subtitles=0) if packet.size])
     assert len(sizes[0]) == 2
     assert sizes[1] == pytest.approx(sizes[0], abs=3)  # MPEG-TS puts a header around those that have none
+
+
+def test_a_subtitle_without_an_end_does_not_make_the_file_longer(folder: Path, tmp_path: Path) -> None:
+    path, _ = made("mkv-mpeg2video-ac3-dvdsub", folder)
+    with av.open(str(path)) as container:
+        assert (container.duration or 0) > 4e12, "libavcodec gives it 2^32 - 1 ms"
+    with VideoReader(path) as reader:
+        assert reader.info.duration_seconds == pytest.approx(0.4, abs=0.05)
+    stcodec.encode(path, tmp_path / "out.mkv", options=PLAIN)
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.duration == pytest.approx(0.4e6, abs=0.1e6)
+        assert sum(1 for packet in container.demux(subtitles=0) if packet.size) == 1
 
 
 def test_what_is_lost_on_the_way_is_said(folder: Path, tmp_path: Path) -> None:

@@ -119,6 +119,38 @@ def test_plain_text_subtitles(rich_mkv: Path, tmp_path: Path) -> None:
     assert re.fullmatch(r"subtitle stream 4 \((ssa|ass)\) is converted to subrip for matroska", converted)
 
 
+@pytest.mark.parametrize(
+    ("ending", "codec", "video"),
+    [
+        (".mov", "pcm_alaw", "copy"),
+        (".avi", "pcm_mulaw", "mpeg4"),
+        (".avi", "adpcm_ima_wav", "mpeg4"),
+        (".avi", "adpcm_ms", "mpeg4"),
+        (".wmv", "wmav1", "wmv2"),
+        (".wmv", "wmav2", "wmv2"),
+    ],
+)
+def test_what_windows_has_a_number_for_is_copied_into_matroska(
+    film: Path, tmp_path: Path, ending: str, codec: str, video: str
+) -> None:
+    clicks = make_clicks(tmp_path / "clicks.wav", "pcm_s16le", seconds=1.2)
+    source, output = tmp_path / f"in{ending}", tmp_path / "out.mkv"
+    run_ffmpeg("-i", film, "-i", clicks, "-map", "0:v", "-map", "1:a", "-c:v", video, "-c:a", codec, source)
+    report = stcodec.encode(source, output, options=PLAIN)
+    assert not [one for one in report.messages if "audio" in one]
+    facts = [[one for one in streams_of(path) if one["kind"] == "audio"] for path in (source, output)]
+    assert [one["codec"] for one in (*facts[0], *facts[1])] == [codec, codec]
+    assert len(samples_of(output)) > 50_000 and samples_of(output) == samples_of(source)
+    assert audio_packets(output) == audio_packets(source)
+
+
+def samples_of(path: Path) -> bytes:
+    """All of the audio as the ffmpeg program decodes it, 16 bits."""
+    raw = path.with_name(f"{path.name}.s16")
+    run_ffmpeg("-i", path, "-map", "0:a:0", "-f", "s16le", raw)
+    return raw.read_bytes()
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4, 5, 6, 7, 8])
 @pytest.mark.parametrize("audio", ["aac", "opus"])
 def test_every_number_of_channels(film: Path, tmp_path: Path, audio: AudioCoding, channels: int) -> None:

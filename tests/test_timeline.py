@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import media
 import pytest
+from command import run
 
 import stcodec
 from stcodec import MatchOptions
@@ -92,6 +93,23 @@ def test_a_second_read_gives_the_same_times(recordings: Path, parts: list[str]) 
     for index in (0, 1, 24, 25, 49, len(times) // 2, len(times) - 1):
         with closing(frames_from(source, times[index])) as frames:
             assert [frame.time for frame in frames] == times[index:]
+
+
+@pytest.mark.parametrize("parts", [["a.ts", "a.ts"], ["a.ts", "hour.ts"]])
+def test_maps_of_joined_recordings_guide_them(
+    recordings: Path, tmp_path: Path, parts: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Their container can't say how long they last: neither of the two is taken for another video's."""
+    source, maps, out = joined(recordings, "maps.ts", *parts), tmp_path / "maps.mkv", tmp_path / "out.mkv"
+    assert run(capfd, "maps", source, maps, "--attention", "motion").status == 0
+    with av.open(str(maps)) as container:
+        assert container.duration == pytest.approx(4e6, abs=1e5)
+    done = run(capfd, "encode", source, out, "--attention", f"map:{maps}", "--preset", "ultrafast")
+    assert done.status == 0, done.err
+    assert "applied" in run(capfd, "verify", out, "--map", maps).out
+    done = run(capfd, "encode", recordings / "a.ts", tmp_path / "no.mkv", "--attention", f"map:{maps}")
+    assert (done.status, (tmp_path / "no.mkv").exists()) == (1, False)
+    assert "belong to another video" in done.err
 
 
 @pytest.mark.parametrize("target", ["14", "24"])

@@ -85,7 +85,7 @@ class GazeSource(AttentionSource):
         seen = inside & (gaze.end_seconds > np.maximum(gaze.start_seconds, 0))
         if not seen.any():
             raise AttentionError(f"{self.name}: every fixation lasts 0 ms, or ends before the video begins")
-        first, duration = gaze.start_seconds[seen].min(), video.duration_seconds
+        first, duration = gaze.start_seconds[seen].min(), video.sure_duration_seconds
         if duration is not None and first >= duration:
             raise AttentionError(
                 f"{self.name}: the first fixation begins at {first:.9g} s, the video ends at {duration:.9g} s: is it "

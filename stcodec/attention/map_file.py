@@ -46,8 +46,9 @@ class MapFileSource(AttentionSource):
 
     def open(self, video: VideoInfo) -> AttentionSession:
         """Begin on a video. Raises AttentionError if duration or aspect do not fit, or if every map is black."""
-        if video.duration_seconds is not None:
-            self.check_duration(video.duration_seconds)
+        if video.sure_duration_seconds is not None:
+            # Some writers of Matroska count what lies before the first frame, others don't.
+            self.check_duration(video.sure_duration_seconds, video.sure_duration_seconds - max(0.0, video.start_seconds))
         self._check_aspect(video)
         if not any(saliency.any() for _, saliency in self._reader.maps(video.duration_seconds or 1.0)):
             raise AttentionError(
@@ -59,10 +60,10 @@ class MapFileSource(AttentionSource):
         """Prepare a map [h, w] that was read to be matched to instants."""
         return filled(shrink(saliency))
 
-    def check_duration(self, video_seconds: float) -> None:
-        """Raise AttentionError unless the maps last about as long as a video."""
+    def check_duration(self, video_seconds: float, *or_seconds: float) -> None:
+        """Raise AttentionError unless the maps last about as long as a video; or_seconds: as it may be meant, too."""
         maps = self._reader.duration_seconds
-        if maps is None or abs(maps - video_seconds) <= max(0.5, 0.05 * video_seconds):
+        if maps is None or any(abs(maps - one) <= max(0.5, 0.05 * one) for one in (video_seconds, *or_seconds)):
             return
         raise AttentionError(
             f"{self.name}: the maps last {maps:.2f} s, the video {video_seconds:.2f} s: they belong to another video or to "
@@ -106,7 +107,7 @@ class _MapFileSession(AttentionSession):
         return track(self._video, self._source.name, clip.pts_seconds, starts, maps)
 
     def finish(self) -> SaliencyTrack | None:
-        if self._video.duration_seconds is None:  # only now it is known
+        if self._video.sure_duration_seconds is None:  # only now it is known
             self._source.check_duration(self._last_seconds - self._video.start_seconds)
         return None
 

@@ -58,7 +58,7 @@ def check_gaze(source: GazeSource, video: VideoInfo) -> None:
             f"{video.display_height_px} px (x to {gaze.x_px.max():g}, y to {gaze.y_px.max():g}): is it gaze for another "
             "video, or for another size of it?"
         )
-    duration = video.duration_seconds
+    duration = video.sure_duration_seconds
     if duration is None:
         return
     if float(gaze.end_seconds.max()) < _LEAST_COVERED * duration:

@@ -14,41 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from stcodec.media.libav import libav
+from stcodec.media.libav import StreamHead, libav
 from stcodec.media.paths import local_url
 
 _MOST_ENTRIES = 64
-
-
-class _SideData(ctypes.Structure):
-    """AVPacketSideData."""
-
-    _fields_ = (("data", ctypes.c_void_p), ("size", ctypes.c_size_t), ("type", ctypes.c_int))
-
-
-class _Parameters(ctypes.Structure):
-    """The beginning of AVCodecParameters."""
-
-    _fields_ = (
-        ("codec_type", ctypes.c_int),
-        ("codec_id", ctypes.c_int),
-        ("codec_tag", ctypes.c_uint32),
-        ("extradata", ctypes.c_void_p),
-        ("extradata_size", ctypes.c_int),
-        ("side_data", ctypes.POINTER(_SideData)),
-        ("nb_side_data", ctypes.c_int),
-    )
-
-
-class _Stream(ctypes.Structure):
-    """The beginning of AVStream."""
-
-    _fields_ = (
-        ("av_class", ctypes.c_void_p),
-        ("index", ctypes.c_int),
-        ("id", ctypes.c_int),
-        ("parameters", ctypes.POINTER(_Parameters)),
-    )
 
 
 class _Format(ctypes.Structure):
@@ -62,7 +31,7 @@ class _Format(ctypes.Structure):
         ("bytes", ctypes.c_void_p),
         ("flags", ctypes.c_int),
         ("nb_streams", ctypes.c_uint),
-        ("streams", ctypes.POINTER(ctypes.POINTER(_Stream))),
+        ("streams", ctypes.POINTER(ctypes.POINTER(StreamHead))),
     )
 
 

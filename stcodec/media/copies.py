@@ -15,7 +15,7 @@ from av.stream import Discard, Disposition, Stream
 from stcodec.errors import OptionsError
 from stcodec.keep import KeepOptions
 from stcodec.media.audio import ENCODERS, AudioEncoder
-from stcodec.media.holds import REFUSALS, refusal, takes_audio_of
+from stcodec.media.holds import REFUSALS, declare_copy, refusal, takes_audio_of
 from stcodec.media.probe import is_cover, stream_codec
 from stcodec.media.subtitles import SubtitleConverter
 from stcodec.media.tags import QUICKTIME_LANGUAGES, stream_tags
@@ -29,6 +29,8 @@ _MARKS = {
     "mpegts": Disposition.default | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.descriptions,
 }
 """The dispositions that containers keep which don't keep all."""
+_ENDLESS_SECONDS = 4_294_967
+"""libavcodec's end of subtitles that have none, 2^32 - 1 ms: the file would last as long."""
 _TITLES = {"aac": "AAC", "opus": "Opus"}
 _SPELLINGS = {"aac": ("aac", "aac_fixed", "libfdk_aac"), "opus": ("opus", "libopus")}
 
@@ -132,6 +134,8 @@ class StreamCopies:
         packet.pts = None if packet.pts is None else _rounded(packet.pts * ticks)
         packet.duration = _rounded((packet.duration or 0) * ticks)
         packet.time_base = stream.time_base
+        if packet.duration * packet.time_base > _ENDLESS_SECONDS:
+            packet.duration = 0
         takes_equal = stream.type in ("subtitle", "data") or Flags.ts_nonstrict in Flags(self._container.format.flags)
         least = self._last_dts.get(stream.index, packet.dts - 1) + (0 if takes_equal else 1)
         if packet.dts < least:
@@ -201,10 +205,7 @@ class StreamCopies:
 
     def _copy(self, stream: Stream) -> None:
         try:
-            if stream.codec_context is None:
-                copy = self._container.add_stream_from_template(stream)
-            else:  # opaque: the packets are copied, so no encoder of that codec is needed
-                copy = self._container.add_stream_from_template(stream, opaque=True)
+            copy = declare_copy(self._container, stream)
         except REFUSALS as error:
             self.messages.append(f"{_called(stream)} is dropped: {self._format} can't hold it ({error})")
             return

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 import av
+from av.container import OutputContainer
 from av.error import FFmpegError
 from av.stream import Stream
 
+from stcodec.media.libav import copy_parameters
 from stcodec.media.probe import is_cover, stream_codec
 from stcodec.media.subtitles import PICTURE_SUBTITLES
 
@@ -61,6 +63,26 @@ def refusal(container_format: str, stream: Stream, data_name: str = "") -> str |
     return _refused_header(container_format, stream)
 
 
+def declare_copy(container: OutputContainer, stream: Stream) -> Stream:
+    """A stream of an output for the packets of an input's, as they are. Raises one of REFUSALS.
+
+    Matroska has names of its own for some audio, and takes what Windows has a number for by that, as ffmpeg does; PyAV only
+    asks for the names.
+    """
+    if stream.codec_context is None:
+        return container.add_stream_from_template(stream)
+    try:  # opaque: the packets are copied, so no encoder of that codec is needed
+        return container.add_stream_from_template(stream, opaque=True)
+    except ValueError:
+        if container.format.name != "matroska" or stream.type != "audio":
+            raise
+        copy = container.add_data_stream()
+        if not copy_parameters(stream, copy):
+            raise
+        copy.time_base = stream.time_base
+        return copy
+
+
 def takes_audio_of(container_format: str, encoder: str) -> bool:
     """Whether a container can hold what one of libavcodec's encoders of audio makes."""
     try:
@@ -78,7 +100,7 @@ def _refused_header(container_format: str, stream: Stream) -> str | None:
         with av.open(io.BytesIO(), "w", format=container_format) as trial:
             if stream.type != "audio" and container_format != "webm":
                 trial.add_stream("mpeg4", rate=Fraction(25), width=64, height=64)  # mov wants something timed beside others
-            trial.add_stream_from_template(stream, opaque=True)
+            declare_copy(trial, stream)
             trial.start_encoding()
     except REFUSALS:
         return "it has no place for that format"

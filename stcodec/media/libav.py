@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import av
+from av.stream import Stream
 from av.video.frame import VideoFrame
 
 
@@ -78,3 +79,69 @@ def sample_aspect(frame: VideoFrame) -> Fraction | None:
     if (seen.width, seen.height, seen.pts) != (frame.width, frame.height, frame.pts) or seen.aspect_den <= 0:
         return None
     return Fraction(seen.aspect_num, seen.aspect_den) if seen.aspect_num > 0 else None
+
+
+class SideData(ctypes.Structure):
+    """AVPacketSideData."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("size", ctypes.c_size_t), ("type", ctypes.c_int))
+
+
+class CodecParameters(ctypes.Structure):
+    """The beginning of AVCodecParameters (codec_par.h), as it has been since ffmpeg 7.1."""
+
+    _fields_ = (
+        ("codec_type", ctypes.c_int),
+        ("codec_id", ctypes.c_int),
+        ("codec_tag", ctypes.c_uint32),
+        ("extradata", ctypes.c_void_p),
+        ("extradata_size", ctypes.c_int),
+        ("side_data", ctypes.POINTER(SideData)),
+        ("nb_side_data", ctypes.c_int),
+    )
+
+
+class StreamHead(ctypes.Structure):
+    """The beginning of AVStream (avformat.h), as it has been since ffmpeg 7.1."""
+
+    _fields_ = (
+        ("av_class", ctypes.c_void_p),
+        ("index", ctypes.c_int),
+        ("id", ctypes.c_int),
+        ("parameters", ctypes.POINTER(CodecParameters)),
+    )
+
+
+_MARK = 0x5AC0DEC5
+"""An id that no stream has."""
+
+
+def copy_parameters(source: Stream, target: Stream) -> bool:
+    """Make a stream of an output one of the source's codec, whose own tag the muxer chooses; False if it can't be done here.
+
+    For a target that PyAV knows no codec of: it would write its own parameters over those of others.
+    """
+    codecs = libav("avcodec")
+    one, other = _stream_head(source), _stream_head(target)
+    if codecs is None or one is None or other is None or not one.parameters or not other.parameters:
+        return False
+    if codecs.avcodec_parameters_copy(other.parameters, one.parameters) < 0:
+        return False
+    other.parameters.contents.codec_tag = 0
+    return True
+
+
+def _stream_head(stream: Stream) -> StreamHead | None:
+    """The AVStream inside a Python stream: the one whose id changes with it. None if it is not found."""
+    words = type(stream).__basicsize__ // ctypes.sizeof(ctypes.c_void_p)
+    number, stream.id = stream.id, _MARK
+    try:
+        for slot, word in enumerate((ctypes.c_void_p * words).from_address(id(stream))):
+            if slot < 2 or not word or word % 8 or word < 1 << 16:
+                continue  # the reference count and the type come first
+            head = StreamHead.from_address(word)
+            if (head.index, head.id) == (stream.index, _MARK):
+                return head
+    finally:
+        stream.id = number
+    return None

@@ -96,7 +96,7 @@ class MapWriter:
         """Write what is held back and finish the file; the last map lasts until the end of the video."""
         if self._held is None:
             raise MediaError(f"{self.name}: there is no map to write")
-        end = round((self._video.duration_seconds or 0) * 1000)
+        end = round((self._video.sure_duration_seconds or 0) * 1000)
         if end <= self._held[0]:
             end = self._held[0] + self._step
         self._flush(end)

@@ -30,7 +30,8 @@ class OneShape:
         """A frame as it is, or made like the first; its times stay."""
         kind = self._kind(frame)
         if kind != self._last:
-            self._changes.append(f"{kind} at {frame.time:.2f} s")
+            changed = ", ".join(now for now, before in zip(kind, self._last, strict=True) if now != before)
+            self._changes.append(f"{changed} at {frame.time:.2f} s")
             self._last = kind
         if (frame.width, frame.height, frame.format.name, *map(int, (frame.colorspace, frame.color_range))) == (
             *self._size,
@@ -57,9 +58,9 @@ class OneShape:
         return [f"the input's picture changes to {self._changes[0]}{more}: all of it is {like}"]
 
     @staticmethod
-    def _kind(frame: VideoFrame) -> str:
-        colour = f", matrix {int(frame.colorspace)}, range {int(frame.color_range)}"
-        return f"{frame.width}x{frame.height} {frame.format.name}{colour}"
+    def _kind(frame: VideoFrame) -> tuple[str, ...]:
+        colours = f"colour matrix {int(frame.colorspace)}", f"colour range {int(frame.color_range)}"
+        return (f"{frame.width}x{frame.height}", frame.format.name, *colours)
 
 
 class Picture:

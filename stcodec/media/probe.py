@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import cast
 
@@ -12,6 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec.types import Colour, StreamInfo, VideoInfo
+
+_CLOCK = re.compile(r"(\d{1,9}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
 
 
 def stream_codec(stream: Stream) -> str:
@@ -63,10 +66,18 @@ def _stream_info(stream: Stream) -> StreamInfo:
 
 
 def duration_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    """Duration of a stream, or of its container; None if neither says."""
+    """Duration of a stream, or of its container; None if neither says.
+
+    Matroska's is that of the longest stream, which may be a subtitle without an end; of each there is a tag.
+    """
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
+    whole = container.duration / av.time_base if container.duration else None
+    tagged = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+    if whole is None or tagged is None:
+        return whole
+    own = int(tagged[1]) * 3600 + int(tagged[2]) * 60 + float(tagged[3])
+    return min(whole, own) if own > 0 else whole
 
 
 def side_data(frame: VideoFrame, name: str) -> bytes | None:
