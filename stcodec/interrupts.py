@@ -16,7 +16,7 @@ requested = threading.Event()
 
 @dataclass
 class Ending:
-    """How an interrupted program ends, as far as it has come."""
+    """The end of an interrupted program, as far as it has come."""
 
     seconds: float = 0.6
     """For the clean-up; after that the program ends without it."""

@@ -1,4 +1,4 @@
-"""What a user chooses for everything in a file that is not its picture."""
+"""Options for everything in a file that is not its picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SubtitleCoding = Literal["copy", "text", "none"]
 
 @dataclass(frozen=True)
 class KeepOptions:
-    """What becomes of the audio, subtitles and tags of a file; by default all is kept as it is."""
+    """Options for the audio, subtitles and tags of a file; by default all is kept as it is."""
 
     audio: AudioCoding = "copy"
     """"copy": what the container can't hold is encoded to AAC, to Opus in WebM; "aac" and "opus": tracks that are in another

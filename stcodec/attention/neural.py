@@ -108,7 +108,7 @@ class SeenFrame:
 
     @cached_property
     def open_tokens(self) -> TokenSet:
-        """Those that other frames look at: the first ones, since the most active come first."""
+        """The tokens that other frames look at: the first ones, since the most active come first."""
         count = int((self.gated.openness > LEAST_OPENNESS).sum())
         return TokenSet(self.own.tokens[:count], self.own.position[:count])
 

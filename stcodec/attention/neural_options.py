@@ -82,7 +82,7 @@ def checked_device(text: str) -> str:
 
 
 def no_gpu_reason() -> str | None:
-    """Why the network can't run on a GPU here, in words; None if it can.
+    """Reason why the network can't run on a GPU here; None if it can.
 
     Without a GPU's device files torch is not even imported, which takes seconds.
     """

@@ -117,7 +117,7 @@ class TorchEngine:
         return self._sent(np.concatenate([stacked, np.zeros((size - len(stacked), *stacked.shape[1:]), stacked.dtype)]))
 
     def _sent(self, values: NDArray[Any]) -> Tensor:
-        """On its way to the device; nothing waits for it."""
+        """Copy the array to the device without waiting for it."""
         tensor = torch.from_numpy(np.ascontiguousarray(values))
         return tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor
 

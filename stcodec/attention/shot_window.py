@@ -45,7 +45,7 @@ class ShotWindow(Generic[T]):
         yield from self._ripe(ended=False)
 
     def finish(self) -> Iterator[tuple[Placed[T], list[Placed[T]]]]:
-        """Those still owed when no more instants come."""
+        """The instants still due once no more come."""
         yield from self._ripe(ended=True)
 
     def _ripe(self, ended: bool) -> Iterator[tuple[Placed[T], list[Placed[T]]]]:

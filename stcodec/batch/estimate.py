@@ -34,7 +34,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Rate:
-    """Of some bytes of sources."""
+    """Time and size that some bytes of sources came to."""
 
     source_bytes: float
     wall_seconds: float

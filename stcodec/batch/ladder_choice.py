@@ -82,7 +82,7 @@ def _bitrate_of(outline: Sequence[Trial], quality_db: float) -> float:
 
 
 def _quality_at(curve: Sequence[Trial], kbps: float) -> float:
-    """Of one size, by a straight line through the two trials about a bitrate, or the two nearest."""
+    """Quality of one size at a bitrate, by a straight line through the two trials about a bitrate, or the two nearest."""
     if not curve[0].kbps / _REACH <= kbps <= curve[-1].kbps * _REACH:
         return -np.inf if kbps < curve[0].kbps else curve[-1].quality_db
     place = int(np.clip(np.searchsorted([one.kbps for one in curve], kbps), 1, max(1, len(curve) - 1)))

@@ -30,7 +30,7 @@ class BatchProgress:
 
     @property
     def bytes_left(self) -> int:
-        """Of the sources that are not done with."""
+        """Bytes of the sources that are not done."""
         return max(0, self._bytes_ahead - self._bytes)
 
     def tell(self, what: str) -> None:

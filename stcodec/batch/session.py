@@ -253,7 +253,7 @@ def _release_dead(table: Table, folder: Path, results: Results) -> tuple[list[in
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """In the block no other run begins, ends, or takes over what dead ones left."""
+    """Lock against other runs that begin, end, or take over what dead ones left."""
     with (folder / "runs" / "begin.lock").open("wb") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         yield

@@ -244,7 +244,7 @@ def finished(
 
 
 def record_of(report: EncodeReport) -> EncodeRecord:
-    """With what a search for a quality came to."""
+    """The record of an encode, with the result of the search for a quality."""
     found = report.match
     messages = report.messages if found is None else (*report.messages, _search_result(found))
     searched = 0.0 if found is None else found.seconds

@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 
 @dataclass
 class Lost:
-    """Why some of stdout was lost."""
+    """Reason why some of stdout was lost."""
 
     error: OSError | None = None
 
@@ -50,7 +50,7 @@ class _Forgiving:
 
 @contextmanager
 def forgiving_streams() -> Iterator[Lost]:
-    """In the block sys.stdout and sys.stderr raise no OSError; why something of stdout was lost, once it was flushed."""
+    """Keep sys.stdout and sys.stderr from raising OSError; yields the reason if output was lost, once it was flushed."""
     before, lost = (sys.stdout, sys.stderr), Lost()
     sys.stdout, sys.stderr = cast(TextIO, _Forgiving(before[0], lost)), cast(TextIO, _Forgiving(before[1], Lost()))
     try:

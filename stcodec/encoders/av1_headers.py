@@ -1,4 +1,4 @@
-"""What quantisers AV1's frames have, from their headers: the frame's, and what is added to it in each segment.
+"""Quantisers of AV1's frames, from their headers: the frame's, and what is added to it in each segment.
 
 Which block is in which segment is coded with the blocks themselves, which no decoder exports. libavcodec's `trace_headers`
 filter reads the headers.

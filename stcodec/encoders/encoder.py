@@ -1,4 +1,4 @@
-"""What an encoder is to the rest of the package: what it can do, and how things are asked of it.
+"""The encoder as the rest of the package sees it: what it can do, and how it is asked to.
 
 Each of ffmpeg's encoders that offsets reach is a subclass in a file of its own, and nothing of it stands anywhere else. The
 defaults here are those of an encoder about which there is nothing to say.
@@ -157,7 +157,7 @@ class Encoder:
         )
 
     def range_for(self, bit_depth: int) -> float:
-        """What a qoffset of 1 means, QP steps: deeper video has 6 more for each bit."""
+        """QP steps of a qoffset of 1: deeper video has 6 more for each bit."""
         return self.qp_range + 6 * (bit_depth - 8)
 
     @property
@@ -166,11 +166,11 @@ class Encoder:
         return self.read_back in ("against-plain", "against-frame")
 
     def why_no_offsets(self) -> str:
-        """Why offsets can't be given to it on this machine; "" if they can."""
+        """Reason why it can't be given offsets on this machine; "" if it can."""
         return ""
 
     def driver(self, context: VideoCodecContext, grid: BlockGrid) -> Driver | None:
-        """What encodes with offsets, for PyAV's encoder as it is set up, not yet opened; None = that itself."""
+        """Driver that encodes with offsets, for PyAV's encoder set up but not opened; None = PyAV's encoder itself."""
         del context, grid
         return None
 
@@ -225,7 +225,7 @@ class Encoder:
     # --- live
 
     def live_options(self, extra: Mapping[str, str], bitrate_kbps: float, preset: str, first_preset: str) -> dict[str, str]:
-        """What makes it a live encoder, over what the user gave, who may join at any key frame.
+        """Options of live encoding, over those of the user: players may join at any key frame.
 
         first_preset: what the stream began with, and whose header its players know.
         """
@@ -243,7 +243,7 @@ class Encoder:
     # --- reading back
 
     def listed(self, options: Mapping[str, str], delta_qp: FloatArray) -> NDArray[np.int64]:
-        """What frame headers list for offsets [rows, cols] of an encode with such options, where `read_back` is "levels"."""
+        """Values that frame headers list for offsets [rows, cols] with such options, where `read_back` is "levels"."""
         raise NotImplementedError
 
     def qp_limits(self, bit_depth: int) -> tuple[float, float]:
@@ -251,5 +251,5 @@ class Encoder:
         return 0.0, self.range_for(bit_depth)
 
     def qp_steps(self, exported: NDArray[np.int32]) -> FloatArray:
-        """What a decoder exports as QP, in steps of the H.26x scale."""
+        """QP that a decoder exports, in steps of the H.26x scale."""
         return exported.astype(np.float32)

@@ -1,4 +1,4 @@
-"""From what the user asked for to what the encoder is given, checked before the first frame."""
+"""Settings of one encode, made from the user's options and checked before the first frame."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EncoderPlan:
 
     @property
     def qp_range(self) -> float:
-        """What a qoffset of 1 means to the encoder, QP steps."""
+        """QP steps of a qoffset of 1."""
         return self.encoder.range_for(self.bit_depth)
 
     def for_pass(self, number: int, stats: Path) -> EncoderPlan:

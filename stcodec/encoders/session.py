@@ -95,7 +95,7 @@ class EncoderSession:
 
     @property
     def header(self) -> bytes:
-        """What the encoder has to say before the first packet, where the container keeps that apart; else empty."""
+        """The stream header, where the container keeps it apart from the packets; else empty."""
         encoder = self._encoder
         context = encoder.codec_context if isinstance(encoder, VideoStream) else encoder
         return bytes(context.extradata or b"")

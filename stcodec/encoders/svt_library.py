@@ -156,7 +156,7 @@ class SvtEncoder:
             raise EncoderError("SVT-AV1 refused a picture")
 
     def packets(self) -> Iterator[Packet[Any]]:
-        """What is ready now; in low delay, what the last frame became."""
+        """Packets that are ready; in low delay, those of the last frame."""
         while (packet := self._receive(ended=False)) is not None:
             yield packet
             return  # one for each frame that goes in: in low delay asking for more would wait for ever
@@ -198,7 +198,7 @@ class SvtEncoder:
 
 @cache
 def works() -> str:
-    """Why maps can't be given to the library in hand; "" if they can. Tried once, in a process of its own."""
+    """Reason why the loaded library takes no maps; "" if it does. Tried once, in a process of its own."""
     found = version()
     if why := unknown_version(found):
         return why
@@ -216,7 +216,7 @@ def works() -> str:
 
 
 def unknown_version(found: tuple[int, ...] | None) -> str:
-    """Why a library of that version is not tried; "" if it is."""
+    """Reason why a library of that version is not tried; "" if it is."""
     if found is None:
         return "PyAV's libSvtAv1Enc was not found"
     low, high = KNOWN_VERSIONS
@@ -228,7 +228,7 @@ def unknown_version(found: tuple[int, ...] | None) -> str:
 
 @cache
 def version() -> tuple[int, ...] | None:
-    """Of the library that PyAV has loaded; None if it is not found."""
+    """Version of the library that PyAV has loaded; None if it is not found."""
     library = libav("SvtAv1Enc")
     if library is None:
         return None
@@ -272,7 +272,7 @@ def _map_switch(library: ctypes.CDLL) -> int:
 
 
 def _trial() -> str:
-    """Why maps don't work; "ok" if they do. A crash says so too."""
+    """Reason why maps don't work; "ok" if they do. A crash counts as one."""
     plain = _encode(maps=None, takes_maps=False)
     if plain != _encode_by_pyav():
         return "without a map its bytes are not those of PyAV's encoder"

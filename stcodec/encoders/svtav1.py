@@ -242,7 +242,7 @@ def _qindex(crf: float) -> int:
 
 
 def library_params(context: VideoCodecContext) -> dict[str, str]:
-    """What ffmpeg's wrapper sets for an encoder that is set up but not opened, by the library's own names."""
+    """Settings that ffmpeg's wrapper gives an encoder that is set up but not opened, by the library's own names."""
     rate = context.framerate
     options = context.options
     params = {

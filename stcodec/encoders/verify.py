@@ -90,7 +90,7 @@ def verify_offsets(
 
 
 def verdict_on(frames: Frames, samples: Sequence[Requested]) -> OffsetsApplied:
-    """What became of the offsets of some frames."""
+    """Verdict on the offsets of some frames."""
     method = "effect" if frames.way == "effect" else "bitstream"
     worthy = [sample for sample in samples if float(sample.delta_qp.std()) >= LEAST_SPREAD]
     if not worthy:

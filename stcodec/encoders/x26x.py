@@ -1,4 +1,4 @@
-"""What x264 and x265 have in common: parameter lists, adaptive quantisation that carries the offsets, presets."""
+"""Common ground of x264 and x265: parameter lists, adaptive quantisation that carries the offsets, presets."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class X26x(Encoder):
         return {**extra, "tune": tune, "forced-idr": "1", self.params: join_params(params)}
 
     def header_params(self, preset: str, first_preset: str) -> dict[str, str]:
-        """What makes a preset write the header of another."""
+        """Options with which a preset writes the header of another."""
         del preset, first_preset
         return {}
 
@@ -102,7 +102,7 @@ class X26x(Encoder):
 
 
 def kept_on(seen: Mapping[str, str], losing: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, str], list[str]]:
-    """What keeps adaptive quantisation on under the presets and tunes that turn it off, and a message; else nothing."""
+    """Options that keep adaptive quantisation on under presets and tunes that turn it off, and a message; else nothing."""
     for key, values in losing.items():
         if "aq-mode" not in seen and not set(values).isdisjoint(_BETWEEN_TUNES.split(seen.get(key, ""))):
             said = f"{key}={seen[key]} turns adaptive quantisation off: kept on at strength 0.01 to carry the offsets"

@@ -35,7 +35,7 @@ _SLACK_SECONDS = 1e-6
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """By what, and how, files are scored."""
+    """Options of a comparison: the metrics, and what they are weighted by."""
 
     gaze: Path | None = None
     """CSV of fixations in the reference."""

@@ -181,7 +181,7 @@ def _origins(text: str) -> set[str]:
 
 
 def _names_a_file(text: str) -> bool:
-    """Of the source in a map file's tag: the file itself is not at hand to be compared."""
+    """Whether the source in a map file's tag names a file, which can't be compared here."""
     return text.startswith((GAZE, "onnx:", *(f"{name}:" for name in _MAP_FILES)))
 
 

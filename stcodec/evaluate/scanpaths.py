@@ -1,4 +1,4 @@
-"""Where single viewers look at each frame, from the recording that the scores of a clip are weighted by."""
+"""Scanpaths: where single viewers look at each frame, from the recording that the scores of a clip are weighted by."""
 
 from __future__ import annotations
 

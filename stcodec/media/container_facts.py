@@ -1,4 +1,4 @@
-"""What a container says of a stream's picture and PyAV does not show: how it is cropped, and Dolby Vision's profile.
+"""Facts that a container holds of a picture and PyAV does not show: its cropping, and Dolby Vision's profile.
 
 libavformat keeps it as "coded side data" of the stream. The file's header is read once more through libavformat's public
 functions; of its structures only the members that stand at the beginning are looked at, whose places have been the same
@@ -50,7 +50,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """What a container says of one video stream."""
+    """Facts that a container holds of one video stream."""
 
     crop: Crop = Crop()
     """Matroska's PixelCrop, MP4's clap."""
@@ -70,7 +70,7 @@ def container_facts(path: str | os.PathLike[str], index: int) -> ContainerFacts:
 
 
 def data_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """What the container calls the format of each stream that is neither picture nor audio nor subtitles, by index.
+    """Formats of the streams that are neither picture nor audio nor subtitles, as the container names them, by index.
 
     The four characters of its sample entry ("gpmd", "mebx"), or libavcodec's name where it has none.
     """

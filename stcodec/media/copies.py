@@ -227,7 +227,7 @@ class StreamCopies:
 
 
 def _rounded(ticks: Fraction) -> int:
-    """As libavformat rounds: halves away from zero."""
+    """The number rounded as libavformat does: halves away from zero."""
     whole = int(abs(ticks) + Fraction(1, 2))
     return whole if ticks >= 0 else -whole
 

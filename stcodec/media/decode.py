@@ -153,7 +153,7 @@ class VideoReader:
         return self.container.format.name in _WITHOUT_CLOCK or not is_spatial(self.view.filters)
 
     def notes(self) -> list[str]:
-        """What was done to the times and pictures of what was read so far, for people."""
+        """Messages on what was done to times and pictures so far."""
         return self._file.notes() + self._picture.notes()
 
     def frames(self, on_packet: PacketSink | None = None) -> Iterator[VideoFrame]:
@@ -252,7 +252,7 @@ class VideoReader:
                 return
 
     def _seen(self, info: VideoInfo, shown: VideoFrame) -> VideoInfo:
-        """What is known of the video in this view."""
+        """The facts of the video in this view."""
         length = info.duration_seconds
         if length is not None:
             length = max(0.0, min(length, self.view.end_seconds or length) - self.view.start_seconds)
@@ -305,7 +305,7 @@ def _first(frames: Iterator[VideoFrame], seconds: float, near: float) -> VideoFr
 
 
 def _near_seconds(file: FileDecoder) -> float:
-    """How far two times of one frame may lie apart: containers round them."""
+    """Largest distance of two times of one frame: containers round them."""
     rate = file.stream.average_rate or file.stream.guessed_rate
     rounding = max(_ROUNDING_SECONDS, float(file.time_base) / 2)
     return min(rounding, float(Fraction(1, 2) / rate)) if rate else rounding

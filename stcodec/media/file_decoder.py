@@ -187,7 +187,7 @@ class FileDecoder:
             self._damage(f"nothing can be read after {self._end_seconds:.2f} s of the {promised:.2f} s that it promises")
 
     def notes(self) -> list[str]:
-        """What was done to the times of what was read, and what was not read of a file that was read to its end."""
+        """Messages on repaired times, and on what was left unread in a file that was read to its end."""
         size = self.path.stat().st_size
         left = size - self._end_bytes
         if self.container.format.name not in _WITHOUT_INDEX or left < max(_LEFT_BYTES, _LEFT_SHARE * size):

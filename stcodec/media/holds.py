@@ -1,4 +1,4 @@
-"""What the containers can hold, where their muxers don't say so in time, or say yes and write what nobody can play."""
+"""Limits of containers, where their muxers don't report them in time, or accept and write what nobody can play."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FAIL_ON_PACKETS = {
 
 
 def refusal(container_format: str, stream: Stream, data_name: str = "") -> str | None:
-    """Why a container (ffmpeg's name) can't hold a stream as it is; None if it can.
+    """Reason why a container (ffmpeg's name) can't hold a stream as it is; None if it can.
 
     data_name: of timed data, its codec or sample entry.
     """
@@ -95,7 +95,7 @@ def takes_audio_of(container_format: str, encoder: str) -> bool:
 
 
 def _refused_header(container_format: str, stream: Stream) -> str | None:
-    """Why a muxer does not take a stream when the header is written: some say so only then."""
+    """Reason why a muxer refuses a stream when the header is written: some do only then."""
     try:
         with av.open(io.BytesIO(), "w", format=container_format) as trial:
             if stream.type != "audio" and container_format != "webm":

@@ -1,4 +1,4 @@
-"""What a media file may ask for: it comes from anybody, and its header is believed no further than this."""
+"""Limits on what a media file may ask for: it comes from anybody, and its header is trusted no further than this."""
 
 from __future__ import annotations
 

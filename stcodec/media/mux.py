@@ -96,7 +96,7 @@ class Muxer:
             self._container.set_chapters(chapters)
 
     def _set_flags(self, reader: VideoReader, keep: KeepOptions, tags: Mapping[str, str]) -> None:
-        """Where the index goes, and tags without a place of their own."""
+        """Set where the index goes, and keep tags without a place of their own."""
         flags, free = "", free_tags(tags)
         if has_index_first(reader.path) is not False if keep.faststart is None else keep.faststart:
             flags += "+faststart"

@@ -131,7 +131,7 @@ def move(made: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def _real(target: Path) -> Path:
-    """What is written: of a link what it leads to, be it there or not."""
+    """The file that is written: of a link its target, whether it exists or not."""
     return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
@@ -151,6 +151,6 @@ def _like(temporary: Path, target: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """On the disk before the rename, so that a power cut leaves the old file or the new one."""
+    """Flush to the disk before the rename, so that a power cut leaves the old file or the new one."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

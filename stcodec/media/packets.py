@@ -17,7 +17,7 @@ from stcodec.media.probe import main_video
 
 @dataclass(frozen=True, eq=False)
 class ShownTimes:
-    """When a player shows the frames of a video."""
+    """Times at which a player shows the frames of a video."""
 
     pts: array[int]
     """Of each frame, in file order, in ticks; without those that the container hides (an edit list)."""

@@ -1,4 +1,4 @@
-"""From the frames that a decoder gives to the pictures that are to be shown: cropped, of one size, filtered."""
+"""Pictures to be shown, made from a decoder's frames: cropped, of one size, filtered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class OneShape:
         return made
 
     def notes(self) -> list[str]:
-        """What changed in mid-stream, for people."""
+        """Messages on what changed in mid-stream."""
         if not self._changes:
             return []
         width, height = self._size
@@ -101,5 +101,5 @@ class Picture:
             yield from self._chain(None)
 
     def notes(self) -> list[str]:
-        """What was done to the pictures on the way, for people."""
+        """Messages on what was done to the pictures."""
         return self._shape.notes()

@@ -23,7 +23,7 @@ _WRAP_TICKS = 1 << 33
 
 @dataclass(eq=False)
 class _StreamTime:
-    """How far one stream has come, in ticks of its own time base, after repair."""
+    """Position of one stream, in ticks of its own time base, after repair."""
 
     clock: int = 0
     """The index of the clock that the stream's packets are timed by."""
@@ -79,7 +79,7 @@ class Timeline:
         return not is_main or self._note(packet, stream, base)
 
     def notes(self) -> list[str]:
-        """What was done, for people."""
+        """Messages on what was done."""
         said = []
         if self.steps_back:
             said.append(f"the input's clock goes back {_times(self.steps_back)}: the parts were joined without a gap")

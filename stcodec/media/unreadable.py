@@ -13,7 +13,7 @@ _HEADER_BYTES = 1 << 20
 
 
 def why_unreadable(path: Path) -> str | None:
-    """What no option can help with, as the end of a sentence that begins with the file's name; None if nothing is known.
+    """Reason that no option can help with, as the end of a sentence that begins with the file's name; None if unknown.
 
     Sample entries of MP4 (ISO/IEC 23001-7), ContentEncryption of Matroska, the animation flag of WebP. Raises OSError.
     """

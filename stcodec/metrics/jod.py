@@ -54,7 +54,7 @@ def check_installed(metric: str) -> None:
 
 @dataclass(frozen=True)
 class Screening:
-    """How a video is shown."""
+    """Conditions under which a video is shown."""
 
     width_px: int
     height_px: int
@@ -134,7 +134,7 @@ def _geometry(shown: Screening) -> tuple[tuple[int, int], None, float, None, Non
 
 
 class _Source:
-    """What both packages ask for frames, in rising order, from pairs that come one after another."""
+    """Source of frames as both packages ask for them, in rising order, from pairs that come one after another."""
 
     def __init__(self, pairs: Pairs, shown: Screening, light: Callable[[Any, str], Any]) -> None:
         """light: what a display makes of a picture [1, 3, 1, H, W] in [0, 1]."""

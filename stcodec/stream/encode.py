@@ -205,7 +205,7 @@ class RenditionEncoder:
 
 
 def rendition_name(plan: EncoderPlan) -> str:
-    """As shown: "720p"."""
+    """Name of a rendition as shown: "720p"."""
     return f"{min(plan.video.width_px, plan.video.height_px)}p"
 
 

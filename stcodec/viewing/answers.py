@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a viewer said of a trial."""
+    """Answer of a viewer to a trial."""
 
     trial: Trial
     first: int
@@ -88,7 +88,7 @@ def read_answers(paths: Sequence[Path], key: Key) -> tuple[list[ViewerAnswers], 
 
 
 class _FaultError(Exception):
-    """What is wrong with a file."""
+    """Fault of a file of answers."""
 
 
 def _viewer(value: Any, key: Key) -> ViewerAnswers:

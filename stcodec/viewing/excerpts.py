@@ -42,7 +42,7 @@ class Excerpt:
 
 
 class Content(NamedTuple):
-    """What the choice looks at, [T] each."""
+    """Measures that excerpts are chosen by, [T] each."""
 
     seconds: TimeArray
     """Since the first frame."""
@@ -106,7 +106,7 @@ def _excerpt(content: Content, first: int, seconds: float, frame_seconds: float)
 
 
 def _cost(content: Content, excerpt: Excerpt) -> float:
-    """How ill it suits a test; no unit."""
+    """Cost of an excerpt: how ill it suits a test; no unit."""
     inside = slice(excerpt.first_frame, excerpt.end_frame)
     since = content.seconds[inside] - excerpt.start_seconds
     cuts = since[1:][content.starts[inside][1:]]

@@ -1,4 +1,4 @@
-"""What the answers to a pair test say: who is preferred, how sure that is, who answered at random, which metric agrees."""
+"""Results of a pair test, from its answers: who is preferred, how surely, who answered at random, which metric agrees."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Strength:
 
 @dataclass(frozen=True)
 class ViewerCheck:
-    """How far a viewer's answers can be relied on."""
+    """Reliability of a viewer's answers."""
 
     viewer: str
     number: int

@@ -1,4 +1,4 @@
-"""How well the files of a test are matched: a preference speaks of an encoder only at equal rate or equal quality."""
+"""Match of a test's files: a preference speaks of an encoder only at equal rate or equal quality."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Matching:
 
 
 def matchings(results: Evaluation) -> list[Matching]:
-    """Of each two files."""
+    """The match of each two files."""
     points = [curve.points[0] for curve in results.curves]
     return [
         _matching((one, other), points[one], points[other], results.metrics)

@@ -1,4 +1,4 @@
-"""What the experimenter chooses of a pair test."""
+"""Options of a pair test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_PAIRS = 100
 
 @dataclass(frozen=True)
 class PairTestOptions:
-    """How a pair test is made."""
+    """Options of a pair test, for the experimenter to choose."""
 
     seconds: float = 8.0
     """Length of an excerpt."""

@@ -1,4 +1,4 @@
-"""What viewers are shown: pairs, hidden repeats, pairs of one and the same, and in which order and on which side."""
+"""Trials that viewers are shown: pairs, hidden repeats, pairs of one and the same, and in which order and on which side."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _order(trials: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
 
 
 def _alike(order: Sequence[Trial]) -> int:
-    """How often one excerpt follows itself, and how much too near repeats are."""
+    """Count of excerpts that follow themselves, and how much too near repeats are."""
     places = {trial.id: place for place, trial in enumerate(order)}
     near = sum(max(0, _LEAST_BETWEEN - abs(places[trial.id] - places[trial.of])) for trial in order if trial.of)
     return near + sum(one.excerpt == other.excerpt for one, other in pairwise(order))

@@ -16,7 +16,7 @@ LOCKS = Path("/tmp")
 
 @contextmanager
 def own_cores(number: int, locks: Path = LOCKS) -> Iterator[None]:
-    """In the block this thread may use so many cores, which nobody else who asks so has; all if there are none left."""
+    """Reserve so many cores for this thread, which nobody else who asks so has; all if there are none left."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

@@ -110,7 +110,7 @@ class Workers:
                 yield self._take(link)
 
     def _ready(self, pause: Callable[[], None], seconds: float) -> list[Connection]:
-        """Those who have something to say, none after some seconds."""
+        """Workers that have something to say; none after some seconds."""
         if not self._busy:
             return []
         ready = wait(list(self._busy), MOMENT_SECONDS)

@@ -161,7 +161,7 @@ def _open_arguments(
 def _network_arguments(
     address: Address, options: dict[str, str], stall_seconds: float, open_seconds: float
 ) -> dict[str, Any]:
-    """How libav opens an address."""
+    """Arguments with which libav opens an address."""
     if address.scheme in ("rtsp", "rtsps"):
         options.setdefault("rtsp_transport", "tcp")
     if address.scheme in ("udp", "rtp") and not address.is_group:
@@ -198,7 +198,7 @@ def choose_streams(container: InputContainer, address: SourceAddress) -> tuple[V
 
 
 def reason(address: SourceAddress, error: BaseException) -> str:
-    """What libav says of a source, in one line."""
+    """Message of libav on a source, in one line."""
     if isinstance(error, ExitError):
         return "nothing came in time"
     return address.hide(str(getattr(error, "strerror", None) or error or type(error).__name__))[:200]

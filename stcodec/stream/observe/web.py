@@ -157,7 +157,7 @@ class _Server(ThreadingHTTPServer):
                 self._cut(one)
 
     def _enter(self, request: socket.socket, connections: dict[socket.socket, float]) -> None:
-        """Where there is no room the one that has been there longest goes: a new request is always heard."""
+        """Take a request in; without room the oldest goes, so that a new one is always heard."""
         with self._lock:
             self._waiting.pop(request, None)
             oldest = next(iter(connections)) if len(connections) >= _MOST_CONNECTIONS else None
