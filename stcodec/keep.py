@@ -27,5 +27,7 @@ class KeepOptions:
     faststart: bool | None = None
     """The index at the front of an MP4 or MOV, so that players begin before they have it all; None = as in the source, and
     at the front if the source is of another kind."""
+    fragmented: bool = False
+    """MP4 and MOV in fragments, one a key frame, for players that get it piece by piece."""
     ignore_dolby_vision: bool = False
     """Encode a Dolby Vision video of profile 5, although nothing can make its colours right here."""

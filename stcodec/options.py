@@ -170,6 +170,7 @@ class EncodeFields(TypedDict, total=False):
     subtitles: SubtitleCoding
     strip_location: bool
     faststart: bool | None
+    fragmented: bool
     ignore_dolby_vision: bool
     overwrite: bool
     verify: bool | None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import av
 import command
 import media
 import pytest
+
+import stcodec
 
 PROGRAM = [sys.executable, "-m", "stcodec", "encode"]
 QUICK = ["--attention", "center", "--preset", "ultrafast"]
@@ -37,6 +40,34 @@ def test_mp4_in_a_pipe(film: Path) -> None:
     done = through(film, "-", "--container", "mp4", *QUICK)
     name, frames = frames_of(done.stdout)
     assert "mp4" in name and frames == len(media.frames_of(film))
+    boxes = boxes_of(done.stdout)
+    assert boxes[:2] == ["ftyp", "moov"] and boxes.count("moof") == boxes.count("mdat") >= 1
+
+
+def boxes_of(content: bytes) -> list[str]:
+    """The names of the boxes of an MP4, in order."""
+    names, place = [], 0
+    while place < len(content):
+        names.append(content[place + 4 : place + 8].decode())
+        place += int.from_bytes(content[place : place + 4], "big")
+    return names
+
+
+def test_a_reader_can_begin_before_all_has_come(film: Path) -> None:
+    done = through(film, "-", "--container", "mp4", "--keyint", "5", *QUICK)
+    half = done.stdout[: len(done.stdout) * 2 // 3]
+    with av.open(io.BytesIO(half), "r") as container:
+        shown = list(islice(container.decode(video=0), 5))
+    assert [frame.time for frame in shown] == pytest.approx([index / 25 for index in range(5)])
+
+
+def test_fragments_hold_everything_but_the_cover(rich_mkv: Path, tmp_path: Path) -> None:
+    report = stcodec.encode(rich_mkv, tmp_path / "out.mp4", attention="none", preset="ultrafast", fragmented=True)
+    kinds = [one["kind"] for one in media.streams_of(tmp_path / "out.mp4")]
+    assert (kinds.count("video"), kinds.count("audio"), kinds.count("subtitle")) == (1, 2, 2)
+    assert media.chapters_of(tmp_path / "out.mp4") == list(media.CHAPTERS)
+    assert media.audio_packets(tmp_path / "out.mp4") == media.audio_packets(rich_mkv)
+    assert any("no place for cover art" in one for one in report.messages)
 
 
 def test_from_a_pipe_to_a_file(film: Path, tmp_path: Path) -> None:

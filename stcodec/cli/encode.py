@@ -63,6 +63,7 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     say_device(arguments.device)
+    arguments.fragmented |= arguments.output == PIPE  # readers of pipes can't go to an index at the end
     options = encode_options(arguments)
     running = from_flags(RunOptions, arguments, report_path=arguments.report)
     goal = goal_of(arguments)

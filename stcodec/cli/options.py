@@ -195,6 +195,11 @@ def add_keep_flags(command: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="MP4, MOV: the index at the front, for players that load it from a server; default: as in the source",
     )
+    group.add_argument(
+        "--fragmented",
+        action="store_true",
+        help="MP4, MOV: in fragments, for players that get it piece by piece",
+    )
 
 
 def add_attention_flags(command: argparse.ArgumentParser) -> None:

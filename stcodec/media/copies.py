@@ -194,6 +194,8 @@ class StreamCopies:
         if stream.type == "data" and "timecode" in stream.metadata and self._format in QUICKTIME:
             return  # the muxer makes such a track anew from the tag
         why = refusal(self._format, stream, data_name)
+        if is_cover(stream) and self._keep.fragmented and self._format in QUICKTIME:
+            why = "fragments have no place for cover art"  # its muxer would make a track of it that nobody can read
         if why is None:
             self._copy(stream)
         elif is_cover(stream) and cover is not None and "matroska" in self._format and stream_codec(stream) in _COVER_TYPES:

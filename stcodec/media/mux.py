@@ -98,7 +98,9 @@ class Muxer:
     def _set_flags(self, reader: VideoReader, keep: KeepOptions, tags: Mapping[str, str]) -> None:
         """Set where the index goes, and keep tags without a place of their own."""
         flags, free = "", free_tags(tags)
-        if has_index_first(reader.path) is not False if keep.faststart is None else keep.faststart:
+        if keep.fragmented:
+            flags += "+frag_keyframe+delay_moov+default_base_moof"
+        elif has_index_first(reader.path) is not False if keep.faststart is None else keep.faststart:
             flags += "+faststart"
         if free and reader.cover_pictures:
             container = self._container.format.name
