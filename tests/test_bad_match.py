@@ -51,7 +51,7 @@ USAGE = [
     ("--target vmaf=93 --attention none", "--target needs to know where viewers look"),
     ("--target 93", "target '93': write METRIC=VALUE, for instance attended-vmaf=93"),
     ("--target attended-psnr=", "target 'attended-psnr=': write METRIC=VALUE"),
-    ("--target quality=93", "unknown metric 'quality': allowed are attended-psnr, attended-ssim, attended-vmaf, psnr, vmaf"),
+    ("--target quality=93", "unknown metric 'quality': allowed are attended-psnr, attended-ssim, attended-vmaf, foveated-"),
     ("--target vmaf=101", "vmaf is 101: allowed is 10 to 100 points"),
     ("--target vmaf=nan", "vmaf is nan: allowed is 10 to 100 points"),
     ("--target psnr=70", "psnr is 70: allowed is 20 to 60 dB"),

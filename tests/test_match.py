@@ -18,7 +18,7 @@ from command import run
 from matching import CUT, FRAMES, decibels, frame_errors
 
 import stcodec
-from stcodec.matching import search, shots
+from stcodec.matching import quality, search, shots
 from stcodec.matching.quality import METRICS
 from stcodec.matching.scan import scan
 from stcodec.matching.trial_encodes import TrialEncodes
@@ -136,13 +136,38 @@ def test_value_of_vmaf(film: Path, picture: Path, tmp_path: Path) -> None:
     assert match.within_tolerance == (abs(measured - 85) <= 0.3)
 
 
-@pytest.mark.parametrize("metric", ["attended-vmaf", "attended-ssim"])
+@pytest.mark.parametrize("metric", ["attended-vmaf", "attended-ssim", "foveated-psnr"])
 def test_match_by_other_metrics(film: Path, picture: Path, tmp_path: Path, metric: str) -> None:
     goal = stcodec.MatchOptions(crf=CRF, metric=metric)
     match = found(stcodec.match(film, tmp_path / "out.mkv", goal, attention=f"map:{picture}", **SETTINGS))
     assert match.within_tolerance
     assert abs(match.difference) <= METRICS[metric].tolerance
     assert match.shots[0].shift_qp != match.shots[1].shift_qp
+
+
+@pytest.mark.parametrize("display_height", [360, 640])
+def test_foveated_errors_count_as_an_eye_sees_them(display_height: int) -> None:
+    """All look at one cell on the left: an error counts by how sharply an eye three heights away sees its place."""
+    width, height, columns, rows = 640, 360, 32, 18
+    density = np.zeros((rows, columns), np.float32)
+    density[9, 4] = 1
+    y, x = np.mgrid[:rows, :columns] * height / rows
+    apart = np.hypot(y - y[9, 4], x - x[9, 4])
+    viewing = 3 * display_height
+    cutoff = 2.3 * np.log(64) / (0.106 * (np.degrees(np.arctan(apart / viewing)) + 2.3))
+    seen = np.minimum(1, cutoff / (np.pi * viewing / 360)) ** 2
+    picture = quality.PictureFormat(width, height, "yuv420p", Fraction(25), display_height)
+    reference = np.zeros((height, width), np.uint8)
+    shares = []
+    for half in (slice(0, width // 2), slice(width // 2, width)):
+        distorted = reference.copy()
+        distorted[:, half] = 51
+        with METRICS["foveated-psnr"].scorer(picture) as scorer:
+            scorer.push((reference,) * 3, (distorted,) * 3, density)
+            shares.append(float(scorer.finish()[0]) / 0.04)
+    assert sum(shares) == pytest.approx(1, abs=1e-4)
+    assert shares[1] == pytest.approx(seen[:, columns // 2 :].sum() / seen.sum(), abs=0.01)
+    assert shares[1] < 0.4
 
 
 def test_one_crf_where_frames_cannot_be_shifted(film: Path, picture: Path, tmp_path: Path) -> None:

@@ -21,17 +21,87 @@ COLOURS = {"neural": "#d55e00", "centre": "#0072b2", "human": "#009e73", "none":
 _SAVED = "psnr-attended"
 
 
+POLICIES = {
+    "gentle": ("gentle", "neural, floor 0.95"),
+    "balanced": ("balanced", "neural, floor 0.9"),
+    "strong": ("strong", "neural, floor 0.6"),
+}
+"""Of each policy the settings that stand for it, which differ in the anchor: the first that has a metric counts."""
+RIVALS = {
+    "aq-mode 2": "x264, aq-mode 2",
+    "aq-mode 3": "x264, aq-mode 3",
+    "static centre box": "x264, `addroi`'s static box in the centre",
+    "center, floor 0.9": "x264, centre prior, as balanced",
+    "balanced": "**x264, stcodec, balanced (default)**",
+    "strong": "**x264, stcodec, strong**",
+    "human, floor 0.9": "x264, maps from half of the viewers, as balanced",
+    "x265": "x265, plain",
+    "x265, one Gaussian at the peak": "x265, its own foveation at our map's peak",
+    "x265, balanced": "**x265, stcodec, balanced**",
+    "x265, strong": "**x265, stcodec, strong**",
+    "SVT-AV1": "SVT-AV1 (preset 8), plain",
+}
+
+
 def front() -> str:
-    """Bits at the same quality by every eye, of each setting."""
-    found = read("front")["summary"]
+    """Bits at the same quality by every eye, of each setting of x264."""
+    found = _of_x264()
     metrics = [metric for metric in EYES if any(metric in one["bd_rate_percent"] for one in found.values())]
     rows = [[name, *(_rate(one["bd_rate_percent"].get(metric)) for metric in metrics)] for name, one in found.items()]
     return table(["setting", *(EYES[metric] for metric in metrics)], rows)
 
 
+def rivals() -> str:
+    """Bits at the same quality against plain x264, by every eye, of all that there is."""
+    found = read("front")["summary"]
+    rows = [["x264, plain (aq-mode 1)", *("0" for _ in EYES)]]
+    for name, label in RIVALS.items():
+        if name in found:
+            rates = found[name]["bd_rate_percent"]
+            rows.append([label, *(_rate(rates.get(metric)) for metric in EYES)])
+    return table(["encode", *EYES.values()], rows)
+
+
+def rivals_own() -> str:
+    """Bits at the same quality against the same encoder without offsets."""
+    found = read("front")["summary"]
+    rows = [
+        [RIVALS[name], *(_rate(found[name]["bd_rate_own_percent"].get(metric)) for metric in EYES)]
+        for name in RIVALS
+        if "bd_rate_own_percent" in found.get(name, {})
+    ]
+    return table(["encode, against plain x265", *EYES.values()], rows)
+
+
+def rule() -> str:
+    """What the rule for the default asks, by floor."""
+    found = read("front")["summary"]
+    limited = ("psnr-attended", "fvvdp", "vmaf-whole", "psnr-foveated")
+    rows = [
+        [name.removeprefix("neural, "), *(_rate(found[name]["bd_rate_percent"].get(metric)) for metric in limited)]
+        for name in sorted(found, reverse=True)
+        if name.startswith("neural, floor") and name.removeprefix("neural, floor ").replace(".", "").isdigit()
+    ]
+    return table(["", *(EYES[metric] for metric in limited)], rows)
+
+
+def policies() -> str:
+    """Bits at the same quality, of the named policies."""
+    found = read("front")["summary"]
+    head = {"psnr-attended": "where viewers look (attended PSNR)", **{key: EYES[key] for key in list(EYES)[1:]}}
+    rows = []
+    for policy, settings in POLICIES.items():
+        rates: dict[str, Any] = {}
+        for one in settings:
+            rates = {**found.get(one, {}).get("bd_rate_percent", {}), **rates}
+        label = f"`{policy}`" + (" (default)" if policy == "balanced" else "")
+        rows.append([label, *(_rate(rates.get(metric)) for metric in head)])
+    return table(["`--policy`", *head.values()], rows)
+
+
 def front_same_crf() -> str:
     """What becomes of size and quality where the CRF of a plain encode is kept."""
-    found = read("front")["summary"]
+    found = _of_x264()
     metrics = [metric for metric in LOSSES if any(metric in one["same_crf"] for one in found.values())]
     rows = [
         [
@@ -44,7 +114,19 @@ def front_same_crf() -> str:
     return table(["setting", "size", *(f"{EYES[metric]}, mean (worst clip)" for metric in metrics)], rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"front": front, "front_same_crf": front_same_crf}
+TABLES: dict[str, Callable[[], str]] = {
+    "front": front,
+    "front_same_crf": front_same_crf,
+    "policies": policies,
+    "rule": rule,
+    "rivals": rivals,
+    "rivals_own": rivals_own,
+}
+
+
+def _of_x264() -> dict[str, Any]:
+    stored = read("front")
+    return {name: one for name, one in stored["summary"].items() if stored["settings"][name]["encoder"] == "libx264"}
 
 
 def _rate(one: Mapping[str, Any] | None) -> str:
@@ -60,7 +142,8 @@ def _loss(one: Mapping[str, Any] | None, unit: str) -> str:
 def _fewer(one: Mapping[str, Any]) -> str:
     """Of how many clips, where it is not of all."""
     clips = max(len(setting["points"]) for setting in read("front")["settings"].values())
-    return "" if one["clips"] == clips else f", {one['clips']} clips"
+    count = one["clips"]
+    return "" if count == clips else f", {count} clip{'s' * (count > 1)}"
 
 
 def _kind(setting: Mapping[str, Any]) -> str:
@@ -84,7 +167,7 @@ def draw(path: Path) -> None:
     ]
     figure, axes = plt.subplots(1, len(costs), figsize=(3.1 * len(costs), 3.6), sharey=True)
     for one, cost in zip(axes, costs, strict=True):
-        for name, setting in found["summary"].items():
+        for name, setting in _of_x264().items():
             rates = setting["bd_rate_percent"]
             if cost not in rates or _SAVED not in rates:
                 continue

@@ -3,9 +3,10 @@
     python tools/measure_front.py --data ../shared/data/video-gaze --maps neural=MAPS --work build/front \
         --out data/results/front.json
 
-Maps of `neural` are files CLIP.mkv in a folder, made in cross-validation, so that no network has seen its clip. Half of the
-observers guide the setting `human`, the other half judge everything. The settings are those of `SETTINGS`, and any more of
-`--also "NAME | SOURCE | floor=0.9 strength=1.5 | aq-mode=3"` (source none: the encoder alone). Scores of all points are
+Maps of `neural` are files CLIP.mkv in a folder, made in cross-validation, so that no network has seen its clip; those of
+`box` and `peak` come from tools/rival_maps.py. Half of the observers guide the setting `human`, the other half judge
+everything. The settings are those of `front` and `rivals`, and any more of `--also "NAME | SOURCE | floor=0.9 strength=1.5 |
+aq-mode=3 | libx265"` (source none: the encoder alone; what is left out is the default). Scores of all points are
 kept, so that runs with other metrics, clips or settings add to the file: `--metrics psnr` for all, `psnr,ssim,vmaf,fvvdp`
 for a few with `--only`. What was encoded is not encoded again. BD-rates are against plain; "same CRF" is what becomes of
 the scores when a plain encode's CRF is kept.
@@ -50,24 +51,32 @@ class Setting:
     """Fields of OffsetPolicy that differ from BASE."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """Options of the encoder; the plain encode that it is compared with has none."""
+    encoder: str = "libx264"
 
     @property
     def how(self) -> tuple[str, ...]:
         """What settings that are encoded together have in common."""
-        return (repr(sorted(self.policy.items())), repr(sorted(self.extra.items())))
+        return (self.encoder, repr(sorted(self.policy.items())), repr(sorted(self.extra.items())))
 
 
 BASE = OffsetPolicy(strength=1.0, floor=0.6, anchor="attended")
 """What settings are told against, whatever the default is by now."""
+CRFS = {"libx265": "23:38:5", "libsvtav1": "27:57:10"}
+"""Of encoders other than x264: of about the same rates."""
+PRESETS = {"libsvtav1": "8"}
 BLENDS = {"neural": "neural", "0.7+0.3 centre": "0.7*neural+0.3*center", "0.5+0.5 centre": "0.5*neural+0.5*center"}
+
+
+def changes(policy: OffsetPolicy) -> dict[str, float | str]:
+    """The fields in which a policy differs from BASE."""
+    return {key: value for key, value in vars(policy).items() if value != vars(BASE)[key]}
 
 
 def front() -> list[Setting]:
     """The named policies, sources by floor and strength, and what needs no map."""
     found = [Setting(PLAIN, "none"), *(Setting(f"aq-mode {mode}", "none", {}, {"aq-mode": str(mode)}) for mode in (2, 3))]
     for name, named in POLICIES.items():
-        changed = {key: value for key, value in vars(named).items() if value != vars(BASE)[key]}
-        found.append(Setting(name, "neural", changed))
+        found.append(Setting(name, "neural", changes(named)))
     for floor in (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95):
         found.append(Setting(f"neural, floor {floor:g}", "neural", {"floor": floor}))
     for name, source in BLENDS.items():
@@ -79,12 +88,29 @@ def front() -> list[Setting]:
     return found
 
 
+def rivals() -> list[Setting]:
+    """What else there is: other offsets on x264, and other encoders with and without offsets."""
+    as_is: dict[str, float | str] = {"floor": 1e-3, "anchor": "mean", "step_qp": 0.0, "smoothing_seconds": 0.0}
+    balanced, strong = changes(POLICIES["balanced"]), changes(POLICIES["strong"])
+    return [
+        Setting("static centre box", "box", as_is),
+        Setting("centre prior, balanced", "center", balanced),
+        Setting("human, balanced", "human", balanced),
+        Setting("x265", "none", encoder="libx265"),
+        Setting("x265, balanced", "neural", balanced, encoder="libx265"),
+        Setting("x265, strong", "neural", strong, encoder="libx265"),
+        Setting("x265, one Gaussian at the peak", "peak", as_is, encoder="libx265"),
+        Setting("SVT-AV1", "none", encoder="libsvtav1"),
+    ]
+
+
 def setting_of(text: str) -> Setting:
-    """A setting from "NAME | SOURCE | FIELD=VALUE ... | OPTION=VALUE ..."; the last two may be left out."""
+    """A setting from "NAME | SOURCE | FIELD=VALUE ... | OPTION=VALUE ... | ENCODER"; the last three may be left out."""
     name, source, *rest = [part.strip() for part in text.split("|")]
-    policy, extra = (dict(one.split("=", 1) for one in part.split()) for part in (*rest, "", "")[:2])
+    fields, options, encoder = (*rest, "", "", "")[:3]
+    policy, extra = (dict(one.split("=", 1) for one in part.split()) for part in (fields, options))
     numbers: dict[str, float | str] = {key: value if value.isalpha() else float(value) for key, value in policy.items()}
-    return Setting(name, source, numbers, extra)
+    return Setting(name, source, numbers, extra, encoder or Setting.encoder)
 
 
 def halves(data: Path, clips: Sequence[Path], seed: int, folder: Path) -> tuple[Path, Path]:
@@ -114,9 +140,11 @@ def encoded(
     arms += [
         ArmChoice(f"arm {at}", source_text(one.source, maps)) for at, one in enumerate(settings) if one.source != "none"
     ]
+    encoder = settings[0].encoder
     options = ev.EvaluateOptions(
-        presets={"": given.preset},
-        crfs=parse_crfs(given.crf),
+        encoders=(encoder,),
+        presets={"": given.preset, **PRESETS},
+        crfs=parse_crfs(CRFS.get(encoder, given.crf)),
         arms=tuple(arms),
         encode=EncodeOptions(policy=replace(BASE, **settings[0].policy), extra=settings[0].extra),  # type: ignore[arg-type]
         gaze=judge,
@@ -150,7 +178,13 @@ def source_text(text: str, maps: Mapping[str, str]) -> str:
 def add_points(stored: dict[str, Any], setting: Setting, found: Mapping[str, Scores]) -> None:
     """Put a setting's points, or more metrics of them, to what is known."""
     mine = stored.setdefault(
-        setting.name, {"source": setting.source, "policy": {**setting.policy}, "extra": {**setting.extra}}
+        setting.name,
+        {
+            "encoder": setting.encoder,
+            "source": setting.source,
+            "policy": {**setting.policy},
+            "extra": {**setting.extra},
+        },
     )
     for clip, points in found.items():
         for crf, scores in points.items():
@@ -192,8 +226,12 @@ def same_crf(plain: Mapping[str, Scores], mine: Mapping[str, Scores], metric: st
 
 
 def summary(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Of each setting the means over clips: BD-rates with their intervals, and what becomes of a CRF."""
+    """Of each setting the means over clips: BD-rates with their intervals, and what becomes of a CRF.
+
+    Against plain x264; of other encoders with offsets also against themselves without.
+    """
     plain = stored[PLAIN]["points"]
+    alone = {one["encoder"]: one["points"] for one in stored.values() if one["source"] == "none" and not one["extra"]}
     metrics = sorted({key for points in plain.values() for one in points.values() for key in one})
     pooled = [one for one in metrics if one not in _COUNTS and not one.endswith("-worst5") and one != "cambi-whole"]
     table: dict[str, Any] = {}
@@ -206,6 +244,10 @@ def summary(stored: Mapping[str, Any]) -> dict[str, Any]:
             "bd_rate_percent": {key: value for key, value in rates.items() if value},
             "same_crf": {key: value for key, value in kept.items() if value},
         }
+        own = alone.get(one["encoder"], plain)
+        if own is not plain and one["points"] is not own:
+            rates = {metric: _mean(bd_rates(own, one["points"], metric)) for metric in pooled}
+            table[name]["bd_rate_own_percent"] = {key: value for key, value in rates.items() if value}
     return table
 
 
@@ -254,7 +296,7 @@ def main() -> None:
     given = parsed()
     given.work.mkdir(parents=True, exist_ok=True)
     clips = clip_files(given.data, given.split, given.clips)
-    chosen = [one for one in front() if given.only is None or any(part in one.name for part in given.only)]
+    chosen = [one for one in (*front(), *rivals()) if given.only is None or any(part in one.name for part in given.only)]
     chosen += [setting_of(text) for text in given.also]
     how = {"frames": given.frames, "crf": given.crf, "preset": given.preset, "observers": given.observers}
     result: dict[str, Any] = {"how": how, "commands": [], "versions": {}, "settings": {}}

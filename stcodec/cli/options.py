@@ -243,7 +243,9 @@ def add_search_flags(command: argparse.ArgumentParser) -> None:
         "--target", metavar="METRIC=VALUE", help="the smallest file of a quality: attended-vmaf=93, attended-psnr=40"
     )
     group.add_argument(
-        "--match-metric", metavar="METRIC", help="attended-psnr (default), attended-ssim, attended-vmaf, psnr or vmaf"
+        "--match-metric",
+        metavar="METRIC",
+        help="attended-psnr (default), attended-ssim, attended-vmaf, foveated-psnr, psnr or vmaf",
     )
     group.add_argument(
         "--match-tolerance", type=float, metavar="X", help="how near is near enough (0.1 dB, 0.3 points of VMAF)"

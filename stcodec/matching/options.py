@@ -29,7 +29,7 @@ class MatchOptions:
     value: float | None = None
     """This quality is wanted, in the metric's unit; excludes crf."""
     metric: str = DEFAULT_METRIC
-    """attended-psnr, attended-ssim, attended-vmaf, psnr or vmaf."""
+    """attended-psnr, attended-ssim, attended-vmaf, foveated-psnr, psnr or vmaf."""
     tolerance: float | None = None
     """Largest difference that is near enough, in the metric's unit; None = the metric's own (0.1 dB, 0.3 points of VMAF)."""
     verify: Verification = "parts"

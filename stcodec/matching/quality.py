@@ -1,6 +1,7 @@
 """The qualities that can be searched for: what is measured of each frame, and how frames are pooled.
 
-Attended ones are weighted by a density of gaze. PSNR is pooled as the mean of the weighted squared errors (EWPSNR: Li, Qin
+Attended ones are weighted by a density of gaze, the foveated one by the acuity of eyes that look as the density says
+(`stcodec.metrics.foveated`). PSNR is pooled as the mean of the weighted squared errors (EWPSNR: Li, Qin
 and Itti 2011, see `stcodec.metrics.fidelity`), SSIM and VMAF as the mean over frames.
 """
 
@@ -16,6 +17,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from stcodec.metrics.fidelity import Luma, squared_error, ssim_means, weighted_mean
+from stcodec.metrics.foveated import VIEWING_DISTANCE, foveated_weights
 from stcodec.metrics.planes import Planes, bytes_a_sample, composite
 from stcodec.types import FloatArray, TimeArray
 
@@ -34,6 +36,8 @@ class PictureFormat:
     """yuv420p or yuv420p10le."""
     rate: Fraction
     """Frames a second."""
+    display_height_px: int
+    """Of the picture as it is shown: eyes are `VIEWING_DISTANCE` of these away."""
 
     @property
     def peak(self) -> float:
@@ -75,12 +79,15 @@ class QualityMetric:
     """Quality of each frame by what was measured of it."""
 
 
-class _EachFrame:
-    """A function of two luma planes, a density and the peak."""
+_Measure = Callable[[Luma, Luma, FloatArray, PictureFormat], float]
 
-    def __init__(self, measure: Callable[[Luma, Luma, FloatArray, float], float], picture: PictureFormat) -> None:
+
+class _EachFrame:
+    """A function of two luma planes, a density and the format."""
+
+    def __init__(self, measure: _Measure, picture: PictureFormat) -> None:
         self._measure = measure
-        self._peak = picture.peak
+        self._picture = picture
         self._measured: list[float] = []
 
     def __enter__(self) -> Self:
@@ -90,7 +97,7 @@ class _EachFrame:
         return None
 
     def push(self, reference: Planes, distorted: Planes, density: FloatArray) -> None:
-        self._measured.append(self._measure(reference[0], distorted[0], density, self._peak))
+        self._measured.append(self._measure(reference[0], distorted[0], density, self._picture))
 
     def finish(self) -> TimeArray:
         return np.array(self._measured)
@@ -119,16 +126,22 @@ class _Vmaf:
         return np.array(self._scorer.finish()[self._name])
 
 
-def _attended_error(reference: Luma, distorted: Luma, density: FloatArray, peak: float) -> float:
-    return weighted_mean(squared_error(reference, distorted), density) / peak**2
+def _attended_error(reference: Luma, distorted: Luma, density: FloatArray, picture: PictureFormat) -> float:
+    return weighted_mean(squared_error(reference, distorted), density) / picture.peak**2
 
 
-def _whole_error(reference: Luma, distorted: Luma, density: FloatArray, peak: float) -> float:
-    return float(squared_error(reference, distorted).mean()) / peak**2
+def _foveated_error(reference: Luma, distorted: Luma, density: FloatArray, picture: PictureFormat) -> float:
+    viewing_px = VIEWING_DISTANCE * picture.display_height_px
+    seen = foveated_weights(density, (picture.height_px, picture.width_px), viewing_px)
+    return _attended_error(reference, distorted, seen, picture)
 
 
-def _attended_ssim(reference: Luma, distorted: Luma, density: FloatArray, peak: float) -> float:
-    return ssim_means(reference, distorted, density, peak=peak).attended
+def _whole_error(reference: Luma, distorted: Luma, density: FloatArray, picture: PictureFormat) -> float:
+    return float(squared_error(reference, distorted).mean()) / picture.peak**2
+
+
+def _attended_ssim(reference: Luma, distorted: Luma, density: FloatArray, picture: PictureFormat) -> float:
+    return ssim_means(reference, distorted, density, peak=picture.peak).attended
 
 
 def _psnr_of(errors: TimeArray) -> TimeArray:
@@ -143,7 +156,7 @@ def _mean(scores: TimeArray, weights: TimeArray) -> float:
     return float(np.average(scores, weights=weights))
 
 
-def _psnr(measure: Callable[[Luma, Luma, FloatArray, float], float]) -> QualityMetric:
+def _psnr(measure: _Measure) -> QualityMetric:
     return QualityMetric("dB", 0.1, 0.5, (20.0, BEST_PSNR_DB), partial(_EachFrame, measure), _pooled_psnr, _psnr_of)
 
 
@@ -155,6 +168,7 @@ METRICS: dict[str, QualityMetric] = {
     "attended-psnr": _psnr(_attended_error),
     "attended-ssim": QualityMetric("of 1", 0.002, 0.006, (0.5, 1.0), partial(_EachFrame, _attended_ssim), _mean, np.asarray),
     "attended-vmaf": _vmaf("attended_vmaf"),
+    "foveated-psnr": _psnr(_foveated_error),
     "psnr": _psnr(_whole_error),
     "vmaf": _vmaf("vmaf"),
 }

@@ -54,7 +54,7 @@ class TrialEncodes:
         video = job.reader.info
         pix_fmt = "yuv420p10le" if job.plan.bit_depth > 8 else "yuv420p"
         rate = video.frame_rate or _FALLBACK_RATE
-        self._format = PictureFormat(video.width_px, video.height_px, pix_fmt, rate)
+        self._format = PictureFormat(video.width_px, video.height_px, pix_fmt, rate, video.display_height_px)
         self._known: dict[tuple[FrameRange, float | None, float], TimeArray] = {}
 
     def plain(self, plan: EncoderPlan, parts: Sequence[FrameRange]) -> tuple[TimeArray, int]:
