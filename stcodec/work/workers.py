@@ -190,6 +190,9 @@ def _die_with_parent() -> None:
     """A parent that is killed can't end what it started, and an encode would go on for hours for nobody."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():  # killed before this was asked for, and its task is in the pipe
+        os._exit(1)
 
 
 def outcome_of(place: int, task: Task) -> Outcome:
