@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,9 @@ BATCHES = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A video, four copies of it in a folder, and a place for temporary files."""
-    media.make_film(tmp_path / "in.mkv", size=(192, 144), frames=FRAMES)
+    """Two videos, and a place for temporary files."""
+    media.make_film(tmp_path / "in.mkv", size=(192, 144), frames=FRAMES, cuts=[20, 40])  # where parts begin
     media.make_film(tmp_path / "tiny.mkv", size=(64, 48), frames=4)
-    (tmp_path / "originals").mkdir()
-    for number in range(4):
-        shutil.copy(tmp_path / "in.mkv", tmp_path / "originals" / f"{number}.mkv")
     (tmp_path / "tmp").mkdir()
     return tmp_path
 
@@ -62,15 +60,11 @@ def finish(folder: Path, *arguments: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def usual_seconds(folder: Path, *arguments: str) -> float:
-    begun = time.monotonic()
-    finish(folder, *arguments)
-    return time.monotonic() - begun
-
-
-def killed(folder: Path, after_seconds: float, *arguments: str) -> ending.End:
-    """A run that is killed, with no chance to end its children."""
+def killed(folder: Path, after_seconds: float, *arguments: str, begins: Callable[[], bool] = lambda: True) -> ending.End:
+    """A run that is killed some time after it has begun to work, with no chance to end its children."""
     process = ending.start(folder, *arguments)
+    while not begins() and process.poll() is None:
+        time.sleep(0.01)
     end = ending.end(process, folder, after_seconds, signal.SIGKILL)
     ending.wait_until_alone(process)
     return end
@@ -78,15 +72,24 @@ def killed(folder: Path, after_seconds: float, *arguments: str) -> ending.End:
 
 @dataclass
 class Instants:
-    """Random instants within a run, however long runs take just now: about three in ten come when it is over."""
+    """Random instants within a run, however long runs take just now; a run that was over before is not counted."""
 
     rng: random.Random
-    usual: float
+    usual: float = 3.0
 
-    def kill(self, folder: Path, *arguments: str) -> ending.End:
-        end = killed(folder, self.rng.uniform(0, self.usual), *arguments)
-        self.usual *= 0.8 if end.was_over else 1.1
+    def kill(self, folder: Path, *arguments: str, begins: Callable[[], bool] = lambda: True) -> ending.End:
+        end = killed(folder, self.rng.uniform(0, self.usual), *arguments, begins=begins)
+        self.usual *= 0.7 if end.was_over else 1.1
         return end
+
+
+def counting(seen: Counter[str], count: int) -> Iterator[int]:
+    """Tries until so many runs were killed."""
+    for number in range(10 * count):
+        if seen["killed"] >= count:
+            return
+        yield number
+    raise AssertionError(f"too few runs were at work when they were killed: {dict(seen)}")
 
 
 def assert_whole(path: Path) -> None:
@@ -103,8 +106,8 @@ def assert_nothing_left(folder: Path) -> None:
 
 def kill_encodes(folder: Path, name: str, count: int) -> Counter[str]:
     arguments = ("encode", "in.mkv", "out.mp4", "--report", "out.json", "-y", "-q", *ENCODES[name])
-    instants, seen = Instants(random.Random(name), usual_seconds(folder, *arguments)), Counter[str]()
-    for index in range(count):
+    instants, seen = Instants(random.Random(name)), Counter[str]()
+    for index in counting(seen, count):
         (folder / "out.json").unlink(missing_ok=True)
         (folder / "out.mp4").unlink(missing_ok=True)
         if index % 2:
@@ -123,7 +126,7 @@ def kill_encodes(folder: Path, name: str, count: int) -> Counter[str]:
 
 
 def test_encode_killed_a_few_times(folder: Path) -> None:
-    assert kill_encodes(folder, "two passes", 4)["killed"] > 0
+    assert kill_encodes(folder, "two passes", 3)["killed"] == 3
 
 
 @pytest.mark.long
@@ -131,7 +134,7 @@ def test_encode_killed_a_few_times(folder: Path) -> None:
 def test_encode_killed_many_times(folder: Path, name: str) -> None:
     seen = kill_encodes(folder, name, 20)
     print(f"\nencode, {name}: {dict(seen)}")
-    assert seen["killed"] > 12
+    assert seen["left something"] > 3  # else the instants were all too early or too late to be of interest
 
 
 # --- batch ----------------------------------------------------------------------------------------------------------------
@@ -145,13 +148,28 @@ class Batch:
     name: str
 
     @property
+    def names(self) -> set[str]:
+        """Its videos: with more of them for each worker none is cut."""
+        return {f"{number}.mkv" for number in range(2 if self.name == "parts" else 4)}
+
+    @property
     def output(self) -> Path:
         return self.folder / ("in" if self.name == "replace" else "out")
+
+    @property
+    def state(self) -> Path:
+        return self.output / ".stcodec-batch"
+
+    def is_at_work(self) -> bool:
+        """Whether something is being made."""
+        return any(path.is_file() and path.name != ".stcodec-lock" for path in (self.state / "work").rglob("*"))
 
     def begin(self) -> None:
         for one in ("in", "out"):
             shutil.rmtree(self.folder / one, ignore_errors=True)
-        shutil.copytree(self.folder / "originals", self.folder / "in")
+        (self.folder / "in").mkdir()
+        for name in self.names:
+            shutil.copy(self.folder / "in.mkv", self.folder / "in" / name)
 
     def results(self) -> dict[str, tuple[int, int]]:
         """What is under the outputs' names now, each whole: the number of its node and its time of change."""
@@ -176,40 +194,40 @@ class Batch:
         """All is made, nothing of it twice, and nothing else is there."""
         after = self.results()
         assert {name: after.get(name) for name in before} == before
-        assert len(after) == 4
-        assert {one.name for one in (self.folder / "in").iterdir() if not one.name.startswith(".")} == {
-            f"{number}.mkv" for number in range(4)
-        }
-        state = self.output / ".stcodec-batch"
-        assert [*(state / "work").iterdir(), *state.glob("parts/*")] == []
+        assert len(after) == len(self.names)
+        assert {one.name for one in (self.folder / "in").iterdir() if not one.name.startswith(".")} == self.names
+        assert [*(self.state / "work").iterdir(), *self.state.glob("parts/*")] == []
         assert_nothing_left(self.folder)
 
 
 def kill_batches(folder: Path, name: str, count: int, *, beside: bool) -> Counter[str]:
     """beside: another run shares the work, and has to finish it. Else the same command goes on, twice."""
     batch, arguments = Batch(folder, name), BATCHES[name]
-    batch.begin()
     rng, seen = random.Random(name), Counter[str]()
-    instants = Instants(rng, usual_seconds(folder, *arguments))
-    batch.assert_done({})
-    for _ in range(count):
+    from_start, from_work = Instants(rng), Instants(rng)
+    for number in counting(seen, count):
         batch.begin()
         other = (
             subprocess.Popen(program(*arguments), cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE) if beside else None
         )
-        end = instants.kill(folder, *arguments)
+        if number % 4:  # most of a short run is its imports
+            end = from_work.kill(folder, *arguments, begins=batch.is_at_work)
+        else:
+            end = from_start.kill(folder, *arguments)
         seen["over" if end.was_over else "killed"] += 1
         before = batch.results()
         seen["files there"] += len(before)
+        seen["in hand"] += not end.was_over and len(before) < len(batch.names)
+        seen["parts there"] += any(batch.state.glob("parts/*"))
         if other is not None:
             _, err = other.communicate(timeout=120)
             assert (other.returncode, err) == (0, b"")
-            assert len(batch.results()) == 4
+            assert len(batch.results()) == len(batch.names)
         elif rng.random() < 0.3:
-            second = instants.kill(folder, *arguments)
+            second = from_start.kill(folder, *arguments)
             seen["over" if second.was_over else "killed"] += 1
         elif rng.random() < 0.3:
-            (batch.output / ".stcodec-batch" / "jobs.sqlite").unlink(missing_ok=True)
+            (batch.state / "jobs.sqlite").unlink(missing_ok=True)
             seen["table deleted"] += 1
         finish(folder, *arguments)
         batch.assert_done(before)
@@ -218,7 +236,7 @@ def kill_batches(folder: Path, name: str, count: int, *, beside: bool) -> Counte
 
 @pytest.mark.parametrize("beside", [False, True])
 def test_batch_killed_a_few_times(folder: Path, beside: bool) -> None:
-    assert kill_batches(folder, "whole", 2, beside=beside)["killed"] > 0
+    assert kill_batches(folder, "whole", 2, beside=beside)["killed"] >= 2
 
 
 @pytest.mark.long
@@ -227,7 +245,7 @@ def test_batch_killed_a_few_times(folder: Path, beside: bool) -> None:
 def test_batch_killed_many_times(folder: Path, name: str, beside: bool) -> None:
     seen = kill_batches(folder, name, 8, beside=beside)
     print(f"\nbatch, {name}, {1 + beside} at once: {dict(seen)}")
-    assert seen["killed"] > 0
+    assert seen["in hand"] > 3 and (name != "parts" or seen["parts there"] > 1)
 
 
 # --- stream ---------------------------------------------------------------------------------------------------------------
@@ -268,7 +286,9 @@ def kill_streams(folder: Path, count: int) -> Counter[str]:
         shutil.rmtree(folder / "live", ignore_errors=True)
         (folder / "live").mkdir()
         port = live_rigs.free_port()
-        end = killed(folder, rng.uniform(0, 5), *live_arguments(folder, index, port))
+        # Files are recorded, which takes a moment to begin; nobody calls those that wait for a caller.
+        begins = (folder / "live" / "talk.mkv").exists if index % 4 == 1 else lambda: True
+        end = killed(folder, rng.uniform(0, 4), *live_arguments(folder, index, port), begins=begins)
         seen["killed"] += end.status == -signal.SIGKILL
         assert end.status == -signal.SIGKILL, end
         assert not live_rigs.is_listening(port)
@@ -289,7 +309,7 @@ def test_stream_killed_a_few_times(folder: Path) -> None:
 def test_stream_killed_many_times(folder: Path) -> None:
     seen = kill_streams(folder, 60)
     print(f"\nstream: {dict(seen)}")
-    assert seen["frames recorded"] > 500 and seen["frames in playlists"] > 500
+    assert seen["frames recorded"] > 200 and seen["frames in playlists"] > 200
 
 
 def test_what_this_holds_is_seen_to_fail(folder: Path) -> None:
