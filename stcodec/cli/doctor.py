@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from stcodec.media.paths import display_name
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -33,5 +35,5 @@ def run(arguments: argparse.Namespace) -> int:
         for title, rows in found.items():
             print(f"{title}:")
             for name, text in rows.items():
-                print(f"  {name:16} {text}")
+                print(f"  {display_name(name):16} {display_name(text)}")
     return 0 if all(text.startswith("ok") for text in found["encoders"].values()) else 1

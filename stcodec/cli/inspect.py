@@ -20,6 +20,7 @@ from stcodec.cli.options import (
     view_of,
 )
 from stcodec.cli.progress_bar import ProgressBar, json_progress
+from stcodec.media.paths import display_name
 from stcodec.options import DEFAULT_ATTENTION
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ def _show(report: InspectReport) -> None:
     titles = {fault.name: fault.title for fault in report.faults}
     several = len(report.subjects) > 1
     for subject in report.subjects:
-        source = f"{subject.attention}\t" if several else ""
+        source = f"{display_name(subject.attention)}\t" if several else ""
         for one in (*subject.ranked, *subject.findings):
-            print(f"{source}{one.start_seconds:.2f}-{one.end_seconds:.2f} s\t{titles[one.fault]}\t{one.text}")
+            print(f"{source}{one.start_seconds:.2f}-{one.end_seconds:.2f} s\t{titles[one.fault]}\t{display_name(one.text)}")
     found = ", ".join(f"{len(one.findings)} findings with {one.attention}" for one in report.subjects)
     summary = f"{report.instants} maps of {report.frames} frames in {report.shots} shots: {found}"
     for line in (summary, *report.notes, *(f"written: {one}" for one in report.outputs)):
-        print(line, file=sys.stderr)
+        print(display_name(line), file=sys.stderr)

@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from stcodec.cli.streams import for_drawing
+from stcodec.media.paths import display_name
+
 if TYPE_CHECKING:
     from stcodec.progress import Progress
 
@@ -41,7 +44,7 @@ class ProgressBar:
                 TextColumn("{task.fields[share]}"),
                 TextColumn("{task.fields[left]}"),
                 TextColumn("{task.fields[detail]}", markup=False),
-                console=Console(stderr=True),
+                console=Console(file=for_drawing(sys.stderr)),
                 transient=True,
             )
             self._task = self._bar.add_task("starting", total=None, share="", left="", detail="")
@@ -64,7 +67,7 @@ class ProgressBar:
             completed=progress.done,
             share=_percent(progress) if is_video else f"{progress.done}/{progress.total}",
             left="" if progress.seconds_left is None else f"{duration(progress.seconds_left)} left",
-            detail=self._of_video(progress) if is_video else _of_tasks(progress),
+            detail=display_name(self._of_video(progress) if is_video else _of_tasks(progress)),
         )
 
     def _of_video(self, progress: Progress) -> str:

@@ -28,7 +28,7 @@ def summary(report: EncodeReport) -> str:
         )
     if report.match is not None:
         lines += _match(report.match)
-    return "\n".join(lines + [f"note: {message}" for message in report.messages])
+    return "\n".join(lines + [f"note: {display_name(message)}" for message in report.messages])
 
 
 def _match(match: MatchReport) -> list[str]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from stcodec import interrupts
 from stcodec.cli.options import add_attention_flags, bitrate_kbps, key_values, on_device, policy_of, say_device
+from stcodec.cli.streams import for_drawing
 from stcodec.errors import OptionsError
+from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -138,7 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
     _say_end(arguments, ended)
     failed = [one for one in ended.targets if one.condition == "failed"]
     for one in failed:
-        print(f"stcodec: {one.name}: {one.message}", file=sys.stderr)
+        print(f"stcodec: {display_name(f'{one.name}: {one.message}')}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -215,7 +217,7 @@ def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStrea
     if arguments.json:
         sinks.append(JsonLines(_json_file(arguments)).show)
     if not arguments.quiet and not (arguments.json and "-" in arguments.targets):
-        line = StatusLine(sys.stderr)
+        line = StatusLine(for_drawing(sys.stderr))
         watching.callback(line.close)
         sinks.append(line.show)
     watching.enter_context(Watch(stream, sinks))

@@ -1,13 +1,15 @@
-"""stdout and stderr that don't end a command when nobody takes what it prints."""
+"""stdout and stderr of a command: they don't end it when nobody takes what it prints, and control no terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO, cast
+
+from stcodec.media.paths import printable
 
 
 @dataclass
@@ -18,18 +20,32 @@ class Lost:
 
 
 class _Forgiving:
-    """A stream that after an error takes everything and keeps nothing."""
+    """A stream that after an error takes everything and keeps nothing.
 
-    def __init__(self, stream: TextIO, lost: Lost) -> None:
+    Control characters come out escaped: names, tags and messages of others may hold them.
+    """
+
+    def __init__(self, stream: TextIO, lost: Lost, *, escapes: bool = True) -> None:
         self._stream = stream
         self._lost = lost
+        self._escapes = escapes
+
+    def for_drawing(self) -> _Forgiving:
+        """The same stream without escaping."""
+        return _Forgiving(self._stream, self._lost, escapes=False)
 
     def write(self, text: str) -> int:
+        shown = printable(text) if self._escapes else text
+        encoding = self._stream.encoding or "utf-8"  # what it can't say comes out escaped, too
         try:
-            return self._stream.write(text)
+            self._stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
         except OSError as error:
             self._give_up(error)
         return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def flush(self) -> None:
         try:
@@ -46,6 +62,11 @@ class _Forgiving:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+
+
+def for_drawing(stream: TextIO) -> TextIO:
+    """The stream for who moves the cursor and sets colours, and escapes what comes from others himself."""
+    return cast(TextIO, stream.for_drawing()) if isinstance(stream, _Forgiving) else stream
 
 
 @contextmanager

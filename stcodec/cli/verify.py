@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from stcodec.cli.options import add_policy_flags, policy_of
+from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _said(found: OffsetsApplied) -> str:
-    words = [f"{found.verdict}: {found.why}"]
+    words = [f"{found.verdict}: {display_name(found.why)}"]
     if found.slope is not None:
         unit = "dB" if found.method == "effect" else "QP"
         correlation = "" if found.correlation is None else f", correlation {found.correlation:.2f}"

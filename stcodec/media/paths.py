@@ -60,5 +60,14 @@ def file_error(path: str | os.PathLike[str] | None, what: str, error: Exception,
 
 def display_name(path: str | os.PathLike[str]) -> str:
     """A name that can be printed on any terminal: control characters and undecodable bytes are escaped."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return _escaped(os.fspath(path), "")
+
+
+def printable(text: str) -> str:
+    """Text of several lines that can be printed on any terminal: as `display_name`, but tabs and line ends stay."""
+    return _escaped(text, "\t\n")
+
+
+def _escaped(text: str, kept: str) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(one if one.isprintable() or one in kept else one.encode("unicode_escape").decode("ascii") for one in text)

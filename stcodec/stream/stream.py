@@ -13,6 +13,7 @@ from stcodec.attention.base import AttentionSource
 from stcodec.encoders.session import EncoderSession
 from stcodec.errors import MediaError
 from stcodec.media.clips import export_for
+from stcodec.media.paths import display_name
 from stcodec.stream.attend import PATIENCE, Attention, Patience
 from stcodec.stream.audio import LiveAudio
 from stcodec.stream.bank import EncoderBank
@@ -188,9 +189,9 @@ class LiveStream:
         silent = reader.condition == "open" and director.is_holding
         return StreamSnapshot(
             running_seconds=time.monotonic() - self._started,
-            source=reader.address.shown,
+            source=display_name(reader.address.shown),
             source_condition="stalled" if silent else reader.condition,
-            source_message=reader.message,
+            source_message=display_name(reader.message),
             source_reconnects=reader.reconnects,
             timestamp_jumps=director.timeline.jumps,
             fps_in=director.fps_in.per_second(),
@@ -208,7 +209,7 @@ class LiveStream:
             renditions=tuple(self._read_back.fill(one.index, one.state()) for one in self._encoders),
             targets=tuple(one.state() for one in self._targets),
             pressure_counts=self._bank.pressure.counts,
-            attention_message="" if attention is None else attention.message,
+            attention_message="" if attention is None else display_name(attention.message),
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import stcodec
 from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.output import atomic_output, check_output
+from stcodec.media.paths import display_name
 from stcodec.model.config import Calibration
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.train.config import TrainConfig
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _train(given, shlex.join(["python", "-m", "stcodec.train", *arguments]))
     except StcodecError as error:
-        print(f"stcodec.train: {error}", file=sys.stderr)
+        print(f"stcodec.train: {display_name(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stcodec.train: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)

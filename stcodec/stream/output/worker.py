@@ -8,6 +8,7 @@ import time
 from av.error import FFmpegError
 
 from stcodec.errors import MediaError
+from stcodec.media.paths import display_name
 from stcodec.stream.observe.snapshot import TargetCondition, TargetState
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.queue import PacketQueue
@@ -57,14 +58,14 @@ class TargetWorker:
     def state(self) -> TargetState:
         """The current state."""
         return TargetState(
-            name=self._address.shown,
+            name=display_name(self._address.shown),
             kind=self._address.kind,
             condition=self._condition,
             bytes=self._sender.bytes,
             packets_dropped=self._queue.dropped,
             reconnects=max(0, self._connections - 1),
-            message=self._message,
-            reason=self._reason,
+            message=display_name(self._message),
+            reason=display_name(self._reason),
         )
 
     def close(self, seconds: float) -> None:
