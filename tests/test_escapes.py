@@ -72,9 +72,7 @@ def test_no_command_prints_what_a_file_holds_as_it_is(
     assert is_whole or done.status in (1, 2, 3)
 
 
-@pytest.mark.parametrize(
-    "words", [("batch", "FOLDER", "OUT", "--dry-run"), ("doctor", "FILE"), ("maps", "FILE", "FILE")]
-)
+@pytest.mark.parametrize("words", [("batch", "FOLDER", "OUT", "--dry-run"), ("doctor", "FILE"), ("maps", "FILE", "FILE")])
 def test_command_lines_are_not_printed_as_they_are(
     capfd: pytest.CaptureFixture[str], tagged: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
