@@ -44,7 +44,12 @@ def program() -> None:
     os._exit(status)
 
 
-for _signal in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+_signals = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    _signals.append(signal.SIGBREAK)
+else:
+    _signals.append(signal.SIGHUP)
+for _signal in _signals:
     if signal.getsignal(_signal) != signal.SIG_IGN:
         signal.signal(_signal, _end)
 _open_closed_streams()

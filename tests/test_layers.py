@@ -57,7 +57,7 @@ ONLY_IN = {
     "safetensors": {"model"},
     "sqlite3": {"batch"},
     "torch": {"model", "attention", "train"},
-    "threading": {"cli", "interrupts", "media", "pipeline", "stream"},
+    "threading": {"cli", "interrupts", "media", "pipeline", "stream", "work"},
     "queue": {"pipeline", "stream"},
 }
 """Packages, and the only places that may import them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def no_gpu_reason() -> str | None:
 
     Without a GPU's device files torch is not even imported, which takes seconds.
     """
-    if not any(Path(node).exists() for node in _GPU_NODES):
+    if sys.platform != "win32" and not any(Path(node).exists() for node in _GPU_NODES):
         return "no GPU"
     try:
         from stcodec.attention.neural_torch import gpu_count

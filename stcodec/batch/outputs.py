@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from stcodec.batch.storage import Remote
 from stcodec.batch.table import JobRow
 from stcodec.errors import MediaError
+from stcodec.media.locks import sync_folder
 from stcodec.media.output import atomic_output, check_output, move
 from stcodec.media.paths import display_name, file_error
 from stcodec.work.cache import content_hash
@@ -57,8 +59,9 @@ def put_in_place(made: Path, target: Path, source: Path, *, overwrite: bool) -> 
     """Give a finished file the place of its source, which goes; they may have the same name. Raises MediaError."""
     try:
         status = source.stat()
-        with suppress(PermissionError):  # only root may give files away; whoever may not, owns the result
-            os.chown(made, status.st_uid, status.st_gid)
+        if sys.platform != "win32":
+            with suppress(PermissionError):  # only root may give files away; whoever may not, owns the result
+                os.chown(made, status.st_uid, status.st_gid)
         shutil.copystat(source, made)  # after the owner, whose change takes bits of the mode away
     except OSError as error:
         raise file_error(source, "can't be replaced", error) from None
@@ -102,15 +105,6 @@ def _move(made: Path, target: Path, overwrite: bool) -> None:
                 shutil.copy2(made, temporary)
         else:
             raise
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in a folder are on the disk, too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Results:

@@ -6,7 +6,6 @@ clock is asked.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import shutil
@@ -23,6 +22,7 @@ from stcodec.batch.outputs import Results, remove_replaced
 from stcodec.batch.storage import Remote
 from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, JobRow, Table, as_bytes, now
 from stcodec.errors import BatchError
+from stcodec.media.locks import lock_file
 from stcodec.media.paths import display_name
 from stcodec.work.cache import Cache
 
@@ -175,7 +175,7 @@ def _begin(table: Table, folder: Path, root: Path | Remote, options: BatchOption
         number = table.text(options.as_mapping())
         run = _register(table, root, options, number, plan)
         lock = _lock_file(folder, run).open("wb")
-        fcntl.flock(lock, fcntl.LOCK_EX)  # nobody else sees the run before this block ends
+        lock_file(lock.fileno(), waits=True)  # nobody else sees the run before this block ends
         return run, plan or run, number, lock
 
 
@@ -215,7 +215,8 @@ def _end(table: Table, folder: Path, run: int, work: Path) -> None:
     with suppress(BatchError):  # the folder may be gone; the next run finds out
         _release(table, run)
         _sweep(table, folder, run)
-    _lock_file(folder, run).unlink(missing_ok=True)
+    with suppress(PermissionError):  # of Windows, where a file that is open stays
+        _lock_file(folder, run).unlink(missing_ok=True)
 
 
 def _sweep(table: Table, folder: Path, run: int) -> None:
@@ -255,7 +256,7 @@ def _release_dead(table: Table, folder: Path, results: Results) -> tuple[list[in
 def _one_at_a_time(folder: Path) -> Iterator[None]:
     """Lock against other runs that begin, end, or take over what dead ones left."""
     with (folder / "runs" / "begin.lock").open("wb") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)
+        lock_file(door.fileno(), waits=True)
         yield
 
 
@@ -287,7 +288,7 @@ def _is_as_read(job: JobRow) -> bool:
 def _is_alive(folder: Path, run: int) -> bool:
     try:
         with _lock_file(folder, run).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(file.fileno(), waits=False)
     except BlockingIOError:
         return True
     except OSError:

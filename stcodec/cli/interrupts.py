@@ -17,7 +17,10 @@ from types import FrameType
 from stcodec import interrupts
 
 EXIT_INTERRUPTED = 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+if sys.platform == "win32":
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+else:
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SAME_SECONDS = 0.25
 """Signals so close to the first are the same one: terminals and programs such as timeout(1) send it twice."""
 

@@ -10,10 +10,8 @@ on quietly: `EncoderError` says which PyAV version it was.
 from __future__ import annotations
 
 import ctypes
-import sys
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import cast
 
 import av
@@ -23,6 +21,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stcodec.errors import EncoderError
+from stcodec.media.libav import libav
 from stcodec.media.probe import side_data
 from stcodec.types import BlockGrid, FloatArray
 
@@ -158,19 +157,10 @@ def _find_slot(frame: VideoFrame) -> int:
 
 
 def _load_libavutil() -> ctypes.CDLL:
-    package = Path(av.__file__).parent
-    folders = {"darwin": package / ".dylibs"}.get(sys.platform, package.with_name("av.libs"))
-    names = sorted(folders.glob("*avutil*"))
-    if not names and sys.platform == "linux":
-        # PyAV built against the system's ffmpeg: take the very file that the process has mapped.
-        lines = Path("/proc/self/maps").read_text().splitlines()
-        names = sorted({Path(line.split(maxsplit=5)[5]) for line in lines if "libavutil" in line})
-    for name in names:
-        try:
-            return ctypes.CDLL(str(name))
-        except OSError:
-            continue
-    raise _unsupported("its libavutil was not found")
+    library = libav("avutil")
+    if library is None:
+        raise _unsupported("its libavutil was not found")
+    return library
 
 
 def _unsupported(what: str) -> EncoderError:

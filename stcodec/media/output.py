@@ -6,15 +6,17 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stcodec.errors import MediaError
+from stcodec.media.locks import sync_file
 from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.temporary import temporary_folder
 
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS, errno.EINVAL)
 """What file systems say that know no hard links."""
 _ROOM_BYTES = 16_384
 
@@ -78,7 +80,7 @@ def atomic_output(target: Path, *, overwrite: bool) -> Iterator[Path]:
         yield temporary
         try:
             _like(temporary, real)
-            _sync(temporary)
+            sync_file(temporary)
             move(temporary, real, overwrite=overwrite)
         except FileExistsError as error:
             raise MediaError(
@@ -106,7 +108,7 @@ def check_room(folder: Path) -> None:
     probe = folder / "room"
     try:
         probe.write_bytes(bytes(_ROOM_BYTES))
-        _sync(probe)
+        sync_file(probe)
         probe.unlink()
     except OSError as error:
         advice = ": make room there, or set TMPDIR to another folder"
@@ -144,13 +146,8 @@ def _like(temporary: Path, target: Path) -> None:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         return
-    for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
-        with contextlib.suppress(PermissionError):
-            os.chown(temporary, owner, group)
+    if sys.platform != "win32":
+        for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
+            with contextlib.suppress(PermissionError):
+                os.chown(temporary, owner, group)
     temporary.chmod(stat.S_IMODE(old.st_mode))
-
-
-def _sync(path: Path) -> None:
-    """Flush to the disk before the rename, so that a power cut leaves the old file or the new one."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -11,6 +11,7 @@ import ffmpeg
 
 from stcodec.errors import OUT_OF_SPACE, MediaError, NoSpaceError, VerifyError
 from stcodec.media.ffmpeg import ending_with_us, find_ffmpeg
+from stcodec.media.locks import sync_file
 from stcodec.media.open_input import open_input
 from stcodec.media.packets import shown_times
 from stcodec.media.paths import display_name, local_url
@@ -65,8 +66,7 @@ def write_package(renditions: Sequence[Path], source: Path, folder: Path, segmen
         if wanted != found:
             raise VerifyError(f"{path.stem}: {found} of {wanted} frames are in the package: nothing was kept")
     for file in folder.iterdir():
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
+        sync_file(file)
     return messages
 
 

@@ -1,6 +1,6 @@
 """Folders for unfinished files. Each is held by the process that made it; the next run removes those that nobody holds.
 
-A folder is held by a lock (flock) on a file in it, which the system drops when the process dies in whatever way: no clock
+A folder is held by a lock on a file in it, which the system drops when the process dies in whatever way: no clock
 and no process number is asked. The name carries the machine: on a network file system some systems see only the locks of
 their own machine, so that the folders of others are never touched.
 """
@@ -8,15 +8,17 @@ their own machine, so that the folders of others are never touched.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
 import secrets
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from stcodec.media.locks import lock_file
 
 _MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 _OURS = re.compile(rf"\.?stcodec-{_MACHINE}-[0-9a-f]{{16}}")
@@ -75,7 +77,7 @@ def _hold(folder: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(lock, waits=False)
         if os.fstat(lock).st_nlink:
             return lock
     except BlockingIOError:
@@ -88,11 +90,16 @@ def _hold(folder: Path) -> int | None:
 
 def _remove_dead(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        if folder.lstat().st_uid != os.geteuid():
-            return
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        flags = os.O_RDWR | os.O_CREAT
+        if sys.platform != "win32":  # where the folder for temporary files is the user's own
+            if folder.lstat().st_uid != os.geteuid():
+                return
+            flags |= os.O_NOFOLLOW
+        lock = os.open(folder / _LOCK, flags, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(lock, waits=False)
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
+        if sys.platform == "win32":  # where a file that is open stays, and its folder with it
+            shutil.rmtree(folder, ignore_errors=True)

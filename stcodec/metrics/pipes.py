@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
+import sys
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from stcodec.errors import MediaError
 from stcodec.media.paths import file_error
+
+if sys.platform == "linux":
+    import fcntl
 
 _CAPACITY_BYTES = 1 << 20
 PATIENCE_SECONDS = 300.0
@@ -20,7 +24,7 @@ PATIENCE_SECONDS = 300.0
 class PipeWriter:
     """A pipe whose other end a process is to read.
 
-    Raises MediaError if no more files can be opened.
+    Raises MediaError if no more files can be opened, and on Windows, where a process gets no pipes but its three.
     """
 
     def __init__(self) -> None:
@@ -28,10 +32,18 @@ class PipeWriter:
             self.reading_end, self.writing_end = os.pipe()
         except OSError as error:
             raise file_error(None, "no pipe can be opened", error, ": raise the limit of open files") from None
-        os.set_blocking(self.writing_end, False)
-        with contextlib.suppress(OSError):  # more than this user may have: slower, but as good
-            fcntl.fcntl(self.writing_end, fcntl.F_SETPIPE_SZ, _CAPACITY_BYTES)
         self._open = {self.reading_end, self.writing_end}
+        if sys.platform == "win32":
+            self.started()
+            self.close()
+            raise MediaError(
+                "VMAF, XPSNR and CAMBI can't be measured on Windows, whose processes get no pipes but three: choose other "
+                "metrics, or use WSL"
+            )
+        os.set_blocking(self.writing_end, False)
+        if sys.platform == "linux":  # elsewhere a pipe is as large as it is
+            with contextlib.suppress(OSError):  # more than this user may have: slower, but as good
+                fcntl.fcntl(self.writing_end, fcntl.F_SETPIPE_SZ, _CAPACITY_BYTES)
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +77,8 @@ def write_all(work: Sequence[tuple[PipeWriter, Sequence[memoryview]]], patience_
     Raises ValueError for a pipe that was closed, BrokenPipeError if the process closes one, TimeoutError if it takes
     nothing for so many seconds.
     """
+    if sys.platform == "win32":
+        raise ValueError("there are no such pipes on Windows")
     if not all(pipe.is_open for pipe, _ in work):
         raise ValueError("nothing can be written after the end")
     left = {pipe.writing_end: [view for view in buffers if len(view)] for pipe, buffers in work}

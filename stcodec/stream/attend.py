@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -239,8 +241,7 @@ class _AttentionThread(threading.Thread):
 
 
 def _step_back() -> None:
-    """This thread gives way to the others when cores are short; where it can't be said, it doesn't."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-    except (OSError, AttributeError):
-        return
+    """This thread gives way to the others when cores are short, on Linux, where threads have a priority of their own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

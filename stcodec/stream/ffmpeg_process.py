@@ -30,7 +30,13 @@ class FfmpegProcess:
         command = ending_with_us(ffmpeg.compile(output, [find_ffmpeg(), "-v", "error", "-nostats", "-nostdin"]))
         # In a session of its own: Ctrl-C is for us, and we end it when it has sent the rest.
         self.process = subprocess.Popen(
-            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0, start_new_session=True
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self.frames = 0
         """Passed on, if it was told to report progress."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from stcodec.media.locks import lock_file
 
 LOCKS = Path("/tmp")
 """Place of the folder of locks."""
@@ -17,7 +19,7 @@ LOCKS = Path("/tmp")
 @contextmanager
 def own_cores(number: int, locks: Path = LOCKS) -> Iterator[None]:
     """Reserve so many cores for this thread, which nobody else who asks so has; all if there are none left."""
-    if not hasattr(os, "sched_setaffinity"):
+    if sys.platform != "linux":  # elsewhere a thread has no cores of its own
         yield
         return
     usable = os.sched_getaffinity(0)
@@ -34,6 +36,8 @@ def own_cores(number: int, locks: Path = LOCKS) -> Iterator[None]:
 
 def free_cores(usable: list[int], number: int, locks: Path = LOCKS) -> tuple[list[int], IO[bytes]] | None:
     """The first group of cores that nobody has, and the lock on it, to be closed; None if there is none."""
+    if sys.platform == "win32":
+        return None
     folder = locks / f"stcodec-cores-{os.getuid()}"
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -42,7 +46,7 @@ def free_cores(usable: list[int], number: int, locks: Path = LOCKS) -> tuple[lis
         for start in range(0, len(usable) - number + 1, number):
             lock = (folder / str(usable[start])).open("wb")
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(lock.fileno(), waits=False)
             except BlockingIOError:
                 lock.close()
                 continue
@@ -52,5 +56,7 @@ def free_cores(usable: list[int], number: int, locks: Path = LOCKS) -> tuple[lis
 
 def _is_ours_alone(folder: Path) -> bool:
     """True if nobody else can put anything there: in a place that all users share, the name may have been taken."""
+    if sys.platform == "win32":
+        return False
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022

@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,11 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from stcodec import interrupts
 from stcodec.errors import StcodecError
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 ASK_AGAIN_SECONDS = 0.2
 MOMENT_SECONDS = 0.005
@@ -147,6 +154,19 @@ class Workers:
         self._shares.append(worker.cores)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process that is started in the block gets no SIGINT until it allows it; Windows has no such thing."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _WorkerProcess:
     def __init__(self, work: Path, cores: frozenset[int]) -> None:
         self.cores = cores
@@ -156,9 +176,8 @@ class _WorkerProcess:
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, str(work), cores), daemon=True)
         # Until it ignores it: Ctrl-C goes to all processes of a terminal, and the one that sees to the clean-up decides.
         resource_tracker.ensure_running()  # which would change the mask
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        self.process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with _interrupts_held():
+            self.process.start()
         theirs.close()  # so that its death is noticed here, as ours is there
 
     def stop(self) -> None:
@@ -174,7 +193,8 @@ def _serve(link: Connection, work: str, cores: frozenset[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ["TMPDIR"] = work
     # Read when numpy is imported, which the first task does.
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(len(cores))))
@@ -190,8 +210,18 @@ def _die_with_parent() -> None:
     """A parent that is killed can't end what it started, and an encode would go on for hours for nobody."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    else:
+        threading.Thread(target=_end_after_parent, daemon=True).start()
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():  # killed before this was asked for, and its task is in the pipe
+        os._exit(1)
+
+
+def _end_after_parent() -> None:
+    """Wait for the end of the process that started this one, then end it, where the system doesn't."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
         os._exit(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import select
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -38,9 +39,10 @@ class PipeReader:
     def read(self, size: int) -> bytes:
         """Read at least a byte; empty at the end and when stopping. Raises OSError on a stall."""
         waited = 0.0
+        # Windows doesn't tell of pipes whether anything is there: the read waits.
         # libav asks again after an error: it is told once, or the first would be lost.
         while not self._is_over and not self._stopping():
-            if select.select([self._fd], [], [], _LOOK_SECONDS)[0]:
+            if sys.platform == "win32" or select.select([self._fd], [], [], _LOOK_SECONDS)[0]:
                 content = os.read(self._fd, size)
                 if not content:
                     self._is_over = True

@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import stat
+import sys
 import time
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -18,7 +19,7 @@ DATAGRAM_BYTES = 7 * 188
 """Bytes of whole MPEG-TS packets that fit into a datagram which no network splits."""
 STALL_SECONDS = 10.0
 """A peer that takes nothing for so long is lost."""
-_PIECE_BYTES = select.PIPE_BUF
+_PIECE_BYTES = getattr(select, "PIPE_BUF", 512)
 """A pipe that is said to be ready takes as much without waiting."""
 
 
@@ -90,6 +91,8 @@ class PipeSink:
         self._is_interrupted = True
 
     def _wait(self) -> None:
+        if sys.platform == "win32":  # which doesn't tell of pipes whether they take anything: the write waits
+            return
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
         end = None if self.stall_seconds is None else time.monotonic() + self.stall_seconds
