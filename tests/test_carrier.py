@@ -23,6 +23,7 @@ from stcodec.encoders.carrier import REGION, RegionTable, attach, read_regions
 from stcodec.encoders.trial import program_changes_bits
 from stcodec.errors import EncoderError
 from stcodec.media.ffmpeg import find_ffmpeg
+from stcodec.media.libav import libav
 from stcodec.media.probe import side_data
 from stcodec.types import BlockGrid
 
@@ -32,9 +33,11 @@ SIZES = st.tuples(st.integers(1, 200), st.integers(1, 200))
 @pytest.fixture
 def untried() -> Iterator[None]:
     """The way into a frame has not been tried yet, and is forgotten afterwards."""
-    carrier._proven.cache_clear()
+    for known in (carrier._proven, libav):
+        known.cache_clear()
     yield
-    carrier._proven.cache_clear()
+    for known in (carrier._proven, libav):
+        known.cache_clear()
 
 
 @given(size=SIZES, block=st.sampled_from([8, 16, 64]), data=st.data())
