@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import media
 from command import ENVIRONMENT, Argument, program
 
-QUICK = ("--attention", "none", "--preset", "ultrafast", "--jobs", "2")
+QUICK = ("--attention", "none", "--preset", "ultrafast", "--jobs", "1")
 FRAMES = 8
 Held = TypeVar("Held")
 

@@ -30,6 +30,15 @@ settings.register_profile("stcodec", deadline=None)
 settings.load_profile("stcodec")
 
 
+LONGEST = ("chaos", "batch_resume", "interrupted_anytime", "batch_ladder", "viewing_page", "hostile_files", "svtav1")
+"""Files that take longest: they begin first, so that no worker is left alone with one of them in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    first = [f"test_{name}" for name in LONGEST]
+    items.sort(key=lambda item: first.index(item.path.stem) if item.path.stem in first else len(first))
+
+
 @pytest.fixture(scope="session")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the session's films are made in."""

@@ -126,7 +126,7 @@ def kill_encodes(folder: Path, name: str, count: int) -> Counter[str]:
 
 
 def test_encode_killed_a_few_times(folder: Path) -> None:
-    assert kill_encodes(folder, "two passes", 3)["killed"] == 3
+    assert kill_encodes(folder, "two passes", 2)["killed"] == 2
 
 
 @pytest.mark.long
@@ -236,7 +236,7 @@ def kill_batches(folder: Path, name: str, count: int, *, beside: bool) -> Counte
 
 @pytest.mark.parametrize("beside", [False, True])
 def test_batch_killed_a_few_times(folder: Path, beside: bool) -> None:
-    assert kill_batches(folder, "whole", 2, beside=beside)["killed"] >= 2
+    assert kill_batches(folder, "whole", 1, beside=beside)["killed"] >= 1
 
 
 @pytest.mark.long
@@ -302,7 +302,7 @@ def kill_streams(folder: Path, count: int) -> Counter[str]:
 
 
 def test_stream_killed_a_few_times(folder: Path) -> None:
-    assert kill_streams(folder, 4)["killed"] == 4
+    assert kill_streams(folder, 2)["killed"] == 2
 
 
 @pytest.mark.long

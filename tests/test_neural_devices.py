@@ -128,7 +128,7 @@ def test_batches_are_filled_up_and_cut(reference: TorchEngine, pictures: list[Fl
 
 
 def test_bfloat16_moves_the_map_little(reference: TorchEngine, pictures: list[FloatArray]) -> None:
-    exact, half = (engine.frames(pictures) for engine in (reference, TorchEngine(WEIGHTS_PATH, "cpu", half=True)))
+    exact, half = (engine.frames(pictures[:1]) for engine in (reference, TorchEngine(WEIGHTS_PATH, "cpu", half=True)))
     assert 1e-7 < kl_nats(spatial_densities(exact), spatial_densities(half)) < 0.01
     assert half[0].middle.dtype == half[0].logits.dtype == torch.float32
 

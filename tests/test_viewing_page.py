@@ -271,9 +271,10 @@ def test_chromium_shows_the_very_frames(page: Page, beside: Path, files: list[Pa
             assert isinstance(found, list), found
             for place, text in enumerate(found):
                 shown = np.frombuffer(base64.b64decode(text), np.uint8).reshape(SIZE[1], SIZE[0], 4)[:, :, :3]
-                errors = [float(((shown.astype(float) - one) ** 2).mean()) for one in wanted]
-                assert int(np.argmin(errors)) == place
-                assert errors[place] < 4  # 42 dB: colours are converted by two programs
+                first = max(0, place - 3)
+                errors = [float(((shown.astype(float) - one) ** 2).mean()) for one in wanted[first : place + 4]]
+                assert first + int(np.argmin(errors)) == place
+                assert min(errors) < 4  # 42 dB: colours are converted by two programs
     finally:
         server.shutdown()
         server.server_close()
