@@ -1,4 +1,7 @@
-"""tools/measure_front.py: from a small data set to a table, twice, and its arithmetic on curves that are known."""
+"""tools/measure_front.py: from a small data set to a table, twice, and its arithmetic on curves that are known.
+
+Also what its sisters make of known maps and curves: tools/rival_maps.py, tools/match_metrics.py.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,28 @@ from pathlib import Path
 from types import ModuleType
 
 import media
+import numpy as np
 import pytest
 import viewers
+
+from stcodec.media.decode import VideoReader
 
 TOOLS = Path(__file__).parents[1] / "tools"
 SIZE = (192, 128)
 
 
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    """The script, as if its folder were where Python looks."""
+def script(name: str) -> ModuleType:
+    """A script, as if its folder were where Python looks."""
     sys.path.insert(0, str(TOOLS))
     try:
-        return __import__("measure_front")
+        return __import__(name)
     finally:
         sys.path.remove(str(TOOLS))
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    return script("measure_front")
 
 
 @pytest.fixture(scope="module")
@@ -105,4 +115,54 @@ def test_figures_of_known_curves(tool: ModuleType) -> None:
     setting = tool.setting_of("a name | 0.7*neural+0.3*center | floor=0.9 anchor=mean | aq-mode=3")
     assert setting.policy == {"floor": 0.9, "anchor": "mean"} and setting.extra == {"aq-mode": "3"}
     assert tool.setting_of("b | none").source == "none"
+    assert tool.setting_of("c | none | | | libx265").encoder == "libx265"
     assert tool.source_text("0.7*neural+0.3*center", {"neural": "map:x.mkv"}) == "0.7*map:x.mkv+0.3*center"
+
+
+def test_other_encoders_against_plain_x264_and_against_themselves(tool: ModuleType) -> None:
+    def stored(encoder: str, source: str, factor: float) -> dict[str, object]:
+        points = {f"{crf}": {"kbps": factor * 2.0**-crf * 1e9, "psnr-whole": 50.0 - crf} for crf in (20, 22, 24, 26)}
+        return {"encoder": encoder, "source": source, "policy": {}, "extra": {}, "points": {"clip": points}}
+
+    table = tool.summary(
+        {
+            "plain": stored("libx264", "none", 1),
+            "x265": stored("libx265", "none", 0.8),
+            "x265, guided": stored("libx265", "neural", 0.6),
+        }
+    )
+    assert table["x265"]["bd_rate_percent"]["psnr-whole"]["mean"] == pytest.approx(-20, abs=0.01)
+    assert table["x265, guided"]["bd_rate_percent"]["psnr-whole"]["mean"] == pytest.approx(-40, abs=0.01)
+    assert table["x265, guided"]["bd_rate_own_percent"]["psnr-whole"]["mean"] == pytest.approx(-25, abs=0.01)
+    assert "bd_rate_own_percent" not in table["x265"]
+
+
+def test_maps_that_ask_for_what_others_do(data: Path) -> None:
+    rivals = script("rival_maps")
+    with VideoReader(data / "videos" / "left.mkv") as reader:
+        video = reader.info
+    saliency = np.zeros((2, 16, 24), np.float32)
+    saliency[0, 4, 6] = saliency[1, 10, 20] = 1
+    box = -3 * np.log2(rivals.box(saliency, video))
+    assert np.count_nonzero(box[1] == 0) == 16 * 24 / 4
+    assert box[0, 8, 12] == 0 and box[0, 0, 0] == pytest.approx(5.1)
+    peak = -3 * np.log2(rivals.peak(saliency, video))
+    assert peak[0, 4, 6] == peak[1, 10, 20] == 0
+    heights = 6 / 24 * SIZE[0] / SIZE[1]
+    assert peak[0, 4, 12] == pytest.approx(5 * (1 - np.exp(-(heights**2) / (2 * (3 * np.tan(np.radians(2.5))) ** 2))))
+
+
+def test_what_a_search_keeps() -> None:
+    """Half the rate at the same searched quality; viewers who judge see 1 dB less at each rate than they saw in plain."""
+    match = script("match_metrics")
+    plain = {
+        f"{crf}": {"kbps": 2.0 ** (12 - crf / 6), "psnr-attended": 60.0 - crf, "psnr-whole": 60.0 - crf}
+        for crf in (24, 28, 32, 36)
+    }
+    guided = {crf: {**one, "psnr-attended": one["psnr-attended"] + 6} for crf, one in plain.items()}
+    judged = {crf: {**one, "psnr-whole": one["psnr-whole"] - 1} for crf, one in plain.items()}
+    found = match.matched(
+        {"plain": plain, "balanced": guided}, {"plain": plain, "balanced": judged}, "attended-psnr", ["28"]
+    )
+    assert found["bytes"] == pytest.approx(-50) and found["psnr-whole"] == pytest.approx(-7)
+    assert found["psnr-attended"] == pytest.approx(-6) and "fvvdp" not in found
