@@ -43,6 +43,55 @@ def test_free_tags_are_kept(tagged: Path, tmp_path: Path, ending: str) -> None:
         assert value.lower() in said
 
 
+@pytest.mark.parametrize("words", [[], ["--no-faststart"], ["--faststart"], ["--fragmented"]])
+@pytest.mark.parametrize(
+    ("ending", "places"), [(".mp4", (b"\xa9nam", b"\xa9wrt", b"mdir")), (".mov", (b"\xa9nam", b"\xa9mak"))]
+)
+def test_usual_tags_stay_in_their_places_beside_free_ones(
+    film: Path, tmp_path: Path, ending: str, places: tuple[bytes, ...], words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Programs that read iTunes' list or QuickTime's user data find the title there, whatever other tags there are."""
+    tags = {
+        "title": "A walk",
+        "composer": "C",
+        "make": "Apple",
+        "IMDB": "tt1",
+        "COM.APPLE.QUICKTIME.SOFTWARE": "17",
+        "Ü": "ß",
+    }
+    source, out = tmp_path / "source.mkv", tmp_path / f"out{ending}"
+    given = [word for key, value in {**tags, "season_number": "two"}.items() for word in ("-metadata", f"{key}={value}")]
+    run_ffmpeg("-i", film, "-c", "copy", *given, source)
+    assert run(capfd, "encode", source, out, "--attention", "none", "--preset", "ultrafast", *words).status == 0
+    with av.open(str(out)) as container:
+        found = {key.lower(): value for key, value in container.metadata.items()}
+        assert "com.apple.quicktime.software" in container.metadata  # as Apple spells it
+        assert len(list(container.decode(video=0))) == 30
+    assert {key.lower(): value for key, value in tags.items()}.items() <= found.items()
+    assert found["season_number"] == "two"
+    content = out.read_bytes()
+    assert all(place in content for place in places) and b"place of keys" not in content
+    said = ffmpeg_says(out)
+    assert "A walk" in said and "tt1" in said
+
+
+def test_free_tags_beside_a_cover(film: Path, tmp_path: Path) -> None:
+    run_ffmpeg("-i", film, "-frames:v", "1", "-update", "1", tmp_path / "cover.jpg")
+    cover = [
+        "-attach",
+        tmp_path / "cover.jpg",
+        "-metadata:s:1",
+        "mimetype=image/jpeg",
+        "-metadata:s:1",
+        "filename=cover.jpg",
+    ]
+    run_ffmpeg("-i", film, "-c", "copy", "-metadata", "IMDB=tt1", *cover, tmp_path / "source.mkv")
+    report = stcodec.encode(tmp_path / "source.mkv", tmp_path / "out.mp4", options=PLAIN)
+    said = ffmpeg_says(tmp_path / "out.mp4")
+    assert "tt1" in said and "attached pic" in said
+    assert not [one for one in report.messages if "tags" in one]
+
+
 @pytest.mark.parametrize("ending", [".mov", ".mp4", ".mkv"])
 def test_places_are_left_out_when_it_is_asked_for(
     tagged: Path, tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]

@@ -94,6 +94,23 @@ def takes_audio_of(container_format: str, encoder: str) -> bool:
     return True
 
 
+def lost_tags(container_format: str, tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags of a file that a container (ffmpeg's name) has no place for, found by writing them and reading them back."""
+    written = io.BytesIO()
+    try:
+        with av.open(written, "w", format=container_format) as trial:
+            trial.add_stream("mpeg4", rate=Fraction(25), width=64, height=64)
+            trial.metadata.update(tags)
+            trial.start_encoding()
+        written.seek(0)
+        with av.open(written, "r", metadata_errors="replace") as back:
+            found = {key.lower(): value for key, value in back.metadata.items()}
+    except REFUSALS:
+        return {}
+    # What should be a number and is none, libavformat writes as 0.
+    return {key: value for key, value in tags.items() if found.get(key.lower()) in (None, "0") and value != "0"}
+
+
 def _refused_header(container_format: str, stream: Stream) -> str | None:
     """Reason why a muxer refuses a stream when the header is written: some do only then."""
     try:

@@ -20,9 +20,11 @@ from stcodec.keep import KeepOptions
 from stcodec.media.container_facts import data_names
 from stcodec.media.copies import QUICKTIME, StreamCopies
 from stcodec.media.decode import VideoReader
+from stcodec.media.holds import lost_tags
 from stcodec.media.paths import display_name, file_error, local_url
 from stcodec.media.probe import side_data
-from stcodec.media.tags import free_tags, kept_tags, stream_tags
+from stcodec.media.quicktime_keys import place_holder, write_keys
+from stcodec.media.tags import kept_tags, stream_tags
 from stcodec.media.truncation import has_index_first
 
 
@@ -36,10 +38,12 @@ class Muxer:
 
         A file that is there is replaced. Raises MediaError.
         """
-        path = Path(path)
+        self._path = path = Path(path)
         self.name = display_name(path) if shown_name is None else shown_name
         self.messages: list[str] = []
         """Parts of the input that are not in the output, or only in another format."""
+        self._keys: Mapping[str, str] = {}
+        """Tags that are put in when the file is finished."""
         self._copies: StreamCopies | None = None
         self._lead_ticks: int | None = None
         """Of the first packet: how long before it is shown it is decoded."""
@@ -64,6 +68,8 @@ class Muxer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             self._container.close()
+            if self._keys and error is None:
+                write_keys(self._path, self._keys)
         except (FFmpegError, OSError) as failure:
             if error is None:
                 raise self._write_error(failure) from None
@@ -89,24 +95,34 @@ class Muxer:
         if (tags or chapters) and self._container.format.name == "mpegts":
             self.messages.append("tags and chapters are dropped: mpegts can't hold them")
             return
-        self._container.metadata.update(tags)
+        self._set_tags(tags)
         if self._container.format.name in QUICKTIME:
-            self._set_flags(reader, keep, tags)
+            self._set_flags(reader, keep)
         if chapters:
             self._container.set_chapters(chapters)
 
-    def _set_flags(self, reader: VideoReader, keep: KeepOptions, tags: Mapping[str, str]) -> None:
-        """Set where the index goes, and keep tags without a place of their own."""
-        flags, free = "", free_tags(tags)
+    def _set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags, in MP4 and MOV those that have no place of their own among QuickTime's keys."""
+        container = self._container.format.name
+        free = lost_tags(container, tags) if container in QUICKTIME else {}
+        own = {key: value for key, value in tags.items() if key not in free}
+        self._container.metadata.update(own)
+        if not free:
+            return
+        place = place_holder(container, own, free)
+        if place is None:
+            self.messages.append(f"tags are dropped: {container} has no place for {', '.join(free)}")
+        else:
+            self._container.metadata.update(place)
+            self._keys = free
+
+    def _set_flags(self, reader: VideoReader, keep: KeepOptions) -> None:
+        """Set where the index goes."""
+        flags = ""
         if keep.fragmented:
             flags += "+frag_keyframe+delay_moov+default_base_moof"
         elif has_index_first(reader.path) is not False if keep.faststart is None else keep.faststart:
             flags += "+faststart"
-        if free and reader.cover_pictures:
-            container = self._container.format.name
-            self.messages.append(f"tags are dropped: beside a cover {container} has no place for {', '.join(free)}")
-        elif free:
-            flags += "+use_metadata_tags"
         if flags:
             self._container.container_options["movflags"] = flags
 

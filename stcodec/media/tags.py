@@ -15,15 +15,6 @@ _LOCATION = re.compile(
     r"|iso6709|recorded_location|latlong|exif.?gps"
 )
 """Names of tags that say where: Apple's keys, (c)xyz, loci, location-eng, RECORDING_LOCATION, GPSLatitude and the like."""
-_ITUNES = frozenset(
-    (
-        *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping"),
-        *("lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "episode_sort", "season_number"),
-        *("media_type", "hd_video", "gapless_playback", "compilation", "track", "disc", "tmpo", "creation_time", "location"),
-        *("encoding_tool", "encoded_by", "rating", "make", "model"),
-    )
-)
-"""Tags that MP4 has a place of its own for (movenc.c); others are keys of QuickTime's metadata."""
 QUICKTIME_LANGUAGES = {
     "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb", "mkd": "mac",
     "fre": "fra", "rum": "ron", "cze": "ces", "slo": "slk", "hye": "arm", "kat": "geo", "bod": "tib", "mya": "bur",
@@ -42,11 +33,6 @@ def stream_tags(tags: Mapping[str, str], *, strip_location: bool = False) -> dic
     """Tags of a stream: mov's "name" is what the muxers know as "title"."""
     kept = kept_tags(tags, strip_location=strip_location)
     return {"title" if key.lower() == "name" else key: value for key, value in kept.items()}
-
-
-def free_tags(tags: Mapping[str, str]) -> list[str]:
-    """Names of the tags that MP4 and MOV only have room for among QuickTime's keys."""
-    return [key for key in tags if key.lower() not in _ITUNES]
 
 
 def says_where(key: str) -> bool:
