@@ -77,15 +77,8 @@ def test_usual_tags_stay_in_their_places_beside_free_ones(
 
 def test_free_tags_beside_a_cover(film: Path, tmp_path: Path) -> None:
     run_ffmpeg("-i", film, "-frames:v", "1", "-update", "1", tmp_path / "cover.jpg")
-    cover = [
-        "-attach",
-        tmp_path / "cover.jpg",
-        "-metadata:s:1",
-        "mimetype=image/jpeg",
-        "-metadata:s:1",
-        "filename=cover.jpg",
-    ]
-    run_ffmpeg("-i", film, "-c", "copy", "-metadata", "IMDB=tt1", *cover, tmp_path / "source.mkv")
+    words = "-c copy -metadata IMDB=tt1 -metadata:s:1 mimetype=image/jpeg -metadata:s:1 filename=cover.jpg".split()
+    run_ffmpeg("-i", film, "-attach", tmp_path / "cover.jpg", *words, tmp_path / "source.mkv")
     report = stcodec.encode(tmp_path / "source.mkv", tmp_path / "out.mp4", options=PLAIN)
     said = ffmpeg_says(tmp_path / "out.mp4")
     assert "tt1" in said and "attached pic" in said
