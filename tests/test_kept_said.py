@@ -77,7 +77,8 @@ def test_usual_tags_stay_in_their_places_beside_free_ones(
 
 def test_free_tags_beside_a_cover(film: Path, tmp_path: Path) -> None:
     run_ffmpeg("-i", film, "-frames:v", "1", "-update", "1", tmp_path / "cover.jpg")
-    words = "-c copy -metadata IMDB=tt1 -metadata:s:1 mimetype=image/jpeg -metadata:s:1 filename=cover.jpg".split()
+    of_cover = ["-metadata:s:1", "mimetype=image/jpeg", "-metadata:s:1", "filename=cover.jpg"]
+    words = ["-c", "copy", "-metadata", "IMDB=tt1", *of_cover]
     run_ffmpeg("-i", film, "-attach", tmp_path / "cover.jpg", *words, tmp_path / "source.mkv")
     report = stcodec.encode(tmp_path / "source.mkv", tmp_path / "out.mp4", options=PLAIN)
     said = ffmpeg_says(tmp_path / "out.mp4")
