@@ -123,9 +123,7 @@ def _encode_sound(index: int) -> tuple[Track, list[LivePacket]]:
             length = round(_AAC_SAMPLES / _RATE_HZ / TICK)
             packets.append(LivePacket(index, bytes(one), ticks, ticks, length, True, 0.0))
     header = bytes(context.extradata or b"")
-    return Track(
-        "audio", "audio", "aac", header, 64_000, sample_rate_hz=_RATE_HZ, channels=2, channel_layout="stereo"
-    ), packets
+    return Track("audio", "audio", "aac", header, 64_000, sample_rate_hz=_RATE_HZ, channels=2), packets
 
 
 def feed(what: Recorded, *targets: Target, speed: float | None = None) -> None:

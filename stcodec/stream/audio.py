@@ -224,8 +224,7 @@ def _silent_packet(rate: int, channels: int) -> bytes:
 
 
 def _track(config: bytes, rate: int, channels: int, bitrate_bps: int) -> Track:
-    layout = "mono" if channels == 1 else "stereo"
-    return Track("audio", "audio", "aac", config, bitrate_bps, 0, 0, None, "", rate, channels, layout, "LC")
+    return Track("audio", "audio", "aac", config, bitrate_bps, sample_rate_hz=rate, channels=channels)
 
 
 def _audio_specific_config(rate: int, channels: int) -> bytes:

@@ -32,8 +32,6 @@ class Track:
     pix_fmt: str = ""
     sample_rate_hz: int = 0
     channels: int = 0
-    channel_layout: str = ""
-    profile: str = ""
 
 
 Tracks = tuple[Track, ...]
