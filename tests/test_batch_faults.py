@@ -14,6 +14,7 @@ import media
 import pytest
 from batches import FRAMES, QUICK, files, jobs, make_folder, start, states, wait_for_files
 from command import ENVIRONMENT, program, run
+from live_rigs import wait_until
 
 from stcodec.batch import table
 from stcodec.batch.outputs import Results
@@ -82,8 +83,10 @@ def test_on_a_read_only_disk_it_is_said_how_a_run_stands(capfd: Capture, tmp_pat
     with start(tmp_path, "in", small_disk, *QUICK) as process:
         wait_for_files(process, 1)
         process.kill()  # so that part of the table is in its journal only
+    remount = ["mount", "-o", "remount,ro", str(small_disk)]
+    # Its workers are killed a moment later than it is, and until then have files open there.
+    wait_until(lambda: subprocess.run(remount, capture_output=True, check=False).returncode == 0, "nobody writes there")
     before = command.snapshot(small_disk)
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     done = run(capfd, "batch", "status", small_disk)
     assert done.status == 0 and "2 videos: " in done.out, done
     done = run(capfd, "batch", tmp_path / "in", small_disk, *QUICK, "--dry-run")

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import av
 import ending
@@ -264,6 +265,19 @@ def frames_of_playlist(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+def frames_of_manifest(path: Path) -> int:
+    """Frames of the segments that are there of a DASH manifest's newest period."""
+    names = {"": "urn:mpeg:dash:schema:mpd:2011"}
+    periods = ElementTree.parse(path).getroot().findall("Period", names)
+    count = 0
+    for template in periods[-1].findall(".//SegmentTemplate", names) if periods else []:
+        segments = sorted(path.parent.glob(template.get("media", "").replace("$Number$", "*")))
+        head = (path.parent / template.get("initialization", "")).read_bytes()
+        with av.open(io.BytesIO(head + b"".join(one.read_bytes() for one in segments)), "r") as container:
+            count += sum(1 for _ in container.decode(video=0)) if container.streams.video else 0
+    return count
+
+
 def frames_of_recording(path: Path) -> int:
     """Frames of a file that may lack its end, or have no more than a piece of its head."""
     if path.stat().st_size < 1000:
@@ -273,9 +287,15 @@ def frames_of_recording(path: Path) -> int:
 
 
 def live_arguments(folder: Path, index: int, port: int) -> tuple[str, ...]:
-    """A stream from a file, or one that waits for its caller, to a playlist and a recording."""
+    """A stream from a file, or one that waits for its caller, to a playlist, a manifest and a recording."""
     source = "in.mkv" if index % 2 else f"srt://127.0.0.1:{port}?mode=listener"
-    targets = ("live/all.m3u8", f"tcp://127.0.0.1:{live_rigs.free_port()}?listen=1", "--record", "live/talk.mkv")
+    targets = (
+        "live/all.m3u8",
+        "live/all.mpd",
+        f"tcp://127.0.0.1:{live_rigs.free_port()}?listen=1",
+        "--record",
+        "live/talk.mkv",
+    )
     loop = ("--loop",) if index % 2 else ()
     return ("stream", source, *targets, *loop, "--attention", "motion", "--keyint", "0.4s", "-q")
 
@@ -297,6 +317,8 @@ def kill_streams(folder: Path, count: int) -> Counter[str]:
         for playlist in (folder / "live").glob("all_*.m3u8"):
             if "RESOLUTION" not in playlist.read_text() and "audio" not in playlist.name:
                 seen["frames in playlists"] += frames_of_playlist(playlist)
+        for manifest in (folder / "live").glob("all.mpd"):
+            seen["frames in manifests"] += frames_of_manifest(manifest)
     assert_nothing_left(folder)
     return seen
 
@@ -309,7 +331,7 @@ def test_stream_killed_a_few_times(folder: Path) -> None:
 def test_stream_killed_many_times(folder: Path) -> None:
     seen = kill_streams(folder, 60)
     print(f"\nstream: {dict(seen)}")
-    assert seen["frames recorded"] > 200 and seen["frames in playlists"] > 200
+    assert all(seen[f"frames {where}"] > 200 for where in ("recorded", "in playlists", "in manifests"))
 
 
 def test_what_this_holds_is_seen_to_fail(folder: Path) -> None:
