@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import stcodec
-from stcodec.cli import batch, compare, doctor, encode, evaluate, inspect, maps, stream, verify
+from stcodec.cli import batch, compare, config, doctor, encode, evaluate, inspect, maps, stream, verify
+from stcodec.cli.arguments import parse
 from stcodec.cli.options import add_limit_flags, use_limits
+from stcodec.cli.settings import add_settings_flags
 from stcodec.cli.streams import forgiving_streams
 from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.paths import display_name
@@ -24,7 +26,9 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with forgiving_streams() as lost:
         try:
-            parsed = parser().parse_args(arguments)
+            top, commands = parsers()
+            parsed = parse(top, commands, sys.argv[1:] if arguments is None else arguments)
+            _say_settings(parsed)
             use_limits(parsed)
             status: int = parsed.run(parsed)
         except OptionsError as error:
@@ -43,6 +47,11 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
+    return parsers()[0]
+
+
+def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The whole command line, and each command."""
     top = _Parser(prog="stcodec", description="Smaller video of the same quality where people look.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"stcodec {stcodec.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -50,7 +59,21 @@ def parser() -> argparse.ArgumentParser:
         module.add_command(commands)
     for command in commands.choices.values():
         add_limit_flags(command)
-    return top
+        add_settings_flags(command)
+        command.set_defaults(has_settings=True)
+    config.add_command(commands)
+    return top, dict(commands.choices)
+
+
+def _say_settings(parsed: argparse.Namespace) -> None:
+    """Say what a file sets that was not named, as it may have been forgotten."""
+    found: dict[str, list[str]] = {}
+    for key, one in parsed.settings.items():
+        if one.trust != "explicit":
+            found.setdefault(one.origin, []).append(f"{key} = {one.value}")
+    if not getattr(parsed, "quiet", False):
+        for origin, said in found.items():
+            print(f"stcodec: {display_name(origin)} sets {display_name(', '.join(said))}", file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -94,7 +94,7 @@ def _compare(arguments: argparse.Namespace, tests: dict[str, Any]) -> int:
     shared: dict[str, Any] = {
         "report": arguments.report,
         "overwrite": arguments.overwrite,
-        "command": command_line(),
+        "command": command_line(arguments),
     }
     with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
         shared["progress"] = json_progress if arguments.json else bar.show

@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     say_device(arguments.device)
     options = _options(arguments)
-    running = from_flags(evaluation.EvaluateRun, arguments, command=command_line())
+    running = from_flags(evaluation.EvaluateRun, arguments, command=command_line(arguments))
     interrupts.ending.said = "what was made is kept, and the same command goes on from there"
     interrupts.ending.said_without = interrupts.ending.said
     with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:

@@ -104,7 +104,7 @@ def add_limit_flags(command: argparse.ArgumentParser) -> None:
 def use_limits(arguments: argparse.Namespace) -> None:
     """Keep to the limits that flags of `add_limit_flags` gave, here and in the workers."""
     names = ("allow_playlists", "max_pixels", "max_fps", "max_streams", "max_chapters")
-    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    given = {name: value for name in names if (value := getattr(arguments, name, None)) is not None}
     if given:
         from stcodec.media.limits import limits, set_limits
 
@@ -362,6 +362,6 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def command_line() -> str:
-    """Command line of this process, as it would be typed, without the program's folder."""
-    return shlex.join(["stcodec", *sys.argv[1:]])
+def command_line(arguments: argparse.Namespace) -> str:
+    """Command line with what files and presets add to it, as it would be typed, without the program's folder."""
+    return shlex.join(["stcodec", *arguments.words])
