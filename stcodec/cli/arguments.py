@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import shlex
 from collections.abc import Mapping, Sequence
 
 from stcodec.cli.settings import Setting, resolve, words_of
@@ -32,7 +31,7 @@ def parse(
     top: argparse.ArgumentParser, commands: Mapping[str, argparse.ArgumentParser], arguments: Sequence[str]
 ) -> argparse.Namespace:
     """Parsed arguments, with the settings; `settings` says which, `words` is the whole command line."""
-    words, settings = list(arguments), {}
+    words, settings = list(arguments), dict[str, Setting]()
     command = commands.get(words[0]) if words else None
     if command is not None and command.get_default("has_settings"):
         _, settings = settings_of(words[0], commands, words[1:])
@@ -41,7 +40,7 @@ def parse(
     if command is not None:
         rest = _fill(parsed, command, rest)
     if rest:
-        (command or top).error(f"unrecognized arguments: {shlex.join(rest)}")
+        (command or top).error(f"unrecognized arguments: {' '.join(rest)}")
     parsed.settings, parsed.words = settings, words
     return parsed
 

@@ -55,13 +55,13 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     top = _Parser(prog="stcodec", description="Smaller video of the same quality where people look.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"stcodec {stcodec.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, doctor):
+    for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, config, doctor):
         module.add_command(commands)
-    for command in commands.choices.values():
-        add_limit_flags(command)
-        add_settings_flags(command)
-        command.set_defaults(has_settings=True)
-    config.add_command(commands)
+    for name, command in commands.choices.items():
+        if name != "config":
+            add_limit_flags(command)
+            add_settings_flags(command)
+            command.set_defaults(has_settings=True)
     return top, dict(commands.choices)
 
 

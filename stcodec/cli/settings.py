@@ -173,7 +173,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _own(layer: Layer, command: str) -> dict[str, Any]:
     """What a layer says to a command; its own table wins over what is said to all."""
     for_all = {key: value for key, value in layer.table.items() if not isinstance(value, dict)}
-    return for_all | layer.table.get(command, {})
+    for_one: dict[str, Any] = layer.table.get(command, {})
+    return for_all | for_one
 
 
 def _preset(name: object, layers: Iterable[Layer]) -> Layer:
