@@ -9,9 +9,7 @@ user's configuration folder.
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +160,8 @@ def _files(config: str | None) -> Iterator[Layer]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(path.read_bytes().decode())
     except OSError as error:
@@ -212,6 +212,8 @@ def _check_option(origin: str, place: str, key: str, known: Iterable[str]) -> No
 
 
 def _nearest(text: str, known: Iterable[str]) -> str:
+    import difflib
+
     names = sorted(known)
     near = difflib.get_close_matches(text, names, 1, 0.5)
     return f"; the nearest is {near[0]}" if near else f": there are {', '.join(names)}"
