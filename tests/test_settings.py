@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,13 @@ def test_an_encode_takes_them_and_says_so(capfd: Capture, film: Path, tmp_path: 
     assert "libx265" in done.out and "crf=37" in done.out
 
 
-@pytest.mark.parametrize("name", list(PRESETS))
+OF_PACKAGE = tomllib.loads(PRESETS.read_text())
+
+
+@pytest.mark.parametrize("name", list(OF_PACKAGE))
 def test_presets_hold_what_commands_take(show: Show, name: str) -> None:
     """Each sets something for the commands it is for; a wrong name or value would be an error."""
-    of_preset = {command for command in ("encode", "batch", "stream", "evaluate") if PRESETS[name].get(command)}
+    of_preset = {command for command in ("encode", "batch", "stream", "evaluate") if OF_PACKAGE[name].get(command)}
     for command in of_preset:
         assert any(origin == f"preset {name}" for _, origin in show(command, "--use", name).values())
 

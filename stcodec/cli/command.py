@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import stcodec
-from stcodec.cli import batch, compare, config, doctor, encode, evaluate, inspect, maps, stream, verify
+from stcodec.cli import batch, compare, completion, config, doctor, encode, evaluate, inspect, maps, stream, verify
 from stcodec.cli.arguments import parse
+from stcodec.cli.examples import add_examples
 from stcodec.cli.options import add_limit_flags, use_limits
 from stcodec.cli.settings import add_settings_flags
 from stcodec.cli.streams import forgiving_streams
@@ -18,6 +19,10 @@ from stcodec.errors import OptionsError, StcodecError
 from stcodec.media.paths import display_name
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
+_FIRST_STEPS = """first steps:
+  stcodec encode in.mp4           in-stcodec.mp4 beside it
+  stcodec doctor                  what works on this machine
+  stcodec encode --help           all of a command's options, and examples"""
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
@@ -26,8 +31,12 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with forgiving_streams() as lost:
         try:
+            given = sys.argv[1:] if arguments is None else arguments
             top, commands = parsers()
-            parsed = parse(top, commands, sys.argv[1:] if arguments is None else arguments)
+            if not given:
+                top.print_help()
+                return 0
+            parsed = parse(top, commands, given)
             _say_settings(parsed)
             use_limits(parsed)
             status: int = parsed.run(parsed)
@@ -52,16 +61,24 @@ def parser() -> argparse.ArgumentParser:
 
 def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The whole command line, and each command."""
-    top = _Parser(prog="stcodec", description="Smaller video of the same quality where people look.", allow_abbrev=False)
+    top = _Parser(
+        prog="stcodec",
+        description="Smaller video of the same quality where people look.",
+        epilog=_FIRST_STEPS,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     top.add_argument("--version", action="version", version=f"stcodec {stcodec.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, config, doctor):
+    for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, config, completion, doctor):
         module.add_command(commands)
     for name, command in commands.choices.items():
-        if name != "config":
+        add_examples(name, command)
+        if name not in ("config", "completion"):
             add_limit_flags(command)
             add_settings_flags(command)
             command.set_defaults(has_settings=True)
+    commands.choices["completion"].set_defaults(top=parser)
     return top, dict(commands.choices)
 
 

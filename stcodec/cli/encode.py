@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stcodec.cli.options import (
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from stcodec.progress import ProgressSink
     from stcodec.report import EncodeReport
 
+_CONTAINERS = (".mp4", ".mkv", ".mov", ".webm", ".ts")
+
 
 def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
@@ -45,7 +49,11 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("source", metavar="IN", help="a file, or - for stdin")
     command.add_argument(
-        "output", metavar="OUT", help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts; - for stdout"
+        "output",
+        metavar="OUT",
+        nargs="?",
+        help="the ending chooses the container: .mp4, .mkv, .mov, .webm, .ts; - for stdout; default: beside IN, as "
+        "IN-stcodec.mp4 or a name that is free",
     )
     command.add_argument("--container", choices=("mkv", "mp4"), help="of what goes to stdout (mkv)")
     add_video_flags(command)
@@ -67,6 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
     options = encode_options(arguments)
     running = from_flags(RunOptions, arguments, report_path=arguments.report)
     goal = goal_of(arguments)
+    if arguments.output is None:
+        arguments.output = free_name(arguments.source)
+        if not arguments.quiet:
+            print(f"stcodec: no OUT is given: {display_name(arguments.output)}", file=sys.stderr)
     if arguments.dry_run:
         return _dry_run(arguments, options, running, goal)
     if arguments.json and arguments.output == PIPE:
@@ -83,6 +95,16 @@ def run(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         print(summary(report), file=sys.stderr)
     return 0
+
+
+def free_name(source: str) -> str:
+    """A name beside a source under which there is nothing: with its ending, if that is a container's, else .mkv."""
+    if source == PIPE:
+        raise OptionsError("- has no name of its own: give OUT, too")
+    path = Path(source)
+    ending = path.suffix if path.suffix.lower() in _CONTAINERS else ".mkv"
+    names = (path.with_name(f"{path.stem}-stcodec{number}{ending}") for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    return str(next((one for one in names if not os.path.lexists(one)), path.with_name(f"{path.stem}-stcodec{ending}")))
 
 
 def _encode(

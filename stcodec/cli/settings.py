@@ -19,30 +19,8 @@ from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name, file_error
 
 NAME = "stcodec.toml"
-PRESETS: dict[str, dict[str, Any]] = {
-    "archive": {
-        "policy": "gentle",
-        "encode": {"encoder": "libx265", "crf": 20, "preset": "slow", "verify": True},
-        "batch": {"encoder": "libx265", "crf": 20, "preset": "slow", "verify": True},
-    },
-    "web": {
-        "encode": {"crf": 23, "preset": "medium", "pix-fmt": "yuv420p", "audio": "aac", "faststart": True},
-        "batch": {"crf": 23, "preset": "medium", "pix-fmt": "yuv420p", "audio": "aac", "faststart": True},
-    },
-    "live": {"stream": {"preset": "veryfast", "bitrate": "2500k", "keyint": "1s", "max-latency": "1s", "audio": "aac"}},
-    "evaluate-quick": {
-        "evaluate": {
-            "crf": "24,28,32,36",
-            "preset": "veryfast",
-            "arms": "plain,neural",
-            "frames": 48,
-            "half": True,
-            "metrics": "psnr",
-            "instants": 4,
-        }
-    },
-}
-"""Those of the package: options for all commands, and tables of those for one."""
+PRESETS = Path(__file__).with_name("presets.toml")
+"""Those of the package, as a file: a table for each."""
 ONLY_EXPLICIT = frozenset(
     ("allow-playlists", "dashboard", "metrics", "on-done", "overwrite", "ray", "replace", "token-file")
 )
@@ -81,7 +59,7 @@ def add_settings_flags(command: argparse.ArgumentParser) -> None:
     """Flags of every command whose options can be set in files."""
     group = command.add_argument_group("settings", "Flags win over files, files over presets (docs/settings.md).")
     group.add_argument("--config", metavar="FILE.toml", help=f"options from this file alone; else from {NAME} here, if any")
-    group.add_argument("--use", metavar="PRESET", help=f"{', '.join(PRESETS)}, or one of your own")
+    group.add_argument("--use", metavar="PRESET", help="archive, web, live, evaluate-quick, or one of your own")
 
 
 def options_of(command: argparse.ArgumentParser) -> dict[str, argparse.Action]:
@@ -181,9 +159,10 @@ def _preset(name: object, layers: Iterable[Layer]) -> Layer:
     own = {one: layer for layer in reversed(list(layers)) for one in layer.table.get("presets", {})}
     if isinstance(name, str) and name in own:
         return Layer(f"preset {name} of {own[name].origin}", own[name].table["presets"][name], own[name].trust)
-    if not isinstance(name, str) or name not in PRESETS:
-        raise OptionsError(f"preset {name!r}: there is none of that name{_nearest(str(name), [*own, *PRESETS])}")
-    return Layer(f"preset {name}", PRESETS[name], "explicit")
+    known = _read(PRESETS)
+    if not isinstance(name, str) or name not in known:
+        raise OptionsError(f"preset {name!r}: there is none of that name{_nearest(str(name), [*own, *known])}", value=name)
+    return Layer(f"preset {name}", known[name], "explicit")
 
 
 def _check_names(layer: Layer, commands: Mapping[str, argparse.ArgumentParser]) -> None:
