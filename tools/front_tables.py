@@ -1,4 +1,7 @@
-"""Tables and the picture of the front, from data/results/front.json: `python tools/front_tables.py` draws docs/front.svg."""
+"""Tables and the picture of the front, from data/results/front.json: `python tools/front_tables.py` draws docs/front.svg.
+
+One of them is what a search keeps, from data/results/match_metrics.json.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from measure_front import bd_rates
 from results import read, table
 
 EYES = {
@@ -49,6 +53,18 @@ def front() -> str:
     metrics = [metric for metric in EYES if any(metric in one["bd_rate_percent"] for one in found.values())]
     rows = [[name, *(_rate(one["bd_rate_percent"].get(metric)) for metric in metrics)] for name, one in found.items()]
     return table(["setting", *(EYES[metric] for metric in metrics)], rows)
+
+
+def default_by_clip() -> str:
+    """What the default saves and costs on each clip, most saved first."""
+    points = {arm: read("front")["settings"][arm]["points"] for arm in ("plain", "balanced")}
+    rates = {metric: bd_rates(points["plain"], points["balanced"], metric) for metric in EYES}
+    shown = [metric for metric in EYES if rates[metric]]
+    rows = [
+        [clip, *(f"{rates[metric][clip]:+.1f} %" if clip in rates[metric] else "" for metric in shown)]
+        for clip in sorted(rates[_SAVED], key=lambda clip: rates[_SAVED][clip])
+    ]
+    return table(["clip", *(EYES[metric] for metric in shown)], rows)
 
 
 def rivals() -> str:
@@ -114,9 +130,21 @@ def front_same_crf() -> str:
     return table(["setting", "size", *(f"{EYES[metric]}, mean (worst clip)" for metric in metrics)], rows)
 
 
+def match_metrics() -> str:
+    """What a search keeps, by the metric that it goes by."""
+    found = read("match_metrics")["summary"]
+    judged = {"bytes": ("size", "%"), **{metric: (EYES[metric], unit) for metric, unit in LOSSES.items()}}
+    rows = [
+        [f"`{metric}`", *(_kept(kept.get(eye), unit) for eye, (_, unit) in judged.items())] for metric, kept in found.items()
+    ]
+    return table(["search by", *(f"{name}, mean (worst clip)" for name, _ in judged.values())], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "front": front,
     "front_same_crf": front_same_crf,
+    "default_by_clip": default_by_clip,
+    "match_metrics": match_metrics,
     "policies": policies,
     "rule": rule,
     "rivals": rivals,
@@ -137,6 +165,11 @@ def _rate(one: Mapping[str, Any] | None) -> str:
 
 def _loss(one: Mapping[str, Any] | None, unit: str) -> str:
     return "" if one is None else f"{one['mean']:+.2f} ({one['lowest'][1]:+.2f}) {unit}" + _fewer(one)
+
+
+def _kept(one: Mapping[str, Any] | None, unit: str) -> str:
+    digits = 1 if unit == "%" else 2
+    return "" if one is None else f"{one['mean']:+.{digits}f} ({one['worst'][1]:+.{digits}f}) {unit}" + _fewer(one)
 
 
 def _fewer(one: Mapping[str, Any]) -> str:
