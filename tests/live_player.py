@@ -47,10 +47,12 @@ class Watched:
 class Player:
     """A page that plays a stream."""
 
-    def __init__(self, page: Page, server: str, kind: PlayerKind, playlist: str) -> None:
+    def __init__(self, page: Page, server: str, kind: PlayerKind, playlist: str, stream: str | None = None) -> None:
+        """server: of the page. stream: address of stcodec's own server; the player's settings are then its defaults."""
         self._page = page
         script = Path(_SCRIPTS[kind][1]).name
-        query = urlencode({"kind": kind, "url": f"{server}/{playlist}", "script": f"{server}/{script}", "cells": CELLS})
+        asked = {"kind": kind, "url": f"{stream or server}/{playlist}", "script": f"{server}/{script}", "cells": CELLS}
+        query = urlencode(asked | ({"served": 1} if stream else {}))
         page.visit(f"{server}/{PAGE.name}?{query}", 640)
 
     def wait_until_it_plays(self) -> None:
@@ -59,6 +61,10 @@ class Player:
 
     def errors(self) -> list[str]:
         return list(self._page.run("window.seen.errors"))
+
+    def asked(self) -> list[str]:
+        """The addresses that the page has asked for, the newest few hundred."""
+        return list(self._page.run("performance.getEntriesByType('resource').map((one) => one.name)"))
 
     def watch(self, seconds: float, feed: Feed | None = None) -> Watched:
         """Watch for so long; latencies are known if the feed is."""
@@ -77,6 +83,16 @@ class Player:
             after["latency"],
             after["at"] - before["at"],
         )
+
+    def watch_until_latency(self, seconds: float, feed: Feed) -> Watched:
+        """Watch until ten looks in a row were so near behind the source."""
+
+        def is_near() -> bool:
+            frames = [one for one in self._counts()["frames"][-10:] if one["number"] is not None]
+            return len(frames) >= 8 and max(one["at"] - feed.due(one["number"], one["at"]) for one in frames) < seconds
+
+        self._page.wait(is_near, f"it is within {seconds:g} s", 60)
+        return self.watch(1.0, feed)
 
     def _counts(self) -> dict[str, Any]:
         script = """(() => ({...window.seen, latency: window.seen.latency(), at: document.querySelector("video").currentTime,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import subprocess
 import sys
@@ -15,9 +16,14 @@ from browser import Page, open_browser
 from counted import Feed, make_counted
 from live_files import serve_folders
 from live_player import Player, PlayerKind, Watched, player_folders
+from live_rigs import free_port
 
 SIZE = (640, 360)
 PLAYLISTS: dict[PlayerKind, str] = {"hls": "live.m3u8", "dash": "live.mpd"}
+
+
+LATENCIES_SECONDS: dict[PlayerKind, float] = {"hls": 2.0, "dash": 4.0}
+"""Bounds for a machine that does much else; DASH stays as far behind as the stream's begin was late."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +77,23 @@ def test_a_player_follows_the_stream(page: Page, counted: Path, tmp_path: Path, 
     assert all(0 < step < 90 for step in steps)  # it goes forward
     # Bounded, on a machine that does much else; tools/bench_stream.py measures it.
     assert 0 < statistics.median(seen.latencies_seconds) < 6
+
+
+@pytest.mark.parametrize("kind", ["hls", "dash"])
+def test_an_ordinary_player_is_close_to_live(page: Page, counted: Path, tmp_path: Path, kind: PlayerKind) -> None:
+    """hls.js with `maxLiveSyncPlaybackRate` alone, dash.js by our clock; from the program's own server."""
+    name, port = PLAYLISTS[kind], free_port()
+    with serve_folders(*player_folders(kind)) as own:
+        more = "--attention", "none", "--serve", f"127.0.0.1:{port}", "--allow-origin", own
+        with streaming(counted, tmp_path / name, *more) as feed:
+            player = Player(page, own, kind, name, f"http://127.0.0.1:{port}")
+            player.wait_until_it_plays()
+            seen = player.watch_until_latency(LATENCIES_SECONDS[kind], feed)
+            asked = player.asked()
+    print(f"{kind}: {statistics.median(seen.latencies_seconds):.2f} s, the player says {seen.said_seconds}")
+    assert seen.errors == []
+    wanted = r"\.m3u8\?_HLS_msn=\d+&_HLS_part=\d+" if kind == "hls" else "/time"
+    assert any(re.search(wanted, one) for one in asked)
 
 
 @pytest.mark.long

@@ -96,12 +96,16 @@ def _add_running(command: argparse.ArgumentParser) -> None:
 
 
 def _add_showing(command: argparse.ArgumentParser) -> None:
-    showing = command.add_argument_group("monitoring")
+    showing = command.add_argument_group("monitoring and serving")
     where = "on this machine by default"
     showing.add_argument(
         "--metrics", nargs="?", const="", metavar="IP:PORT", help=f"metrics for Prometheus, and /healthz; {where}"
     )
     showing.add_argument("--dashboard", nargs="?", const="", metavar="IP:PORT", help=f"a page to watch it on; {where}")
+    showing.add_argument(
+        "--serve", nargs="?", const="", metavar="IP:PORT", help=f"give HLS and DASH out, at low latency; {where}"
+    )
+    showing.add_argument("--allow-origin", metavar="ORIGIN", help="pages of https://HOST may play what --serve gives out")
     showing.add_argument("--token-file", metavar="FILE", help="what clients must say, needed on other addresses")
     showing.add_argument(
         "--json",
@@ -177,6 +181,7 @@ def _options(arguments: argparse.Namespace) -> StreamOptions:
         stall_seconds=seconds(arguments.stall),
         give_up_seconds=optional(arguments.give_up),
         record=arguments.record,
+        is_served=arguments.serve is not None,
         overwrite=arguments.overwrite,
     )
 
@@ -196,15 +201,29 @@ def _servers(arguments: argparse.Namespace) -> list[WebServer]:
     """Bound already, so that a busy port is known before anything starts."""
     from stcodec.stream.observe.listen import DEFAULT_ADDRESS, WebOptions, read_token
     from stcodec.stream.observe.web import WebServer
+    from stcodec.stream.output.address import parse_target
+    from stcodec.stream.output.serve import ServedFolder
 
     token = None if arguments.token_file is None else read_token(Path(arguments.token_file))
-    wanted: dict[str, bool] = {}
-    for address, is_dashboard in ((arguments.metrics, False), (arguments.dashboard, True)):
-        if address is not None:
-            place = address or DEFAULT_ADDRESS
-            wanted[place] = wanted.get(place, False) or is_dashboard
-    options = [WebOptions(address, is_dashboard, token) for address, is_dashboard in wanted.items()]
-    return [WebServer(one) for one in options]
+    if arguments.allow_origin is not None and arguments.serve is None:
+        raise OptionsError("--allow-origin is of --serve, which is not given")
+    wanted: dict[str, set[str]] = {}
+    for what in ("metrics", "dashboard", "serve"):
+        if (address := getattr(arguments, what)) is not None:
+            wanted.setdefault(address or DEFAULT_ADDRESS, set()).add(what)
+    folder = None if arguments.serve is None else ServedFolder([parse_target(text) for text in arguments.targets])
+    servers = []
+    for address, gives in wanted.items():
+        is_file_server = "serve" in gives
+        options = WebOptions(
+            address,
+            metrics=gives != {"serve"},
+            dashboard="dashboard" in gives,
+            origin=arguments.allow_origin if is_file_server else None,
+            token=token,
+        )
+        servers.append(WebServer(options, folder=folder if is_file_server else None))
+    return servers
 
 
 def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStream, servers: list[WebServer]) -> None:
@@ -213,7 +232,8 @@ def _watch(watching: ExitStack, arguments: argparse.Namespace, stream: LiveStrea
     sinks: list[SnapshotSink] = [server.show for server in servers]
     for server in servers:
         server.start(stream)
-        print(f"stcodec: {server.url}", file=sys.stderr)
+        for url in server.urls:
+            print(f"stcodec: {url}", file=sys.stderr)
     if arguments.json:
         sinks.append(JsonLines(_json_file(arguments)).show)
     if not arguments.quiet and not (arguments.json and "-" in arguments.targets):

@@ -100,6 +100,8 @@ class StreamOptions:
     """A source that stays away for so long ends the stream; None = it is waited for."""
     record: str | None = None
     """A file beside the targets."""
+    is_served: bool = False
+    """A server of this program gives HLS and DASH out: low-latency playlists, and the time for DASH's players."""
     overwrite: bool = False
     """Replace files, playlists and manifests that are there already."""
 

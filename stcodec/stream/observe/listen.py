@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,8 +21,12 @@ class WebOptions:
 
     address: str = DEFAULT_ADDRESS
     """ADDRESS:PORT; port 0 takes a free one."""
+    metrics: bool = True
+    """Give out metrics and health."""
     dashboard: bool = False
-    """False: metrics and health only."""
+    """Give out the page to watch the stream on."""
+    origin: str | None = None
+    """Origin of pages elsewhere that may read the files, as "https://example.org"; None = the server's own pages only."""
     token: str | None = None
     """Token that clients must present; required on every address that other machines can reach."""
 
@@ -32,6 +37,10 @@ class WebOptions:
             raise OptionsError(
                 f"{display_name(self.address)} can be reached from other machines: give a token too (--token-file), "
                 "or listen on 127.0.0.1"
+            )
+        if self.origin is not None and not re.fullmatch(r"https?://[\w.\[\]:-]+", self.origin, re.ASCII):
+            raise OptionsError(
+                f"{display_name(self.origin)!r} is no origin of pages: write https://HOST or http://HOST:PORT"
             )
         if self.token is not None and (len(self.token) < LEAST_TOKEN_CHARACTERS or not self.token.isascii()):
             raise OptionsError(f"the token has {len(self.token)} characters: {LEAST_TOKEN_CHARACTERS} or more, all ASCII")

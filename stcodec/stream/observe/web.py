@@ -1,8 +1,8 @@
-"""HTTP server of a running stream: metrics, health and the dashboard. Read only.
+"""HTTP server of a running stream: metrics, health, the dashboard and the stream's own files. Read only.
 
 It is safe beside hostile neighbours: it listens on this machine only unless told otherwise, and then wants a token; pages of
-other sites can't read it (no CORS, and a foreign Host header, as DNS rebinding has it, is refused); requests are bounded in
-number, size and time.
+other sites can't read it (no CORS, unless one origin is named that may read the files; and a foreign Host header, as DNS
+rebinding has it, is refused); requests are bounded in number, size and time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,9 +29,14 @@ from stcodec.stream.observe.dashboard.page import render
 from stcodec.stream.observe.listen import WebOptions
 from stcodec.stream.observe.metrics import CONTENT_TYPE, health_problems, prometheus_text
 from stcodec.stream.observe.snapshot import Observed, StreamSnapshot
+from stcodec.stream.output.serve import NotServed, ServedFolder
 
 _MOST_CONNECTIONS = 32
 """Of those that are answered, and of those that have not asked yet."""
+_MOST_VIEWERS = 256
+"""Connections, where the stream's files are given out."""
+_FILE_SECONDS = 60.0
+"""A request for a file may take so long: it grows, or is waited for."""
 _WAIT_SECONDS = 2.0
 """A connection that has not asked by then is closed."""
 _QUIET_SECONDS = 5.0
@@ -48,10 +53,15 @@ _HEADERS = {
 class WebServer:
     """HTTP server of one stream. Binds its port when made, so that a busy port is known early; answers after `start`."""
 
-    def __init__(self, options: WebOptions, *, request_seconds: float = 10.0) -> None:
-        """request_seconds: a connection is one request, and closed after this long whatever it does."""
+    def __init__(
+        self, options: WebOptions, *, folder: ServedFolder | None = None, request_seconds: float | None = None
+    ) -> None:
+        """folder: what is given out, if the options say so. request_seconds: a connection is one request, and closed after
+        this long whatever it does; None = 10, and longer where files are waited for."""
+        if request_seconds is None:
+            request_seconds = 10.0 if folder is None else _FILE_SECONDS
         self._feed = DashboardData()
-        self._server = _bind(options, request_seconds)
+        self._server = _bind(options, folder, request_seconds)
         self._thread: threading.Thread | None = None
 
     @property
@@ -60,9 +70,16 @@ class WebServer:
         host, port = self._server.server_address[:2]
         return f"http://[{host!s}]:{port}/" if ":" in str(host) else f"http://{host!s}:{port}/"
 
+    @property
+    def urls(self) -> list[str]:
+        """What can be opened: the server's own page, and playlists and manifests."""
+        options, folder = self._server.options, self._server.folder
+        own = [self.url] if options.metrics or options.dashboard else []
+        return [*own, *(self.url + name for name in (folder.names if folder is not None else []))]
+
     def start(self, observed: Observed) -> None:
         """Begin to answer, on a thread of its own."""
-        self._server.routes = _routes(observed, self._feed, self._server.options.dashboard)
+        self._server.routes = _routes(observed, self._feed, self._server.options)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="web", daemon=True)
         self._thread.start()
 
@@ -80,7 +97,7 @@ class WebServer:
 
 @dataclass(frozen=True)
 class _Answer:
-    body: bytes
+    body: bytes | Iterator[bytes]
     content_type: str = "text/plain; charset=utf-8"
     status: HTTPStatus = HTTPStatus.OK
 
@@ -88,7 +105,7 @@ class _Answer:
 _Routes = dict[str, Callable[[dict[str, list[str]]], _Answer]]
 
 
-def _routes(observed: Observed, feed: DashboardData, dashboard: bool) -> _Routes:
+def _routes(observed: Observed, feed: DashboardData, options: WebOptions) -> _Routes:
     def healthz(_: object) -> _Answer:
         reasons = health_problems(observed.snapshot())
         text = "".join(f"{one}\n" for one in reasons) or "healthy\n"
@@ -101,11 +118,11 @@ def _routes(observed: Observed, feed: DashboardData, dashboard: bool) -> _Routes
         number = int(since) if since.isdecimal() and len(since) < 10 else 0
         return _json(feed.state(observed.snapshot(), number))
 
-    routes: _Routes = {
-        "/healthz": healthz,
-        "/metrics": lambda _: _Answer(prometheus_text(observed.snapshot()), CONTENT_TYPE),
-    }
-    if dashboard:
+    routes: _Routes = {}
+    if options.metrics:
+        routes["/healthz"] = healthz
+        routes["/metrics"] = lambda _: _Answer(prometheus_text(observed.snapshot()), CONTENT_TYPE)
+    if options.dashboard:
         routes["/"] = lambda _: _Answer(render().encode(), "text/html; charset=utf-8")
         routes["/state.json"] = state
         routes["/preview.json"] = lambda _: _json(feed.preview(observed.preview()))
@@ -120,9 +137,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = _MOST_CONNECTIONS
 
-    def __init__(self, options: WebOptions, request_seconds: float) -> None:
+    def __init__(self, options: WebOptions, folder: ServedFolder | None, request_seconds: float) -> None:
         self._request_seconds = request_seconds
+        self._most = _MOST_CONNECTIONS if folder is None else _MOST_VIEWERS
         self.options = options
+        self.folder = folder
         self.routes: _Routes = {}
         self._wait_seconds = min(_WAIT_SECONDS, request_seconds)
         self._waiting: dict[socket.socket, float] = {}
@@ -160,7 +179,7 @@ class _Server(ThreadingHTTPServer):
         """Take a request in; without room the oldest goes, so that a new one is always heard."""
         with self._lock:
             self._waiting.pop(request, None)
-            oldest = next(iter(connections)) if len(connections) >= _MOST_CONNECTIONS else None
+            oldest = next(iter(connections)) if len(connections) >= self._most else None
             connections[request] = time.monotonic()
         if oldest is not None:
             self._cut(oldest)
@@ -179,9 +198,9 @@ class _Server(ThreadingHTTPServer):
         """Print nothing: the client has gone, or sees a closed connection."""
 
 
-def _bind(options: WebOptions, request_seconds: float) -> _Server:
+def _bind(options: WebOptions, folder: ServedFolder | None, request_seconds: float) -> _Server:
     try:
-        return _Server(options, request_seconds)
+        return _Server(options, folder, request_seconds)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such port"
         raise OptionsError(f"{options.address}: can't listen there ({reason}); give another IP:PORT") from None
@@ -204,13 +223,28 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to its own address only")
         elif not self._has_token():
             self._refuse(HTTPStatus.UNAUTHORIZED, "a token is needed, as Bearer or as the password")
-        elif route is None:
-            self._refuse(HTTPStatus.NOT_FOUND, f"there is {' '.join(self.server.routes)}")
-        else:
+        elif route is not None:
             self.server.admit(self.connection)
             self._answer(route(query))
+        elif self.server.folder is not None:
+            self.server.admit(self.connection)
+            self._give(self.server.folder, parts.path.removeprefix("/"), query)
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, f"there is {' '.join(self.server.routes)}")
 
     do_HEAD = do_GET
+
+    def do_OPTIONS(self) -> None:
+        """Tell a page of the origin that may read the files that it may say the token, too."""
+        self._answer(_Answer(b"", status=HTTPStatus.NO_CONTENT))
+
+    def _give(self, folder: ServedFolder, name: str, query: dict[str, list[str]]) -> None:
+        try:
+            file = folder.get(name, query)
+        except NotServed as error:
+            self._refuse(error.status, str(error))
+        else:
+            self._answer(_Answer(file.body, file.content_type))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what http.server itself refuses, as plain text."""
@@ -250,11 +284,25 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, answer: _Answer) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
+        if isinstance(answer.body, bytes):
+            self.send_header("Content-Length", str(len(answer.body)))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="stcodec", charset="UTF-8"')
-        for name, value in _HEADERS.items():
+        for name, value in {**_HEADERS, **self._cross_origin()}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            for block in [answer.body] if isinstance(answer.body, bytes) else answer.body:
+                self.wfile.write(block)
+
+    def _cross_origin(self) -> dict[str, str]:
+        """Headers for a page of the origin that may read the files."""
+        origin = self.server.options.origin
+        if self.server.folder is None or origin is None or self.headers.get("Origin") != origin:
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Headers": "authorization, range",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Vary": "Origin",
+        }

@@ -24,6 +24,8 @@ _MARGIN_SECONDS = 0.05
 """Players ask so much later than the files have come so far."""
 _TOLERANCE_SECONDS = 0.2
 _TARGET_LATENCY_SECONDS = 1.0
+TIME_NAME = "time"
+"""Where our server says what time it is."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class DashSender(LadderSender):
     joint = "-"
     chunk_seconds = 0.2
 
-    def __init__(self, target: TargetAddress, segment_seconds: float) -> None:
-        super().__init__(target, segment_seconds)
+    def __init__(self, target: TargetAddress, segment_seconds: float, *, is_served: bool = False) -> None:
+        super().__init__(target, segment_seconds, is_served=is_served)
         self._periods: list[_Period] = []
         self._zero = 0.0
         """Seconds since 1970 at which the first segment could have been had, had it no length."""
@@ -121,6 +123,8 @@ class DashSender(LadderSender):
                 members = [one for one in period.members if one.files.track.kind == kind]
                 yield from self._adaptation_set(period, kind, members)
             yield "</Period>"
+        if self.is_served:
+            yield f'<UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="{TIME_NAME}"/>'
         yield "</MPD>\n"
 
     def _adaptation_set(self, period: _Period, kind: str, members: Sequence[_Member]) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""HLS (RFC 8216) with a sliding window: fMP4 segments, a media playlist for each track, and a master playlist."""
+"""HLS (RFC 8216) with a sliding window: fMP4 segments, a media playlist for each track, and a master playlist.
+
+Where a server of ours gives the files out, playlists are those of low-latency HLS (draft-pantos-hls-rfc8216bis): each piece
+of a segment is listed as soon as it is there, and players ask for the next before it is.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,37 @@ from pathlib import Path
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.codecs import codecs_parameter
 from stcodec.stream.output.ladder import LadderSender
-from stcodec.stream.output.segments import Segment, TrackFiles, date_text, write_whole
+from stcodec.stream.output.segments import PARTS_LISTED, Part, Segment, TrackFiles, date_text, write_whole
+from stcodec.stream.packet import Tracks
 
 _HEADROOM = 1.2
 """A segment may have more than the average rate; players trust what the playlist says of the peak."""
+_PART_SECONDS = 0.2
+_HOLD_BACK_PARTS = 3
+"""So far behind the newest part players stay: the least that is allowed."""
 
 
 class HlsSender(LadderSender):
     """Segments in a folder, with playlists that are rewritten as a whole."""
 
-    def __init__(self, target: TargetAddress, segment_seconds: float) -> None:
-        super().__init__(target, segment_seconds)
+    def __init__(self, target: TargetAddress, segment_seconds: float, *, is_served: bool = False) -> None:
+        super().__init__(target, segment_seconds, is_served=is_served)
+        self.has_parts = is_served
         self._longest = 1
         self._written = ""
+
+    def open(self, tracks: Tracks) -> None:
+        """Begin the first segment, or the next after a fault."""
+        rate = next((one.frame_rate for one in tracks if one.frame_rate), None)
+        if self.is_served and rate is not None and not self.tracks:
+            # Whole frames, so that all parts but the last of a segment are as long as the playlist says.
+            self.chunk_seconds = max(1, round(_PART_SECONDS * rate)) / float(rate)
+        super().open(tracks)
+
+    def publish_part(self, files: TrackFiles) -> None:
+        """Rewrite the track's playlist: it has a part more."""
+        if self.has_parts and files.window:
+            write_whole(self._playlist(files), self._media(files, has_ended=False).encode())
 
     def publish(self, files: TrackFiles, segment: Segment) -> None:
         """Rewrite the track's playlist, and the one over all when it has something new to say."""
@@ -37,29 +59,44 @@ class HlsSender(LadderSender):
         for files in self.tracks:
             if files.window:
                 write_whole(self._playlist(files), self._media(files, has_ended=True).encode())
+                files.remove_parts()
 
     def _playlist(self, files: TrackFiles) -> Path:
         return self.folder / f"{files.stem}.m3u8"
 
     def _media(self, files: TrackFiles, *, has_ended: bool) -> str:
+        low_latency = self.has_parts and not has_ended
         lines = [
             "#EXTM3U",
-            "#EXT-X-VERSION:7",
+            f"#EXT-X-VERSION:{9 if low_latency else 7}",
             f"#EXT-X-TARGETDURATION:{self._target_seconds(files)}",
             f"#EXT-X-MEDIA-SEQUENCE:{files.window[0].number}",
             f"#EXT-X-DISCONTINUITY-SEQUENCE:{files.breaks_gone}",
         ]
+        if low_latency:
+            longest = math.ceil(1000 * 1.01 * self.chunk_seconds) / 1000  # times are rounded
+            lines.append(f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={_HOLD_BACK_PARTS * longest:.3f}")
+            lines.append(f"#EXT-X-PART-INF:PART-TARGET={longest:.3f}")
         head_name = ""
-        for segment in files.window:
-            if segment.is_discontinuity:
-                lines.append("#EXT-X-DISCONTINUITY")
-            if segment.head_name != head_name:
-                head_name = segment.head_name
-                lines.append(f'#EXT-X-MAP:URI="{head_name}"')
-            date = date_text(segment.unix_seconds)
-            lines += [f"#EXT-X-PROGRAM-DATE-TIME:{date}", f"#EXTINF:{segment.seconds:.5f},"]
-            lines.append(segment.name)
+        for place, segment in enumerate(files.window):
+            lines += _begin(segment.unix_seconds, segment.head_name, head_name, is_discontinuity=segment.is_discontinuity)
+            head_name = segment.head_name
+            if low_latency and place >= len(files.window) - PARTS_LISTED:
+                lines += map(_part, segment.parts)
+            lines += [f"#EXTINF:{segment.seconds:.5f},", segment.name]
+        if low_latency:
+            if files.parts:
+                lines += _begin(files.unix_seconds, files.head_name, head_name, is_discontinuity=files.is_discontinuity)
+                lines += map(_part, files.parts)
+            lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{files.part_name(len(files.parts))}"')
+            lines += (self._report(one) for one in self.tracks if one is not files and one.window)
         return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if has_ended else []), ""])
+
+    def _report(self, files: TrackFiles) -> str:
+        """What another playlist has by now, for players that change to it."""
+        number, parts = (files.number, files.parts) if files.parts else (files.number - 1, files.window[-1].parts)
+        newest = f"LAST-MSN={number},LAST-PART={len(parts) - 1}"
+        return f'#EXT-X-RENDITION-REPORT:URI="{self._playlist(files).name}",{newest}'
 
     def _target_seconds(self, files: TrackFiles) -> int:
         """Target duration: at least every segment's rounded length, never less than before or than 1."""
@@ -90,3 +127,16 @@ class HlsSender(LadderSender):
         words += [f"FRAME-RATE={float(track.frame_rate):.3f}"] if track.frame_rate else []
         words += ['AUDIO="sound"'] if audio else []
         return f"#EXT-X-STREAM-INF:{','.join(words)}"
+
+
+def _begin(unix_seconds: float, head_name: str, head_before: str, *, is_discontinuity: bool) -> list[str]:
+    """What stands before a segment, or before the parts of one."""
+    lines = ["#EXT-X-DISCONTINUITY"] if is_discontinuity else []
+    if head_name != head_before:
+        lines.append(f'#EXT-X-MAP:URI="{head_name}"')
+    return [*lines, f"#EXT-X-PROGRAM-DATE-TIME:{date_text(unix_seconds)}"]
+
+
+def _part(part: Part) -> str:
+    independent = ",INDEPENDENT=YES" if part.is_independent else ""
+    return f'#EXT-X-PART:DURATION={part.seconds:.5f},URI="{part.name}"{independent}'

@@ -21,10 +21,14 @@ class LadderSender(ABC):
     """Segments of each track that can be had."""
     joint = "_"
     """Separator of the playlist's and the track's name: differs by kind, so that all.m3u8 and all.mpd don't clash."""
+    has_parts = False
+    """Whether each piece of a segment is a file of its own, too."""
     chunk_seconds = 0.25
-    """Length of the pieces in which a growing segment is written."""
+    """Longest piece in which a growing segment is written."""
 
-    def __init__(self, target: TargetAddress, segment_seconds: float) -> None:
+    def __init__(self, target: TargetAddress, segment_seconds: float, *, is_served: bool = False) -> None:
+        """is_served: a server of ours gives the files out, and can wait for what comes next."""
+        self.is_served = is_served
         self.is_connected = False
         self.folder = target.path.absolute().parent
         self.prefix = f"{target.path.stem}{self.joint}"
@@ -64,7 +68,8 @@ class LadderSender(ABC):
             self._cut_video(files, packet)
         else:
             self._cut_audio(files, packet)
-        files.add(packet, self._clock.unix_seconds(packet))
+        if files.add(packet, self._clock.unix_seconds(packet)):
+            self.publish_part(files)
 
     def change(self, tracks: Tracks) -> None:
         """End all segments, and begin with new heads."""
@@ -90,6 +95,9 @@ class LadderSender(ABC):
     def publish(self, files: TrackFiles, segment: Segment) -> None:
         """Publish a finished segment."""
 
+    def publish_part(self, files: TrackFiles) -> None:  # noqa: B027 (DASH says when a piece comes, not that it has)
+        """Publish that a segment has grown."""
+
     @abstractmethod
     def publish_end(self) -> None:
         """Publish the end of the stream."""
@@ -99,7 +107,8 @@ class LadderSender(ABC):
         name = "".join(char if char.isalnum() else "_" for char in track.name)
         if name not in self._past:
             chunk = round(self.chunk_seconds / TICK)
-            self._past[name] = TrackFiles(self.folder, f"{self.prefix}{name}", track, self.keep, chunk, first_number())
+            place = self.folder, f"{self.prefix}{name}", track
+            self._past[name] = TrackFiles(*place, self.keep, chunk, first_number(), self.has_parts)
         self._past[name].begin(track)
         return self._past[name]
 

@@ -11,7 +11,7 @@ import errno
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +23,23 @@ GROWING = ".tmp"
 """Ending of the name of a file that is not whole yet."""
 _KEPT_AFTERWARDS = 4
 """Segments that are still there when they are in no list any more: a player may just be fetching them."""
+PARTS_LISTED = 3
+"""Whole segments whose parts are listed beside them."""
 _DIGITS = 10
+_SLACK_SHARE = 100
+"""A chunk may be longer or shorter by that share: times are rounded."""
 _GAP_TICKS = round(0.3 / TICK)
 _DRIFT_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a segment that can be had by itself before the segment is whole."""
+
+    name: str
+    seconds: float
+    is_independent: bool
+    """Whether it begins with a key frame."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,7 @@ class Segment:
     """The file that players must read before it."""
     is_discontinuity: bool
     """Whether it does not continue the one before: other times, or another header."""
+    parts: tuple[Part, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -60,8 +75,13 @@ class TrackFiles:
     keep: int
     """Segments in the list."""
     chunk_ticks: int
+    """The longest piece that is written at once."""
     number: int
     """Number of the segment that is being written."""
+    has_parts: bool = False
+    """Whether each chunk is a file of its own, too."""
+    parts: list[Part] = field(default_factory=list)
+    """Of the segment that is being written."""
     window: deque[Segment] = field(default_factory=deque)
     breaks_gone: int = 0
     """Segments that begin anew and are in the list no more."""
@@ -70,6 +90,10 @@ class TrackFiles:
     """Highest bitrate of any segment so far."""
     start_pts: int | None = None
     """Start of the segment that is being written; None between two."""
+    unix_seconds: float = 0.0
+    """Arrival of the first frame of the segment that is being written, or was written last."""
+    is_discontinuity: bool = False
+    """Whether the segment that is being written does not go on from the one before."""
     _gone: deque[Segment] = field(default_factory=deque)
     head_name: str = ""
     """The newest."""
@@ -77,28 +101,32 @@ class TrackFiles:
     _fragments: int = 0
     _segment_bytes: int = 0
     _end_pts: int = 0
-    _unix_seconds: float = 0.0
-    _is_discontinuity: bool = False
 
     def begin(self, track: Track) -> None:
         """Write the head; what comes now does not go on from what was before."""
         self.track = track
         self.head_name = f"{self.stem}_init{self.number}.mp4"
         write_whole(self.folder / self.head_name, head([track]))
-        self._is_discontinuity = bool(self.window)
+        self.is_discontinuity = bool(self.window)
         self.start_pts = None
         self._forget_lost()
 
-    def add(self, packet: LivePacket, unix_seconds: float) -> None:
-        """Add a packet to the segment that is being written."""
+    def add(self, packet: LivePacket, unix_seconds: float) -> bool:
+        """Add a packet to the segment that is being written; whether a chunk was written."""
         if self.start_pts is None:
-            self.start_pts, self._unix_seconds, self._segment_bytes = packet.pts, unix_seconds, 0
-            self._is_discontinuity |= bool(self.window) and self._is_gap(packet.pts)
+            self.start_pts, self.unix_seconds, self._segment_bytes = packet.pts, unix_seconds, 0
+            self.is_discontinuity |= bool(self.window) and self._is_gap(packet.pts)
             self._growing.unlink(missing_ok=True)
-        if self._chunk and packet.dts - self._chunk[0].dts >= self.chunk_ticks:
+        slack, end = self.chunk_ticks // _SLACK_SHARE, packet.dts + packet.duration
+        is_too_much = bool(self._chunk) and end - self._chunk[0].dts > self.chunk_ticks + slack
+        if is_too_much:
             self.flush()
         self._chunk.append(packet)
         self._end_pts = max(self._end_pts, packet.pts + max(packet.duration, 1))
+        is_full = end - self._chunk[0].dts >= self.chunk_ticks - slack
+        if is_full:
+            self.flush()
+        return is_full or is_too_much
 
     def flush(self) -> None:
         """Write what was added, so that it can be had."""
@@ -112,6 +140,10 @@ class TrackFiles:
                 rest = rest[file.write(rest) :]
         self._segment_bytes += len(content)
         self.total_bytes += len(content)
+        if self.has_parts:
+            name, first = self.part_name(len(self.parts)), self._chunk[0]
+            write_whole(self.folder / name, content)
+            self.parts.append(Part(name, float((self._end_pts - first.pts) * TICK), first.is_key))
         self._chunk = []
 
     def finish(self, following: LivePacket | None = None) -> Segment | None:
@@ -125,11 +157,12 @@ class TrackFiles:
         self._growing.replace(self.folder / name)
         # It lasts until the next begins, unless something is missing in between.
         end = following.pts if following is not None and not self._is_gap(following.pts) else self._end_pts
-        made = Segment(self.number, name, self.start_pts, end, self._unix_seconds, self.head_name, self._is_discontinuity)
+        times = self.start_pts, end, self.unix_seconds
+        made = Segment(self.number, name, *times, self.head_name, self.is_discontinuity, tuple(self.parts))
         self.peak_bps = max(self.peak_bps, 8 * self._segment_bytes / max(made.seconds, 0.1))
         self.window.append(made)
         self.number += 1
-        self.start_pts, self._is_discontinuity = None, False
+        self.start_pts, self.is_discontinuity, self.parts = None, False, []
         self._slide()
         return made
 
@@ -137,7 +170,21 @@ class TrackFiles:
         """Remove what is half written. Never raises."""
         with contextlib.suppress(OSError):
             self._growing.unlink(missing_ok=True)
-        self._chunk, self.start_pts = [], None
+            self._remove(self.parts)
+        self._chunk, self.start_pts, self.parts = [], None, []
+
+    def remove_parts(self) -> None:
+        """Remove the parts of whole segments: nobody is told of them any more."""
+        for segment in self.window:
+            self._remove(segment.parts)
+
+    def part_name(self, place: int) -> str:
+        """Name of a part of the segment that is being written; place: from 0 on."""
+        return f"{self.stem}_{self.number}.{place}.m4s"
+
+    def _remove(self, parts: Iterable[Part]) -> None:
+        for one in parts:
+            (self.folder / one.name).unlink(missing_ok=True)
 
     def _forget_lost(self) -> None:
         """Leave out what somebody has removed: the folder may be another one than before."""
@@ -161,6 +208,8 @@ class TrackFiles:
         return f"{self.stem}_{number}.m4s"
 
     def _slide(self) -> None:
+        if len(self.window) > PARTS_LISTED + 1:
+            self._remove(self.window[-PARTS_LISTED - 2].parts)
         while len(self.window) > self.keep:
             self._gone.append(self.window.popleft())
             self.breaks_gone += self._gone[-1].is_discontinuity
@@ -189,11 +238,16 @@ def first_number() -> int:
     return int(time.time())
 
 
+def media_name(prefix: str) -> re.Pattern[str]:
+    """The names of a stream's segments, their parts and heads."""
+    return re.compile(rf"{re.escape(prefix)}\w+_([0-9]{{{_DIGITS}}}(\.[0-9]{{1,4}})?\.m4s|init[0-9]+\.mp4)")
+
+
 def remove_old(folder: Path, prefix: str) -> None:
     """Remove the segments of an earlier stream of that name."""
-    ours = re.compile(rf"{re.escape(prefix)}\w+_(\d{{{_DIGITS}}}\.m4s|init\d+\.mp4)({re.escape(GROWING)})?")
+    ours = media_name(prefix)
     for path in folder.iterdir():
-        if ours.fullmatch(path.name):
+        if ours.fullmatch(path.name.removesuffix(GROWING)):
             path.unlink(missing_ok=True)
 
 

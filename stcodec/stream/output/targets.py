@@ -37,6 +37,7 @@ class Targets:
             check_place(target, overwrite=options.overwrite or target.is_record, source=options.source)
         self._codec = find_encoder(options.encoder).codec
         self._segment_seconds = options.keyint_seconds
+        self._is_served = options.is_served
         # Only of a source that can wait: elsewhere a slow target must not hold up the others.
         self._waits = not options.is_paced
         named = [f"{one.lines}p" for one in options.renditions if one.lines is not None]
@@ -50,7 +51,15 @@ class Targets:
         try:
             for target in self._targets:
                 _check_server(target)
-                opened.append(open_target(target, tracks, segment_seconds=self._segment_seconds, waits=self._waits))
+                opened.append(
+                    open_target(
+                        target,
+                        tracks,
+                        segment_seconds=self._segment_seconds,
+                        is_served=self._is_served,
+                        waits=self._waits,
+                    )
+                )
                 _wait_for_verdict(target, opened[-1])
         except BaseException:
             for one in opened:
@@ -60,23 +69,28 @@ class Targets:
 
 
 def open_target(
-    target: TargetAddress, tracks: tuple[Track, ...], *, segment_seconds: float = 1.0, waits: bool = False
+    target: TargetAddress,
+    tracks: tuple[Track, ...],
+    *,
+    segment_seconds: float = 1.0,
+    is_served: bool = False,
+    waits: bool = False,
 ) -> Target:
     """Start a target. It connects on its own thread; `state()` tells its condition.
 
-    segment_seconds: least length of a segment of HLS and DASH. waits: `put` waits for a slow target instead of dropping
-    packets, which is for sources that can wait.
+    segment_seconds: least length of a segment of HLS and DASH. is_served: a server of ours gives those out. waits: `put`
+    waits for a slow target instead of dropping packets, which is for sources that can wait.
     """
-    return TargetWorker(target, tracks, _sender(target, segment_seconds), waits=waits)
+    return TargetWorker(target, tracks, _sender(target, segment_seconds, is_served), waits=waits)
 
 
-def _sender(target: TargetAddress, segment_seconds: float) -> Sender:
+def _sender(target: TargetAddress, segment_seconds: float, is_served: bool) -> Sender:
     if target.kind in ("rtmp", "rtsp", "srt"):
         return ProgramSender(target)
     if target.kind == "hls":
-        return HlsSender(target, segment_seconds)
+        return HlsSender(target, segment_seconds, is_served=is_served)
     if target.kind == "dash":
-        return DashSender(target, segment_seconds)
+        return DashSender(target, segment_seconds, is_served=is_served)
     return byte_sender(target)
 
 
