@@ -21,7 +21,6 @@ _IMPORTED = [
     "stcodec.cli.command",
     "stcodec.batch.commands",
     "stcodec.evaluate",
-    "stcodec.model.weights",
     "stcodec.diagnose.inspect",
     "stcodec.pipeline.encode",
     "stcodec.stream.stream",

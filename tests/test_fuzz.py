@@ -6,7 +6,6 @@ import random
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -150,14 +149,9 @@ def assert_handled(folder: Path, before: Snapshot, command: str, outcome: Outcom
             assert len(media.frames_of(folder / name)) > 0
 
 
-def inputs(count: int) -> Iterator[tuple[str, int]]:
-    for kind in WAYS:
-        yield from ((kind, seed) for seed in range(count))
-
-
 def test_a_few_damaged_files(whole: Path, tmp_path: Path) -> None:
-    for kind, seed in inputs(1):
-        try_one(whole, tmp_path / f"{kind}{seed}", kind, seed)
+    for kind in set(WAYS) - {"weights"}:  # which take torch, and its import takes seconds
+        try_one(whole, tmp_path / kind, kind, 0)
 
 
 @pytest.mark.long

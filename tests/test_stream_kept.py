@@ -44,7 +44,7 @@ def test_a_folder_that_was_removed_and_made_anew_is_written_again(tmp_path: Path
     assert (folder / name).exists()
     shutil.rmtree(folder)
     folder.mkdir()
-    live.feed(what.since(3), target, speed=1)
+    live.feed(what.since(3).until(7), target, speed=1)
     assert live.close_all(target)[0].condition == "closed"
     names = {one.name for one in folder.iterdir()}
     assert name in names and any("init" in one for one in names) and any(one.endswith(".m4s") for one in names)
@@ -55,25 +55,24 @@ def test_a_recording_that_was_removed_goes_on_in_a_new_file(tmp_path: Path) -> N
     target = open_target(parse_target(str(tmp_path / "talk.mkv")), what.tracks)
     live.feed(what.until(3), target, speed=4)
     (tmp_path / "talk.mkv").unlink()
-    live.feed(what.since(3), target, speed=1)
+    live.feed(what.since(3).until(7), target, speed=1)
     live.close_all(target)
     assert (tmp_path / "talk.2.mkv").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("free_kb", [0, 24])
-@pytest.mark.parametrize("name", ["talk.mkv", "talk.mp4", "talk.ts"])
+@pytest.mark.parametrize(("name", "free_kb"), [("talk.mp4", 0), ("talk.ts", 0), ("talk.mkv", 24), ("talk.ts", 24)])
 def test_a_full_disk_leaves_no_empty_recording_and_is_no_success(
     film: Path, tmp_path: Path, small_disk: Path, name: str, free_kb: int
 ) -> None:
     (small_disk / "filling").write_bytes(bytes((64 - free_kb) * 1024))
     words = ("stream", film, tmp_path / "out.ts", "--record", small_disk / name, "--attention", "none", "-q")
-    done = command.run_apart(*words, "--loop", "--duration", "2.5", "--bitrate", "1000k")
+    done = command.run_apart(*words, "--loop", "--duration", "1.6", "--bitrate", "1000k")
     command.assert_one_line(done, 1, f"{name}: No space left on device")
     left = {one.name: one.stat().st_size for one in small_disk.iterdir() if one.name != "filling"}
     assert all(left.values()), left
     assert bool(left) == bool(free_kb)
     if free_kb:  # what can't be written at all ends the stream at once
-        assert len(media.frames_of(tmp_path / "out.ts")) > 50
+        assert len(media.frames_of(tmp_path / "out.ts")) > 30
 
 
 def test_health_is_of_what_is_written(film: Path, tmp_path: Path) -> None:
