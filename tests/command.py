@@ -15,7 +15,7 @@ from stcodec.cli import main
 
 Argument = str | os.PathLike[str]
 Snapshot = dict[str, tuple[int, bytes]]
-ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = dict(os.environ)
 
 
 @dataclass(frozen=True)

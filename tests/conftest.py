@@ -12,6 +12,8 @@ from pathlib import Path
 
 # Before numpy is imported: on cores that others use too, OpenBLAS's threads wait for each other far longer than they work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# A quarter of a command's start is compiling its modules: the first child writes them down for the others.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import media
 import pytest
