@@ -157,6 +157,8 @@ class EncodeReport:
     """Of wall time, verification left out."""
     maps: int
     """Saliency maps made or read."""
+    looks: int
+    """Pictures that the source looked at for them: fewer than maps where a picture hardly differs from an earlier one."""
     shots: int
     mean_delta_qp: float | None
     """Mean of the offsets over all blocks and frames, QP steps; None for a plain encode."""

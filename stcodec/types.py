@@ -195,6 +195,9 @@ class SaliencyTrack(Arrays):
     frame_height_px: int
     source: str
     """The source that made the maps, as the user would write it."""
+    looked_at: BoolArray | None = None
+    """[T], False where the source let what it saw in an earlier picture stand for one that hardly differs; None = it
+    looked at each."""
 
     def __post_init__(self) -> None:
         count = len(self.pts_seconds)
@@ -202,6 +205,7 @@ class SaliencyTrack(Arrays):
             self.saliency.ndim == 3 and self.saliency.shape[0] == count,
             f"saliency has shape {self.saliency.shape}, not ({count}, h, w)",
         )
+        _require(self.looked_at is None or self.looked_at.shape == (count,), f"looked_at is not of shape ({count},)")
         _require(self.saliency.dtype == np.float32, f"saliency is {self.saliency.dtype}, not float32")
         _require(self.saliency.shape[1] > 0 and self.saliency.shape[2] > 0, "saliency maps are empty")
         _require(self.shot_starts.shape == (count,), f"shot_starts has shape {self.shot_starts.shape}, not ({count},)")
@@ -212,6 +216,11 @@ class SaliencyTrack(Arrays):
 
     def __len__(self) -> int:
         return len(self.pts_seconds)
+
+    @property
+    def looks(self) -> BoolArray:
+        """`looked_at`, of every source."""
+        return np.ones(len(self), np.bool_) if self.looked_at is None else self.looked_at
 
 
 @dataclass(frozen=True)

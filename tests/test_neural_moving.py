@@ -98,16 +98,16 @@ def details(options: NeuralOptions, seen: Clip) -> list[NeuralDetail]:
     return found
 
 
-def test_causal_sees_what_lookahead_sees_of_a_video_that_ends_there() -> None:
+@MODES
+def test_what_comes_later_changes_no_branch(options: NeuralOptions) -> None:
     seen = moving_scene()
-    causal, lookahead = details(CAUSAL, seen), details(LOOKAHEAD, seen)
+    whole = details(options, seen)
     for count in (1, 4, 7, 9):
-        ending, now = details(LOOKAHEAD, part(seen, 0, count))[-1], causal[count - 1]
+        ending, now = details(options, part(seen, 0, count))[-1], whole[count - 1]
         assert now.window_pts_seconds.max() <= now.pts_seconds
         assert np.array_equal(ending.window_pts_seconds, now.window_pts_seconds)
         assert np.allclose(ending.spatial_density, now.spatial_density, atol=1e-7)
         assert np.allclose(ending.temporal_gain, now.temporal_gain, atol=1e-4)
-    assert np.abs(lookahead[2].temporal_gain - causal[2].temporal_gain).max() > 0.02  # else nothing is shown by that
 
 
 def test_no_frame_is_reckoned_twice(monkeypatch: pytest.MonkeyPatch) -> None:

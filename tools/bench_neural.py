@@ -242,11 +242,11 @@ def measure_encode(device: str, rounds: int) -> list[dict[str, Any]]:
         bench = Bench(find_ffmpeg(None), Path(folder))
         runs = [
             bench.run(clip, arm, number)
-            for clip in (DEMO, bench.enlarge(DEMO))
+            for clip in (DEMO, bench.scale(DEMO, 1080))
             for number in range(rounds)
             for arm in (arms if number % 2 else arms[::-1])
         ]
-    found = ratios(runs, arms, {arms[1]: arms[0]})
+    found = ratios(runs, {arms[1]: arms[0]})
     return [{key: one[key] for key in ("clip", "arm", "to", "cpu_seconds")} for one in found]
 
 

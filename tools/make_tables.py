@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from container_table import TABLES as CONTAINERS
+from encode_tables import bench_natural, bench_natural_size, bench_natural_sources
 from front_tables import TABLES as FRONT
 from neural_tables import ablations, bench_neural, bench_neural_encode, neural_input, neural_runtimes, saliency
 from results import read, table
@@ -100,33 +101,6 @@ def sources() -> str:
             ]
         )
     return table(head, rows)
-
-
-def bench(section: str) -> Callable[[], str]:
-    """Ratios of whole encodes."""
-
-    def build() -> str:
-        def cell(figures: dict[str, float]) -> str:
-            return f"{figures['median']:.3f} ({figures['least']:.3f}-{figures['largest']:.3f})"
-
-        rows = [
-            [ratio["clip"], f"{ratio['arm']} / {ratio['to']}"]
-            + [cell(ratio[name]) for name in ("wall_seconds", "cpu_seconds", "peak_rss_mib", "output_bytes")]
-            for ratio in read("bench_encode")[section]["ratios"]
-        ]
-        return table(["clip", "ratio", "wall", "CPU", "peak memory", "file size"], rows)
-
-    return build
-
-
-def bench_memory() -> str:
-    """Peak memory over the length of the video."""
-    runs = read("bench_encode")["memory"]["runs"]
-    clips = list(dict.fromkeys(run["clip"] for run in runs))
-    arms = list(dict.fromkeys(run["arm"] for run in runs))
-    peak = {(run["arm"], run["clip"]): run["peak_rss_mib"] for run in runs}
-    rows = [[arm, *(f"{peak[arm, clip]:.0f} MiB" for clip in clips)] for arm in arms]
-    return table(["", *clips], rows)
 
 
 def snapping() -> str:
@@ -248,9 +222,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench_neural_encode": bench_neural_encode,
     "neural_runtimes": neural_runtimes,
     "sources": sources,
-    "bench_encode": bench("encode"),
-    "bench_attach": bench("attach"),
-    "bench_memory": bench_memory,
+    "bench_natural": bench_natural,
+    "bench_natural_sources": bench_natural_sources,
+    "bench_natural_size": bench_natural_size,
     "snapping": snapping,
     "headline": headline("headline"),
     "headline_all": headline("headline_all"),

@@ -48,7 +48,14 @@ class AttentionSource(ABC):
         return concatenate([part for part in parts if part is not None])
 
 
-def track(video: VideoInfo, source: str, pts: TimeArray, shot_starts: BoolArray, maps: FloatArray) -> SaliencyTrack:
+def track(
+    video: VideoInfo,
+    source: str,
+    pts: TimeArray,
+    shot_starts: BoolArray,
+    maps: FloatArray,
+    looked_at: BoolArray | None = None,
+) -> SaliencyTrack:
     """A SaliencyTrack for a video; maps [T, h, w] are clipped to [0, 1]. NaN is an error, never a silent uniform map."""
     if not np.isfinite(maps).all():
         raise AttentionError(f"{source}: the map at {pts[0]:.3f} s or after has values that are not finite")
@@ -59,6 +66,7 @@ def track(video: VideoInfo, source: str, pts: TimeArray, shot_starts: BoolArray,
         video.display_width_px,
         video.display_height_px,
         source,
+        looked_at,
     )
 
 
@@ -80,6 +88,7 @@ class TimedMap(NamedTuple):
     pts_seconds: float
     starts_shot: bool
     saliency: FloatArray
+    looked_at: bool = True
 
 
 def track_of(video: VideoInfo, source: str, maps: Sequence[TimedMap]) -> SaliencyTrack:
@@ -90,7 +99,14 @@ def track_of(video: VideoInfo, source: str, maps: Sequence[TimedMap]) -> Salienc
         np.array([one.pts_seconds for one in maps], np.float64),
         np.array([one.starts_shot for one in maps], np.bool_),
         np.stack([one.saliency for one in maps]) if maps else np.empty((0, 1, 1), np.float32),
+        np.array([one.looked_at for one in maps], np.bool_),
     )
+
+
+def timed_maps(found: SaliencyTrack) -> list[TimedMap]:
+    """The maps of a track, one by one."""
+    times, starts, looks = found.pts_seconds.tolist(), found.shot_starts.tolist(), found.looks.tolist()
+    return [TimedMap(*one) for one in zip(times, starts, found.saliency, looks, strict=True)]
 
 
 def concatenate(tracks: Sequence[SaliencyTrack]) -> SaliencyTrack:
@@ -103,4 +119,5 @@ def concatenate(tracks: Sequence[SaliencyTrack]) -> SaliencyTrack:
         filled[0].frame_width_px,
         filled[0].frame_height_px,
         filled[0].source,
+        np.concatenate([one.looks for one in filled]),
     )

@@ -9,7 +9,7 @@ from functools import reduce
 
 import numpy as np
 
-from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, track_of
+from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, timed_maps, track_of
 from stcodec.attention.grids import filled, peak_one, resize
 from stcodec.errors import AttentionError, OptionsError
 from stcodec.types import Clip, ClipSpec, SaliencyTrack, VideoInfo
@@ -82,11 +82,10 @@ class _BlendedSession(AttentionSession):
         for weight, part in zip(self._weights, parts, strict=True):
             density = filled(resize(part.saliency, shape))
             total += weight / density.sum() * density
-        return TimedMap(times[0], any(part.starts_shot for part in parts), peak_one(total))
+        return TimedMap(
+            times[0], any(part.starts_shot for part in parts), peak_one(total), any(part.looked_at for part in parts)
+        )
 
 
 def _instants(found: SaliencyTrack | None) -> list[TimedMap]:
-    if found is None:
-        return []
-    times, starts = found.pts_seconds.tolist(), found.shot_starts.tolist()
-    return [TimedMap(*one) for one in zip(times, starts, found.saliency, strict=True)]
+    return [] if found is None else timed_maps(found)

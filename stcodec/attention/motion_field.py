@@ -21,6 +21,7 @@ SIDE_PX = 160
 MIN_COVERAGE = 0.5
 """Share of the blocks that must have a motion vector; below it (intra-coded pictures) the thumbnails serve."""
 _MIN_FLOW_SIDE_PX, _MIN_FLOW_LENGTH_PX = 8, 16  # DIS refuses less
+_STILL_LEVELS = 4.0  # pictures that differ by less, in the mean, are not searched for a pan
 _BETTER_GUESS = 0.87  # a guess must bring the difference of the pictures down to this share
 _MIN_CELL_COVER = 0.25
 _WINDOW_PX = 5
@@ -43,6 +44,7 @@ class DenseFlow:
     """
 
     def __init__(self) -> None:
+        # Quicker presets leave a zoom over a still scene looking like motion.
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def velocity(
@@ -62,8 +64,10 @@ class DenseFlow:
 def _first_guess(now: GrayImage, before: GrayImage, seconds: float, camera: GlobalMotion | None) -> FloatArray:
     """The flow of a pan, by phase correlation or as last time; 0 unless that explains the picture much better."""
     height, width = now.shape
-    (x, y), _ = cv2.phaseCorrelate(now.astype(np.float32), before.astype(np.float32), _window(height, width))
     none = np.zeros((height, width, 2), np.float32)
+    if cv2.norm(now, before, cv2.NORM_L1) < _STILL_LEVELS * now.size:
+        return none
+    (x, y), _ = cv2.phaseCorrelate(now.astype(np.float32), before.astype(np.float32), _window(height, width))
     guesses = [none + np.array([x, y], np.float32)]
     if camera is not None:
         guesses.append(camera.velocity(height, width) * np.float32(-seconds * width))

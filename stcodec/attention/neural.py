@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from stcodec.attention.grids import peak_one
 from stcodec.attention.neural_engine import (
     BranchLogits,
     Engine,
+    FrameOutput,
     GatedFrame,
     Look,
     Network,
@@ -23,11 +25,17 @@ from stcodec.attention.neural_engine import (
     TokenSet,
     branch_maps,
 )
-from stcodec.attention.neural_input import FrameMotion, MotionInput, input_shape, picture
+from stcodec.attention.neural_input import FrameMotion, LastLook, MotionInput, input_shape, picture
 from stcodec.attention.neural_options import INSTALL_GPU, NeuralOptions, checked_device, no_gpu_reason, parse_options
 from stcodec.attention.shot_window import Placed, ShotWindow
 from stcodec.errors import AttentionError
-from stcodec.model.config import LEAST_OPENNESS, MAPS_PER_SECOND, MEAN_SECONDS, SLACK_SECONDS, THUMBNAIL_SIDE_PX
+from stcodec.model.config import (
+    LEAST_OPENNESS,
+    MAPS_PER_SECOND,
+    MEAN_SECONDS,
+    SLACK_SECONDS,
+    THUMBNAIL_SIDE_PX,
+)
 from stcodec.model.weights_file import WEIGHTS_PATH
 from stcodec.types import Clip, ClipSpec, FloatArray, SaliencyTrack, VideoInfo
 
@@ -41,7 +49,7 @@ class NeuralSource(AttentionSource):
     sees those places that move or change beside the camera's motion, over the window's time within a shot.
     """
 
-    spec = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=THUMBNAIL_SIDE_PX, motion_vectors=True, shots=True)
+    spec = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=THUMBNAIL_SIDE_PX, shots=True)
 
     def __init__(
         self,
@@ -60,7 +68,7 @@ class NeuralSource(AttentionSource):
         given = self.options
         self._window_seconds = config.window_seconds if given.window_seconds is None else given.window_seconds
         self._token_share = config.token_share if given.token_share is None else given.token_share
-        self.lookahead_seconds = 0.0 if given.causal else self._window_seconds + MEAN_SECONDS
+        self.lookahead_seconds = 0.0 if given.causal else MEAN_SECONDS
         self._on_detail = on_detail
 
     def open(self, video: VideoInfo) -> AttentionSession:
@@ -102,6 +110,8 @@ class SeenFrame:
     """Features of an instant, kept while it may still be looked at."""
 
     pts_seconds: float
+    looked_at: bool
+    """False if an earlier picture's `gated.frame` stands for it."""
     motion: FrameMotion
     gated: GatedFrame
     own: TokenSet
@@ -114,7 +124,7 @@ class SeenFrame:
 
 
 _Ready = tuple[Placed[SeenFrame], list[Placed[SeenFrame]]]
-_ReadyDensity = tuple[Placed[FloatArray], list[Placed[FloatArray]]]
+_ReadyDensity = tuple[Placed[TimedMap], list[Placed[TimedMap]]]
 
 
 class _NeuralSession(AttentionSession):
@@ -133,10 +143,14 @@ class _NeuralSession(AttentionSession):
         self._on_detail = on_detail
         self._shape = input_shape(video.display_width_px, video.display_height_px)
         self._motion = MotionInput(video, self._shape)
-        self._window: ShotWindow[SeenFrame] = ShotWindow(window_seconds, 0.0 if causal else window_seconds, SLACK_SECONDS)
+        self._last_look = LastLook()
+        self._last_frame: FrameOutput | None = None
+        """Of the picture that was looked at last."""
+        # With what comes later, maps differ by 1e-5 nats, and all frames would have to wait for it.
+        self._window: ShotWindow[SeenFrame] = ShotWindow(window_seconds, 0.0, SLACK_SECONDS)
         """Instants that the temporal branch looks at."""
         reach_seconds = 0.0 if causal else MEAN_SECONDS
-        self._densities: ShotWindow[FloatArray] = ShotWindow(reach_seconds, reach_seconds, SLACK_SECONDS)
+        self._densities: ShotWindow[TimedMap] = ShotWindow(reach_seconds, reach_seconds, SLACK_SECONDS)
         """Densities that a map is the mean of; a live one is its own, so that sudden events show at once."""
         self._shot_seconds: float | None = None
         """When the shot began."""
@@ -158,24 +172,39 @@ class _NeuralSession(AttentionSession):
 
     def _seen(self, clip: Clip) -> list[SeenFrame]:
         """The clip's instants, which go through the network together."""
-        pictures = [] if clip.thumbnails is None else [picture(one, self._shape) for one in clip.thumbnails]
+        thumbnails = () if clip.thumbnails is None else clip.thumbnails
+        # Optical flow on thumbnails foretells gaze as well as the bitstream's vectors, which cost more to take out.
+        clip = replace(clip, motion_vectors=None)
+        looks = [self._last_look.is_over(*one) for one in zip(thumbnails, clip.pts_seconds, clip.shot_starts, strict=True)]
+        fresh = iter(self._network.frames([picture(one, self._shape) for one in compress(thumbnails, looks)]))
+        frames = [self._frame(fresh if is_look else None) for is_look in looks]
         motions = [self._motion.see(clip, index) for index in range(len(clip))]
-        gated = self._network.gated(pictures, motions)
-        return [self._instant(clip, index, motion, *gated[index]) for index, motion in enumerate(motions)]
+        gated = self._network.gated(frames, motions)
+        return [self._instant(clip, index, looks[index], motion, *gated[index]) for index, motion in enumerate(motions)]
 
-    def _instant(self, clip: Clip, index: int, motion: FrameMotion, gated: GatedFrame, tokens: Any) -> SeenFrame:
+    def _frame(self, fresh: Iterator[FrameOutput] | None) -> FrameOutput:
+        """Output of the spatial branch for the next instant: a fresh one, or the last that there was."""
+        if fresh is not None:
+            self._last_frame = next(fresh)
+        assert self._last_frame is not None  # the first picture is looked at
+        return self._last_frame
+
+    def _instant(
+        self, clip: Clip, index: int, looked_at: bool, motion: FrameMotion, gated: GatedFrame, tokens: Any
+    ) -> SeenFrame:
         seconds, starts = float(clip.pts_seconds[index]), bool(clip.shot_starts[index])
         if starts or self._shot_seconds is None:
             self._shot_seconds = seconds
         when = np.full((len(gated.index), 1), seconds - self._shot_seconds, np.float32)
         own = TokenSet(tokens, np.concatenate([motion.position[gated.index], when], axis=1))
-        return SeenFrame(seconds, motion, gated, own)
+        return SeenFrame(seconds, looked_at, motion, gated, own)
 
     def _averaged(self, ready: list[_Ready]) -> list[_ReadyDensity]:
         """The densities whose neighbours in time are known, out of instants that the temporal branch can be shown."""
         found: list[_ReadyDensity] = []
         for (now, _), density in zip(ready, self._density(ready), strict=True):
-            found += self._densities.push(now.pts_seconds, now.starts_shot, density)
+            what = TimedMap(now.pts_seconds, now.starts_shot, density, now.what.looked_at)
+            found += self._densities.push(now.pts_seconds, now.starts_shot, what)
         return found
 
     def _density(self, ready: list[_Ready]) -> list[FloatArray]:
@@ -194,8 +223,7 @@ class _NeuralSession(AttentionSession):
 
     def _track(self, ready: list[_ReadyDensity]) -> SaliencyTrack:
         maps = [
-            TimedMap(now.pts_seconds, now.starts_shot, peak_one(np.mean([one.what for one in near], axis=0)))
-            for now, near in ready
+            now.what._replace(saliency=peak_one(np.mean([one.what.saliency for one in near], axis=0))) for now, near in ready
         ]
         return track_of(self._video, self._name, maps)
 
@@ -206,6 +234,7 @@ def _detail(now: SeenFrame, near: list[SeenFrame], look: Look, fused: BranchLogi
     spatial, temporal, share = branch_maps(fused.spatial, fused.temporal)
     return NeuralDetail(
         pts_seconds=now.pts_seconds,
+        looked_at=now.looked_at,
         gate_score=now.motion.score,
         token_index=now.gated.index,
         openness=now.gated.openness,

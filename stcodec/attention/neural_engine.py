@@ -89,11 +89,16 @@ class Network:
         self._balance = balance
         self._token_share = token_share
 
-    def gated(self, pictures: list[FloatArray], motions: list[FrameMotion]) -> list[tuple[GatedFrame, Any]]:
-        """The spatial branch and the gate on frames: each with the tokens that it lets through."""
-        found = []
-        for frame, motion in zip(self._engine.frames(pictures), motions, strict=True):
-            found.append(GatedFrame(frame, motion.channels, *open_gate(motion.score, self._token_share)))
+    def frames(self, pictures: list[FloatArray]) -> list[FrameOutput]:
+        """The spatial branch on pictures."""
+        return self._engine.frames(pictures)
+
+    def gated(self, frames: list[FrameOutput], motions: list[FrameMotion]) -> list[tuple[GatedFrame, Any]]:
+        """The gate on frames: each with the tokens that it lets through."""
+        found = [
+            GatedFrame(frame, motion.channels, *open_gate(motion.score, self._token_share))
+            for frame, motion in zip(frames, motions, strict=True)
+        ]
         return list(zip(found, self._engine.tokens(found), strict=True))
 
     def fused(self, looks: list[Look], shares: bool) -> list[BranchLogits]:
@@ -116,6 +121,8 @@ class NeuralDetail(Arrays):
     """Inner workings of one map. k tokens passed the gate; they looked at m tokens of the window."""
 
     pts_seconds: float
+    looked_at: bool
+    """False: what the spatial branch saw in an earlier picture stands for this one."""
     gate_score: FloatArray
     """[H/16, W/16] in [0, 1]: motion and change beside the camera's."""
     token_index: NDArray[np.int64]

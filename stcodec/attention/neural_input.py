@@ -14,9 +14,25 @@ from numpy.typing import NDArray
 from stcodec.attention.global_motion import ComplexArray, GlobalMotion
 from stcodec.attention.motion import MotionWatch
 from stcodec.attention.motion_energy import MotionTuning, motion_energy
-from stcodec.model.config import HALF_OPEN, INPUT_AREA_PX, INPUT_STEP_PX, MOTION_CHANNELS, STRIDE, TOKEN_STRIDE
+from stcodec.attention.motion_field import GrayImage, gray_thumbnail
+from stcodec.model.config import (
+    HALF_OPEN,
+    HELD_BLOCK_LEVELS,
+    HELD_LEVELS,
+    HELD_SECONDS,
+    INPUT_AREA_PX,
+    INPUT_STEP_PX,
+    MAPS_PER_SECOND,
+    MOTION_CHANNELS,
+    NEXT_HELD_LEVELS,
+    SLACK_SECONDS,
+    STRIDE,
+    TOKEN_STRIDE,
+)
 from stcodec.types import Clip, FloatArray, VideoInfo
 
+_BLOCK_PX = 8
+"""Of the grey thumbnails on which pictures are compared."""
 _MOST_STEPS = 24
 """Longest side of the input, in steps of `INPUT_STEP_PX`."""
 
@@ -40,6 +56,26 @@ def picture(thumbnail: NDArray[np.uint8], shape: tuple[int, int]) -> FloatArray:
     scaled = cv2.resize(thumbnail, shape[::-1], interpolation=cv2.INTER_AREA)
     values = np.asarray(scaled, np.float32) / np.float32(127.5) - 1
     return np.ascontiguousarray(values.transpose(2, 0, 1))
+
+
+class LastLook:
+    """Whether a picture is to be looked at, or what was seen in an earlier one of its shot still holds."""
+
+    def __init__(self) -> None:
+        self._gray: GrayImage | None = None
+        self._seconds = 0.0
+
+    def is_over(self, thumbnail: NDArray[np.uint8], seconds: float, shot_starts: bool) -> bool:
+        """Take the next instant; True if its picture is to be looked at, which it is from then on."""
+        gray = gray_thumbnail(thumbnail)
+        age = seconds - self._seconds
+        if self._gray is not None and not shot_starts and age < HELD_SECONDS - SLACK_SECONDS:
+            change = np.asarray(cv2.absdiff(gray, self._gray), np.uint8)
+            allowed = NEXT_HELD_LEVELS if age < 1.5 / MAPS_PER_SECOND else HELD_LEVELS
+            if change.mean() <= allowed and _block_means(change).max() <= HELD_BLOCK_LEVELS:
+                return False
+        self._gray, self._seconds = gray, seconds
+        return True
 
 
 class FrameMotion(NamedTuple):
@@ -138,6 +174,12 @@ class MotionInput:
         y = ((np.arange(rows) + 0.5) / rows - 0.5) * self._aspect
         at_start = self._path.to_start((x[None, :] + 1j * y[:, None]).ravel())
         return np.stack([at_start.real, at_start.imag], axis=1).astype(np.float32)
+
+
+def _block_means(change: GrayImage) -> GrayImage:
+    height, width = change.shape
+    size = max(1, width // _BLOCK_PX), max(1, height // _BLOCK_PX)
+    return np.asarray(cv2.resize(change, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _coarse_peak(values: FloatArray) -> FloatArray:

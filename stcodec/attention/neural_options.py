@@ -25,9 +25,9 @@ class NeuralOptions:
     """Options of the network's use; none of them needs other weights."""
 
     causal: bool = False
-    """True: only what was already shown counts, for live video; False: what comes within the window counts too."""
+    """True: each map is that of its instant alone, for live video; False: the mean of those up to 0.2 s before and after."""
     window_seconds: float | None = None
-    """Seconds that the temporal branch looks back (and ahead, unless causal), 0 to 10; None = as in training."""
+    """Seconds that the temporal branch looks back, 0 to 10; None = as in training."""
     token_share: float | None = None
     """Share of the tokens that may enter the temporal branch, 0.01 to 1; None = as in training."""
     balance: float = 0.5

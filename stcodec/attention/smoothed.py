@@ -8,12 +8,12 @@ from itertools import chain
 
 import numpy as np
 
-from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, track_of
+from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, timed_maps, track_of
 from stcodec.attention.shot_window import Placed, ShotWindow
 from stcodec.errors import OptionsError
 from stcodec.types import Clip, FloatArray, SaliencyTrack, VideoInfo
 
-_Seen = tuple[Placed[FloatArray], list[Placed[FloatArray]]]
+_Seen = tuple[Placed[TimedMap], list[Placed[TimedMap]]]
 _REACH = 3.0
 """Time constants after which the kernel is cut off (its value there is 5 %)."""
 
@@ -48,7 +48,7 @@ class _SmoothedSession(AttentionSession):
         self._seconds = seconds
         self._video = video
         self._name = name
-        self._window: ShotWindow[FloatArray] = ShotWindow(_REACH * seconds, _REACH * seconds)
+        self._window: ShotWindow[TimedMap] = ShotWindow(_REACH * seconds, _REACH * seconds)
 
     def attend(self, clip: Clip) -> SaliencyTrack:
         return self._track(self._taken(self._session.attend(clip)))
@@ -58,19 +58,19 @@ class _SmoothedSession(AttentionSession):
         return self._track(chain(() if found is None else self._taken(found), self._window.finish()))
 
     def _taken(self, found: SaliencyTrack) -> Iterator[_Seen]:
-        for pts, starts, saliency in zip(found.pts_seconds, found.shot_starts, found.saliency, strict=True):
-            yield from self._window.push(float(pts), bool(starts), saliency)
+        for one in timed_maps(found):
+            yield from self._window.push(one.pts_seconds, one.starts_shot, one)
 
     def _track(self, seen: Iterable[_Seen]) -> SaliencyTrack:
-        maps = [TimedMap(now.pts_seconds, now.starts_shot, self._mean(now, near)) for now, near in seen]
+        maps = [now.what._replace(saliency=self._mean(now, near)) for now, near in seen]
         return track_of(self._video, self._name, maps)
 
-    def _mean(self, now: Placed[FloatArray], near: list[Placed[FloatArray]]) -> FloatArray:
-        total = np.zeros(now.what.shape, np.float32)
+    def _mean(self, now: Placed[TimedMap], near: list[Placed[TimedMap]]) -> FloatArray:
+        total = np.zeros(now.what.saliency.shape, np.float32)
         weights = 0.0
         for other in near:
             weight = math.exp(-abs(other.pts_seconds - now.pts_seconds) / self._seconds)
-            total += np.float32(weight) * other.what
+            total += np.float32(weight) * other.what.saliency
             weights += weight
         mean: FloatArray = np.clip(total / np.float32(weights), 0, 1)
         return mean

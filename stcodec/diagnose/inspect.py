@@ -129,7 +129,8 @@ def _report(inspection: Inspection, targets: list[Path]) -> InspectReport:
         instants=len(first.series),
         shots=len(list(first.series.shots())),
         subjects=tuple(
-            subject_report(one.text, one.attended.series, one.findings, one.ranked) for one in inspection.subjects
+            subject_report(one.text, one.attended.series, one.attended.looked_at, one.findings, one.ranked)
+            for one in inspection.subjects
         ),
         faults=tuple(inspection.faults),
         outputs=tuple(display_name(one) for one in targets),

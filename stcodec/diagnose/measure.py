@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,8 @@ class Attended:
     series: Series
     maps: GridFile
     """Each instant's map as the source gave it, on the grid of the measures."""
+    looked_at: list[bool] = field(default_factory=list)
+    """Of each instant; see `SaliencyTrack.looked_at`."""
     frames: int = 0
 
     def tracks(self) -> Iterator[SaliencyTrack]:
@@ -91,6 +93,7 @@ class _MapMeter:
     def take(self, tracks: list[SaliencyTrack]) -> None:
         """Measure the maps of some tracks, and empty the list."""
         maps = [saliency for track in tracks for saliency in track.saliency]
+        self._attended.looked_at += [is_look for track in tracks for is_look in track.looks.tolist()]
         tracks.clear()
         for saliency in maps:
             if not self._waiting:

@@ -28,7 +28,7 @@ class SubjectReport:
     measures: Mapping[str, Mapping[str, float | None]]
     """Mean, lowest and highest value of each measure, by name."""
     series: Mapping[str, Any] = field(repr=False)
-    """Every measure at each instant, with `seconds` and `starts_shot`; null = not known."""
+    """Every measure at each instant, with `seconds`, `starts_shot` and `looked_at`; null = not known."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ class InspectReport:
         return plain
 
 
-def subject_report(attention: str, series: Series, findings: list[Finding], ranked: list[Finding]) -> SubjectReport:
+def subject_report(
+    attention: str, series: Series, looked_at: list[bool], findings: list[Finding], ranked: list[Finding]
+) -> SubjectReport:
     """The report on one source."""
     values = {name: series[name] for name in series.names}
     return SubjectReport(
@@ -67,6 +69,7 @@ def subject_report(attention: str, series: Series, findings: list[Finding], rank
         {
             "seconds": [round(float(one), 4) for one in series.seconds],
             "starts_shot": [bool(one) for one in series.starts],
+            "looked_at": looked_at,
             **{name: [round(float(one), 4) for one in column] for name, column in values.items()},
         },
     )

@@ -17,6 +17,14 @@ THUMBNAIL_SIDE_PX = 320
 """Longest side of the thumbnails that its input is made of."""
 MAPS_PER_SECOND = 5.0
 """Instants that it sees a second."""
+HELD_SECONDS = 1.0
+"""What was seen in a picture stands for later ones of its shot that hardly differ, up to so long."""
+HELD_LEVELS = 5.0
+"""Mean absolute difference of two thumbnails, in grey levels, up to which they hardly differ,"""
+NEXT_HELD_LEVELS = 12.0
+"""and up to which the one stands for the other at the very next instant;"""
+HELD_BLOCK_LEVELS = 40.0
+"""but nowhere may they differ more, in the mean over a block: what turns up is looked at, and what the camera passes."""
 SLACK_SECONDS = 0.01
 """Instants lie on frames: the ends of a span of time are no more exact than this."""
 MEAN_SECONDS = 0.2

@@ -18,8 +18,8 @@ from stcodec.types import ClipSpec, FloatArray, SaliencyTrack, VideoInfo
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-_CLIPS_AHEAD = 3
-"""Clips that may wait for the source."""
+_CLIPS_AHEAD = 1
+"""Clips that may wait for the source, and with them all frames up to theirs."""
 
 
 @dataclass
@@ -27,6 +27,8 @@ class AttentionCounts:
     """Counts of what a source gave for a video."""
 
     maps: int = 0
+    looks: int = 0
+    """Pictures that the source looked at; see `SaliencyTrack.looked_at`."""
     shots: int = 0
 
 
@@ -79,6 +81,7 @@ def frames_with_maps(
 
     def take(track: SaliencyTrack) -> None:
         counts.maps += len(track)
+        counts.looks += int(track.looks.sum())
         timeline.push(track)
 
     def ready() -> Iterator[tuple[VideoFrame, FloatArray]]:

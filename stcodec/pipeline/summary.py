@@ -94,7 +94,10 @@ class Tally:
         """All that `joined` needs, as arrays."""
         grids = [sample.delta_qp for sample in self.samples]
         return {
-            "counts": np.array([self.frames, self.video_bytes, self.counts.maps, self.counts.shots, self._guided], np.int64),
+            "counts": np.array(
+                [self.frames, self.video_bytes, self.counts.maps, self.counts.looks, self.counts.shots, self._guided],
+                np.int64,
+            ),
             "sums": np.array([self._sum_mean, self._sum_spread], np.float64),
             "pts": np.array(self.pts, np.int64),
             "end_pts": np.array(self.end_pts, np.int64),
@@ -104,10 +107,11 @@ class Tally:
 
     def add(self, facts: Mapping[str, NDArray[Any]]) -> None:
         """Go on with the counts of the part of a video that follows, as its `facts` gave them."""
-        frames, size, maps, shots, guided = map(int, facts["counts"])
+        frames, size, maps, looks, shots, guided = map(int, facts["counts"])
         self.frames += frames
         self.video_bytes += size
         self.counts.maps += maps
+        self.counts.looks += looks
         self.counts.shots += shots
         self._guided += guided
         self._sum_mean += float(facts["sums"][0])
@@ -159,6 +163,7 @@ def build_report(
         wall_seconds=tally.wall_seconds,
         frames_per_second=tally.frames / tally.wall_seconds if tally.wall_seconds else 0.0,
         maps=tally.counts.maps,
+        looks=tally.counts.looks,
         shots=tally.counts.shots,
         mean_delta_qp=tally.mean_delta_qp,
         spread_delta_qp=tally.spread_delta_qp,

@@ -22,7 +22,7 @@ from stcodec.types import Clip, ClipSpec
 LEAD_SECONDS = 0.3
 """The first fixation is on the centre of the screen, where the clip was announced."""
 LEAST_OBSERVERS = 4
-SPEC = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=max(INPUT_SHAPE), motion_vectors=True, shots=True)
+SPEC = ClipSpec(maps_per_second=MAPS_PER_SECOND, thumbnail_side_px=max(INPUT_SHAPE), shots=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ Artefact = Literal["reference", "maps", "weights", "plain", "guided", "score", "
 
 VERSIONS: dict[Artefact, int] = {
     "reference": 1,
-    "maps": 1,
+    "maps": 2,
     "weights": 1,
     "plain": 1,
     "guided": 2,

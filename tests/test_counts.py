@@ -1,0 +1,85 @@
+"""What a run does is counted, not timed: frames decoded, pictures looked at, copies of frames, modules imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import media
+import pytest
+
+import stcodec
+from stcodec.media.file_decoder import FileDecoder
+
+FRAMES = 150
+QUICK: dict[str, Any] = {"preset": "ultrafast", "overwrite": True}
+
+
+@pytest.fixture(scope="module")
+def long_film(films: Path) -> Path:
+    """160x96, a single key frame, so that decoding anything at its end means decoding it all."""
+    return media.make_film(films / "one_key_frame.mp4", size=(160, 96), frames=FRAMES, options={"g": "250"})
+
+
+@pytest.mark.parametrize("attention", ["none", "center"])
+def test_the_source_is_decoded_once_and_the_file_hardly(
+    long_film: Path, tmp_path: Path, attention: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[FileDecoder] = []
+    begin = FileDecoder.__init__
+
+    def noted(self: FileDecoder, *arguments: Any, **options: Any) -> None:
+        opened.append(self)
+        begin(self, *arguments, **options)
+
+    monkeypatch.setattr(FileDecoder, "__init__", noted)
+    report = stcodec.encode(long_film, tmp_path / "out.mp4", attention=attention, keyint=250, **QUICK)
+    assert report.frames == FRAMES and report.checks is not None and report.checks.frames_decoded == 9
+    counts = [one.frames_read for one in opened]
+    assert counts[0] == FRAMES
+    # Read-back also looks at a frame of the file, and encodes the first frames plainly.
+    assert sum(counts[1:]) <= (10 if attention == "none" else 40), counts
+
+
+def test_a_still_is_looked_at_once_a_second_and_what_moves_at_every_instant(tmp_path: Path) -> None:
+    moving = media.make_film(tmp_path / "moving.mp4", size=(320, 192), frames=50)
+    still = tmp_path / "still.mp4"
+    media.run_ffmpeg("-i", moving, "-vf", "trim=end_frame=1,loop=49:1:0,setpts=N/25/TB", "-r", "25", still)
+    reports = [stcodec.encode(one, tmp_path / "out.mp4", attention="neural", **QUICK) for one in (still, moving)]
+    assert [report.maps for report in reports] == [10, 10]
+    assert reports[0].looks == 2
+    assert reports[1].looks > 5
+
+
+@pytest.mark.parametrize("attention", ["none", "center"])
+def test_no_frame_is_copied_through_python(tmp_path: Path, attention: str) -> None:
+    film = media.make_film(tmp_path / "film.mp4", size=(1280, 720), frames=8)
+    one_frame = 1280 * 720 * 3 // 2
+
+    def run() -> None:
+        stcodec.encode(film, tmp_path / "out.mp4", attention=attention, verify=False, **QUICK)
+
+    run()  # what is imported and made once
+    tracemalloc.start()
+    try:
+        run()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < one_frame, f"{peak} bytes at once: a frame has {one_frame}"
+
+
+def test_a_plain_run_imports_nothing_for_attention(long_film: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from stcodec.cli import main\n"
+        f"main(['encode', {str(long_film)!r}, {str(tmp_path / 'out.mp4')!r}, '-q', '--attention', 'none'])\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unwanted = {"cv2", "onnxruntime", "importlib.metadata", "rich", "torch", "sqlite3", "stcodec.metrics.fidelity"}
+    loaded = set(done.stdout.split())
+    assert "av" in loaded
+    assert not loaded & unwanted
