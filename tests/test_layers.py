@@ -42,6 +42,7 @@ FLOORS = {
     "train": 4,
     "batch": 5,
     "viewing": 5,
+    "preview": 5,
     "cli": 6,
 }
 """The first name below `stcodec` and its floor. A new folder must be given one."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import stcodec
-from stcodec.cli import batch, compare, completion, config, doctor, encode, evaluate, inspect, maps, stream, verify
+from stcodec.cli import batch, compare, completion, config, doctor, encode, evaluate, inspect, maps, preview, stream, verify
 from stcodec.cli.arguments import parse
 from stcodec.cli.examples import add_examples
 from stcodec.cli.options import add_limit_flags, use_limits
@@ -20,6 +20,7 @@ from stcodec.media.paths import display_name
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 _FIRST_STEPS = """first steps:
+  stcodec preview in.mp4          what would happen, on a page, in about 10 seconds
   stcodec encode in.mp4           in-stcodec.mp4 beside it
   stcodec doctor                  what works on this machine
   stcodec encode --help           all of a command's options, and examples"""
@@ -70,7 +71,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     top.add_argument("--version", action="version", version=f"stcodec {stcodec.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (encode, stream, batch, maps, verify, evaluate, compare, inspect, config, completion, doctor):
+    for module in (encode, preview, stream, batch, maps, verify, evaluate, compare, inspect, config, completion, doctor):
         module.add_command(commands)
     for name, command in commands.choices.items():
         add_examples(name, command)

@@ -9,6 +9,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "stcodec encode in.mp4 out.mp4 --crf 23 --preset medium",
         "stcodec encode in.mp4 out.mkv --use archive",
     ),
+    "preview": ("stcodec preview in.mp4", "stcodec preview in.mp4 --crf 26 --policy strong --page look.html"),
     "stream": (
         "stcodec stream camera.mp4 live/index.m3u8 --bitrate 2500k",
         "stcodec stream rtmp://127.0.0.1/live/key live/all.m3u8 --rendition 720p@2500k --rendition 360p@800k --dashboard",
