@@ -163,7 +163,7 @@ def pages() -> list[tuple[Path, Page]]:
 
 def test_a_page_is_made_of_files_of_its_own_folder_and_of_web() -> None:
     found = pages()
-    assert len(found) == 4
+    assert len(found) == 5
     used = {PACKAGE / "web" / "base.css"}
     for path, page in found:
         assert page.folder == ".".join(path.relative_to(PACKAGE.parent).parent.parts)

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from stcodec.media.output import atomic_output, check_output
     from stcodec.preview import preview
-    from stcodec.preview.render import render
+    from stcodec.preview.page.page import render
 
     say_device(arguments.device)
     options = encode_options(arguments)
