@@ -55,7 +55,7 @@ def results_of(folder: Path) -> dict[str, Any]:
         (("--arms", "a=motion,a=center"), 2, "arm a is given twice"),
         (("--arms", "a=map:missing.mkv"), 1, "no such file"),
         (("--metrics", "psrn"), 2, "'psrn' is no metric: choose from psnr"),
-        (("--weights", "none"), 1, "'none' has no maps"),
+        (("--weights", "none"), 2, "attention none has no maps: name a source"),
         (("--frames", "0"), 2, "frames is 0: allowed is 1 or more"),
         (("--scale", "2"), 2, "scale is 2: allowed is more than 0, up to 1"),
         (("--scale", "0.5", "--half"), 2, "not allowed with"),

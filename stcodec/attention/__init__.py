@@ -1,7 +1,7 @@
 """Sources of attention behind one interface, opened by what the user writes."""
 
 from stcodec.attention.base import AttentionSession, AttentionSource
-from stcodec.attention.registry import foreign_sources, open_source, source_files, source_names, source_parts
+from stcodec.attention.registry import foreign_sources, open_source, source_files, source_names, source_of_maps, source_parts
 
 __all__ = [
     "AttentionSession",
@@ -10,5 +10,6 @@ __all__ = [
     "open_source",
     "source_files",
     "source_names",
+    "source_of_maps",
     "source_parts",
 ]

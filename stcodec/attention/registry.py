@@ -69,6 +69,14 @@ def open_source(text: str) -> AttentionSource | None:
     return _open_one(name, argument if colon else None, text)
 
 
+def source_of_maps(given: str | AttentionSource) -> AttentionSource:
+    """The source that a text names, or the one given. Raises what `open_source` raises, and OptionsError for "none"."""
+    found = open_source(given) if isinstance(given, str) else given
+    if found is None:
+        raise OptionsError("attention none has no maps: name a source", value=given, allowed=source_names())
+    return found
+
+
 def source_parts(text: str) -> list[tuple[float, str]]:
     """The parts of a blend with their weights; a text that is no blend is its own only part, with weight 1."""
     if not _WEIGHT.match(text):
@@ -113,7 +121,7 @@ def _open_blend(text: str) -> AttentionSource:
     for weight, part in source_parts(text):
         source = open_source(part)
         if source is None:
-            raise OptionsError(f"{text!r}: none has no maps and can't be part of a blend")
+            raise OptionsError(f"{text!r}: none has no maps and can't be part of a blend: leave it out", value=text)
         parts.append((weight, source))
     return BlendedSource(parts)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from stcodec.attention import AttentionSource, open_source
+from stcodec.attention import AttentionSource, source_of_maps
 from stcodec.attention.neural import DetailSink, NeuralSource
 from stcodec.attention.neural_options import NeuralOptions, no_gpu_reason, parse_options
 from stcodec.attention.smoothed import SmoothedSource
-from stcodec.errors import OptionsError
 from stcodec.media.paths import check_input
 
 CHECKPOINT_SUFFIX = ".safetensors"
@@ -56,9 +55,7 @@ def _open(text: str, on_detail: DetailSink | None) -> AttentionSource:
         source = NeuralSource(_checkpoint_options(text), weights=check_input(Path(text)), on_detail=on_detail)
         source.name = text
         return source
-    found = open_source(text)
-    if found is None:
-        raise OptionsError("attention none has no maps to look at: give a source")
+    found = source_of_maps(text)
     if isinstance(found, NeuralSource):
         return NeuralSource(found.options, on_detail=on_detail)
     return found

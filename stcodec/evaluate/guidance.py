@@ -16,11 +16,10 @@ from typing import Literal
 import numpy as np
 
 import stcodec
-from stcodec.attention import AttentionSession, AttentionSource, open_source, source_parts
+from stcodec.attention import AttentionSession, AttentionSource, source_of_maps, source_parts
 from stcodec.attention.cached import SOURCE_TAG
 from stcodec.attention.gaze import GazeSource
 from stcodec.attention.grids import filled, shrink
-from stcodec.errors import AttentionError, OptionsError
 from stcodec.evaluate.gaze import check_gaze
 from stcodec.evaluate.reference import PreparedClip
 from stcodec.media.clips import export_for
@@ -55,10 +54,7 @@ class Guide:
             gaze = GazeSource(self.text.removeprefix(GAZE), observers=self.observers)
             check_gaze(gaze, original)
             return gaze
-        source = open_source(self.text)
-        if source is None:
-            raise OptionsError(f"{self.text!r} has no maps: name another source")
-        return source
+        return source_of_maps(self.text)
 
     def shares_with(self, other: Guide) -> bool:
         """True if (a part of) this is (a part of) the other: the same source, the same file, the same observers.
@@ -189,5 +185,5 @@ def check_source(text: str) -> None:
     """Raise what opening a source raises, so that a wrong name is said before anything is made."""
     if text.startswith(GAZE):
         GazeSource(text.removeprefix(GAZE))
-    elif open_source(text) is None:
-        raise AttentionError(f"{text!r} has no maps: name another source")
+    else:
+        source_of_maps(text)

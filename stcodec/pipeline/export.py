@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stcodec.attention import open_source, source_files
+from stcodec.attention import source_files, source_of_maps
 from stcodec.attention.base import AttentionSource
 from stcodec.encoders.levels import quantise_levels
 from stcodec.errors import OptionsError
@@ -56,11 +56,8 @@ def export_maps(
             f"unknown format {kind!r} to export to: allowed are {', '.join(EXPORTS)}", value=kind, allowed=tuple(EXPORTS)
         )
     policy = policy or OffsetPolicy()
-    chosen = open_source(attention) if isinstance(attention, str) else attention
-    if chosen is None:
-        raise OptionsError("attention none has no maps: give a source")
     name = attention if isinstance(attention, str) else attention.name
-    chosen = smoothed(chosen, policy.smoothing_seconds)
+    chosen = smoothed(source_of_maps(attention), policy.smoothing_seconds)
     path = check_input(source)
     target = check_output(output, overwrite=overwrite, source=path, also_read=source_files(name))
     with (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import stcodec
-from stcodec.attention import open_source, source_files
+from stcodec.attention import source_files, source_of_maps
 from stcodec.attention.base import AttentionSource
 from stcodec.attention.smoothed import SmoothedSource
 from stcodec.errors import OptionsError
@@ -52,11 +52,8 @@ def maps(
     Raises OptionsError, MediaError or AttentionError; nothing appears under the output's name unless all went well.
     """
     OffsetPolicy(smoothing_seconds=smoothing_seconds)  # its range
-    chosen = open_source(attention) if isinstance(attention, str) else attention
-    if chosen is None:
-        raise OptionsError("attention none has no maps: give a source")
     name = attention if isinstance(attention, str) else attention.name
-    chosen = smoothed(chosen, smoothing_seconds)
+    chosen = smoothed(source_of_maps(attention), smoothing_seconds)
     path = check_input(source)
     target = check_output(output, overwrite=overwrite, source=path, also_read=source_files(name))
     if target.suffix.lower() != ".mkv":
