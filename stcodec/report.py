@@ -43,8 +43,8 @@ class OffsetsApplied:
     share_clipped: float | None = None
     """Share of blocks at the end of the encoder's QP range."""
     attended_db: float | None = None
-    """PSNR of the looked-at frames against a plain encode's with the same options, on the fifth of the blocks that was
-    to be best (by the map that guided the encode: no independent eye), dB; negative = lost."""
+    """PSNR of the looked-at frames against a plain encode's with the same options, blocks weighed by the attention that
+    their offsets were made of (the map that guided the encode: no independent eye), dB; negative = lost."""
     whole_db: float | None = None
     """The same over whole frames, dB."""
 

@@ -86,6 +86,25 @@ def test_blocks_whose_plain_qp_is_at_the_end_already_do_not_count(ride: Path, tm
     assert applied.slope is not None and applied.slope > 0.85
 
 
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+def test_what_became_of_quality_is_that_of_the_files(ride: Path, tmp_path: Path, spot: str, encoder: str) -> None:
+    applied = encode(ride, tmp_path, encoder, spot, crf=30).offsets_applied
+    files = [tmp_path / "out.mkv", tmp_path / "plain.mkv"]
+    stcodec.encode(ride, files[1], encoder=encoder, preset="veryfast", crf=30, attention="none")
+    original, ours, theirs = (luma_of_first(path) for path in (ride, *files))
+    weights = cv2.resize(cv2.imread(spot.removeprefix("map:"), cv2.IMREAD_GRAYSCALE).astype(float), ours.shape[::-1])
+    for gain, weight in ((applied.attended_db, weights), (applied.whole_db, np.ones_like(weights))):
+        ratio = (weight * (theirs - original) ** 2).sum() / (weight * (ours - original) ** 2).sum()
+        assert gain == pytest.approx(10 * np.log10(ratio), abs=0.25)
+    assert applied.attended_db is not None and applied.whole_db is not None
+    assert applied.attended_db > applied.whole_db + 1
+
+
+def luma_of_first(path: Path) -> FloatArray:
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="gray").astype(np.float32)
+
+
 def assert_shares_make_sense(applied: OffsetsApplied) -> None:
     shares = (applied.share_applied, applied.share_snapped, applied.share_clipped)
     assert all(share is not None and 0 <= share <= 1 for share in shares)

@@ -63,7 +63,7 @@ def _quality(applied: OffsetsApplied) -> list[str]:
         return []
     frames = "1 frame" if applied.frames == 1 else f"{applied.frames} frames"
     attended, whole = (
-        f"{applied.attended_db:+.1f} dB on the fifth attended most",
+        f"{applied.attended_db:+.1f} dB where the map expects viewers",
         f"{applied.whole_db:+.1f} dB over the whole",
     )
     return [f"quality of {frames} against a plain encode at the same crf: {attended}, {whole}"]

@@ -44,7 +44,7 @@ class Gain:
     """Quality of one frame against the plain encode's at the same settings, dB; negative = lost."""
 
     attended_db: float
-    """On the fifth of the blocks that were to be best."""
+    """Blocks weighed by the attention that their offsets were made of."""
     whole_db: float
 
 

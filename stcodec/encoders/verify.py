@@ -8,6 +8,7 @@ exports its QP; the effect is measured instead, the error of each block against 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -30,9 +31,6 @@ from stcodec.media.decode import VideoReader
 from stcodec.media.seek import frames_from, frames_of
 from stcodec.report import OffsetsApplied
 from stcodec.types import Arrays, BlockGrid, FloatArray
-
-_ATTENDED_SHARE = 0.2
-"""Of the blocks: those whose offsets are lowest are where viewers were said to look."""
 
 FrameAt = Callable[[float], VideoFrame | None]
 
@@ -151,9 +149,10 @@ def _gain(grid: BlockGrid, sample: Requested, original: VideoFrame, coded: Video
     if (original.width, original.height) != (coded.width, coded.height):
         return None  # a rendition in another size
     ours, theirs = (_block_error(original, one, grid) for one in (coded, plain))
-    best = sample.delta_qp <= np.quantile(sample.delta_qp, _ATTENDED_SHARE)
-    attended, whole = (float(10 * np.log10(theirs[at].mean() / ours[at].mean())) for at in (best, np.ones_like(best)))
-    return Gain(attended, whole)
+    # The weights that the offsets were made of (D ~ 2^(QP/3), qp/law.py), less the share that counts everywhere.
+    weights = 2 ** (-sample.delta_qp / 3)
+    attended = float(((weights - weights.min()) * theirs).sum() / ((weights - weights.min()) * ours).sum())
+    return Gain(10 * math.log10(attended), 10 * math.log10(theirs.mean() / ours.mean()))
 
 
 def _limits(frames: Frames) -> tuple[float, float]:
