@@ -92,7 +92,9 @@ def test_what_became_of_quality_is_that_of_the_files(ride: Path, tmp_path: Path,
     files = [tmp_path / "out.mkv", tmp_path / "plain.mkv"]
     stcodec.encode(ride, files[1], encoder=encoder, preset="veryfast", crf=30, attention="none")
     original, ours, theirs = (luma_of_first(path) for path in (ride, *files))
-    weights = cv2.resize(cv2.imread(spot.removeprefix("map:"), cv2.IMREAD_GRAYSCALE).astype(float), ours.shape[::-1])
+    picture = cv2.imread(spot.removeprefix("map:"), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    weights = cv2.resize(picture.astype(np.float32), ours.shape[::-1])
     for gain, weight in ((applied.attended_db, weights), (applied.whole_db, np.ones_like(weights))):
         ratio = (weight * (theirs - original) ** 2).sum() / (weight * (ours - original) ** 2).sum()
         assert gain == pytest.approx(10 * np.log10(ratio), abs=0.25)
