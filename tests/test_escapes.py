@@ -9,10 +9,13 @@ import subprocess
 from pathlib import Path
 
 import media
+import numpy as np
 import pytest
-from command import ENVIRONMENT, program, run
+import test_onnx
+from command import ENVIRONMENT, assert_one_line, program, run, run_apart
 from hypothesis import example, given
 from hypothesis import strategies as st
+from onnx import helper
 from test_hostile_files import OPENERS, opened
 
 from stcodec.cli.streams import for_drawing, forgiving_streams
@@ -97,3 +100,15 @@ def test_a_terminal_that_lacks_the_letters_ends_no_command(tagged: Path, tmp_pat
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"za\\u017c\xf3\\u0142\\u0107 \\u6642.mkv" in done.stdout and b"bytes \\udcff.mkv" in done.stdout
+
+
+def test_a_model_that_fails_is_heard_through_us_only(tagged: Path, tmp_path: Path) -> None:
+    """ONNX Runtime's own log would show the names that stand in the model, as they are."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[1], keepdims=0),
+        helper.make_node("Reshape", ["m", "shape"], ["y"], name=HOSTILE),
+    ]
+    test_onnx.save_model(tmp_path / "m.onnx", nodes, constants={"shape": np.array([7, 11, 13], np.int64)})
+    done = run_apart("encode", tagged, tmp_path / "out.mkv", "--attention", f"onnx:{tmp_path / 'm.onnx'}", "-q")
+    assert_one_line(done, 1, "m.onnx")
+    assert_harmless(done.err)

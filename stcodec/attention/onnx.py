@@ -24,6 +24,8 @@ from stcodec.types import Clip, ClipSpec, FloatArray, VideoInfo
 _DEFAULT_SHAPE = (192, 320)
 _LARGEST_SIDE = 4096
 _MAPS_PER_SECOND = 6.0
+_NO_LOG = 4
+"""Of ONNX Runtime: it would write names that stand in a model to the terminal, as they are. What it raises says the same."""
 
 
 class OnnxSource(AttentionSource):
@@ -103,6 +105,7 @@ def onnx_runtime() -> Any:
         raise AttentionError(
             f"onnxruntime can't be imported ({error}): pip install onnxruntime, or use --attention motion"
         ) from None
+    onnxruntime.set_default_logger_severity(_NO_LOG)
     return onnxruntime
 
 
@@ -116,7 +119,7 @@ def open_session(model: bytes | str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False
-    options.log_severity_level = 3
+    options.log_severity_level = _NO_LOG
     return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
