@@ -150,6 +150,11 @@ class Encoder:
         """Whether a constant added to all offsets shifts the QP of whole frames: not if few levels are left for it."""
         return self.max_levels is None
 
+    def without_bitrate(self, options: EncodeOptions) -> EncodeOptions | None:
+        """The options at constant quality, if only a search of the CRF finds their bitrate; None = rate control does."""
+        del options
+        return None
+
     def refusal(self, setting: str, why: str, instead: str) -> OptionsError:
         """The error that says which setting loses the offsets."""
         return OptionsError(
@@ -168,6 +173,9 @@ class Encoder:
     def why_no_offsets(self) -> str:
         """Reason why it can't be given offsets on this machine; "" if it can."""
         return ""
+
+    def opened(self) -> None:
+        """Put right what opening it did to the process."""
 
     def driver(self, context: VideoCodecContext, grid: BlockGrid) -> Driver | None:
         """Driver that encodes with offsets, for PyAV's encoder set up but not opened; None = PyAV's encoder itself."""

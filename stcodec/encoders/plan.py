@@ -41,6 +41,8 @@ class EncoderPlan:
     """Most distinct offsets in a frame, 0 among them."""
     messages: tuple[str, ...] = field(default=())
     """What was changed or can't be kept, for people."""
+    searched_kbps: float | None = None
+    """Bitrate to be reached by a search of the CRF, which is not done yet: a session refuses such a plan."""
     is_live: bool = False
     """Each frame comes out before the next goes in: threads share a picture's slices, not several pictures."""
     threads: int = 0
@@ -56,6 +58,10 @@ class EncoderPlan:
         """QP steps of a qoffset of 1."""
         return self.encoder.range_for(self.bit_depth)
 
+    def at_crf(self, crf: int) -> EncoderPlan:
+        """The plan with a CRF, found by the search for a bitrate or on the way."""
+        return replace(self, options={**self.options, "crf": f"{crf}"}, searched_kbps=None)
+
     def for_pass(self, number: int, stats: Path) -> EncoderPlan:
         """The plan of pass 1 or 2, with the encoder's statistics in a file."""
         return replace(self, options=self.encoder.for_pass(self.options, number, stats))
@@ -65,6 +71,9 @@ def make_plan(options: EncodeOptions, video: VideoInfo, hdr: HdrMetadata | None 
     """Check the options against the encoder and the video. Raises OptionsError, or returns what will be done."""
     encoder = find_encoder(options.encoder)
     has_offsets = options.attention != "none"
+    searched_kbps = None
+    if (constant := encoder.without_bitrate(options)) is not None:
+        options, searched_kbps = constant, options.bitrate_kbps
     _check_ranges(options, encoder, video)
     chosen = _base_options(options, encoder)
     pix_fmt, said = _pixel_format(options, encoder, video)
@@ -86,6 +95,7 @@ def make_plan(options: EncodeOptions, video: VideoInfo, hdr: HdrMetadata | None 
         has_offsets=has_offsets,
         levels=_levels(options, encoder),
         messages=tuple(messages + said),
+        searched_kbps=searched_kbps,
     )
 
 

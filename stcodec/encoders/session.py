@@ -36,6 +36,9 @@ class EncoderSession:
     """
 
     def __init__(self, plan: EncoderPlan, target: VideoStream | None = None) -> None:
+        if plan.searched_kbps is not None:
+            way = "stcodec.encode searches a crf for it"
+            raise plan.encoder.refusal("a bitrate", "its rate control ignores the map", way)
         self.plan = plan
         context = target.codec_context if target is not None else av.CodecContext.create(plan.encoder.name, "w")
         assert isinstance(context, VideoCodecContext)
@@ -172,6 +175,7 @@ def _open(context: VideoCodecContext, plan: EncoderPlan) -> None:
     try:
         with av.logging.Capture() as lines:
             context.open()
+            plan.encoder.opened()
     except FFmpegError as error:
         if error.errno in OUT_OF_RESOURCES:
             raise EncoderError(f"{name} can't be opened ({error.strerror})", errno=error.errno) from None

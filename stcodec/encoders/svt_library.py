@@ -8,7 +8,9 @@ What is declared here are the four small structures of EbSvtAv1.h that pictures 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import av
@@ -38,6 +41,8 @@ _KEY_PICTURE, _ANY_PICTURE = 3, 0xFF
 _END_OF_STREAM = 1
 _NOTHING_READY = 0x80002033
 _TRIAL_SECONDS = 60
+_HIGHEST = 99
+"""Priority of the library's threads."""
 
 
 class _Planes(ctypes.Structure):
@@ -129,6 +134,7 @@ class SvtEncoder:
             self._library.svt_av1_enc_deinit_handle(self._handle)
             self._handle = ctypes.c_void_p()
             raise OptionsError(f"SVT-AV1 can't be opened with {dict(params)}")
+        lower_threads()
 
     def close(self) -> None:
         """Stop its threads and free its memory."""
@@ -194,6 +200,21 @@ class SvtEncoder:
         node = _Node(_ROI_MAP_EVENT, ctypes.addressof(event), ctypes.sizeof(ctypes.c_void_p), None)
         self._kept[pts] = (ids, event, node)
         return node
+
+
+def lower_threads() -> None:
+    """Make ordinary threads of those that the library has made real-time ones, of highest priority.
+
+    Where it may, as root, it does so with all its own and with the one that opened it: everything else on the machine
+    would have to wait for an encode. No parameter turns that off.
+    """
+    if sys.platform != "linux":
+        return
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended
+            number = int(task.name)
+            if os.sched_getscheduler(number) == os.SCHED_FIFO and os.sched_getparam(number).sched_priority == _HIGHEST:
+                os.sched_setscheduler(number, os.SCHED_OTHER, os.sched_param(0))
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,8 @@ os.environ.setdefault("SVT_LOG", "1")  # errors only: the library writes to the 
 _PARAMS = "svtav1-params"
 _TAKEN = ("crf", "qp", "preset", "threads", "flags", _PARAMS)
 """Options of ffmpeg's wrapper that are passed on with a map; all others have a name of the library's own."""
+_BUFFER = ("maxrate", "bufsize")
+"""Options of a rate control that is not used."""
 _GUIDED_PRESETS = range(4, 14)
 _COST = (
     "a map in AV1 costs the whole picture more than in other encoders: measured 11 to 16 % of bits at equal whole-frame "
@@ -88,8 +91,6 @@ class SvtAv1(Encoder):
         super().check(options)
         if options.attention == "none":
             return
-        if options.bitrate_kbps is not None:
-            raise self.refusal("a bitrate", "its rate control ignores the map", "use --crf, or --target with a quality")
         if options.preset is not None and int(options.preset) not in _GUIDED_PRESETS:
             allowed = f"{_GUIDED_PRESETS[0]} to {_GUIDED_PRESETS[-1]}"
             raise OptionsError(
@@ -97,6 +98,12 @@ class SvtAv1(Encoder):
                 value=options.preset,
                 allowed=tuple(map(str, _GUIDED_PRESETS)),
             )
+
+    def without_bitrate(self, options: EncodeOptions) -> EncodeOptions | None:
+        if options.attention == "none" or options.bitrate_kbps is None or options.two_pass:
+            return None
+        extra = {key: value for key, value in options.extra.items() if key not in _BUFFER}
+        return replace(options, bitrate_kbps=None, crf=self.usual_crf, extra=extra)
 
     def guarded(self, options: Mapping[str, str], bit_depth: int) -> tuple[dict[str, str], list[str]]:
         if why := self.why_no_offsets():
@@ -115,6 +122,9 @@ class SvtAv1(Encoder):
         if "min-qp" in params and is_off(params, "min-qp"):
             raise self.refusal("min-qp=0", "at the lowest quantiser a frame's map is dropped", "use min-qp=1")
         return with_params(options, {"min-qp": "1", **params}), [_COST]
+
+    def opened(self) -> None:
+        svt_library.lower_threads()
 
     def driver(self, context: VideoCodecContext, grid: BlockGrid) -> Driver:
         return _Driver(context, grid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from stcodec.encoders.session import EncoderSession
@@ -23,7 +24,7 @@ def dry_run(
         trial = folder / f"trial{job.target.suffix}"
         with Muxer(trial, job.plan.encoder.name, video.frame_rate, shown_name=display_name(job.target)) as muxer:
             muxer.copy_from(job.reader, job.options.keep)
-        EncoderSession(job.plan)
+        EncoderSession(replace(job.plan, searched_kbps=None))
     return {
         "source": job.reader.name,
         "output": display_name(job.target),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -29,7 +29,8 @@ from stcodec.options import EncodeFields, EncodeOptions, RunOptions, with_fields
 from stcodec.pipeline.check import check_file
 from stcodec.pipeline.feed import FedFrame, Feed
 from stcodec.pipeline.maps import smoothed
-from stcodec.pipeline.summary import Tally, build_report, report_file, write_report
+from stcodec.pipeline.rate import crf_at_rate
+from stcodec.pipeline.summary import Tally, build_report, kbps_of, report_file, write_report
 from stcodec.progress import Meter, ProgressSink
 from stcodec.qp import QpLaw
 from stcodec.report import EncodeReport
@@ -86,11 +87,12 @@ def encode(
 def encode_job(job: Job, path: Path, run: RunOptions, meter: Meter) -> EncodeReport:
     """Encode a job into a file, read it back, and report. Raises what `encode` raises."""
     started = time.monotonic()
-    tally = _run_passes(job, path, meter)
-    tally.wall_seconds = time.monotonic() - started
-    meter.enter("verify")
-    checked = check_file(job.plan, job.reader, path, tally, run)
-    return build_report(job.plan, job.options, job.reader, job.target, path, tally, checked)
+    with _at_rate(job, meter) as found:
+        tally = _run_passes(found, path, meter)
+        tally.wall_seconds = time.monotonic() - started
+        meter.enter("verify")
+        checked = check_file(found.plan, job.reader, path, tally, run)
+        return build_report(found.plan, job.options, job.reader, job.target, path, tally, checked)
 
 
 def chosen(
@@ -208,6 +210,29 @@ def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
             except EncoderError:
                 check_room(folder)
                 raise
+
+
+@contextmanager
+def _at_rate(job: Job, meter: Meter) -> Iterator[Job]:
+    """The job at the CRF that has the bitrate that is wanted, where it must be searched for; the maps are made once."""
+    wanted = job.plan.searched_kbps
+    if wanted is None:
+        yield job
+        return
+    from stcodec.attention.cached import CachedSource
+
+    assert job.source is not None
+    with work_folder() as folder:
+        source = CachedSource(job.source, folder / "maps.mkv")
+
+        def kbps_at(crf: int) -> float:
+            with job.reopened().reader as reader:
+                tally = _encode_pass(job, job.plan.at_crf(crf), reader, source, None, meter, f"crf {crf}")
+            return kbps_of(tally, job.reader.info)
+
+        low, high = map(int, job.plan.encoder.crf_range)
+        crf = crf_at_rate(kbps_at, wanted, low, high, int(job.plan.encoder.usual_crf))
+        yield replace(job, plan=job.plan.at_crf(crf), source=source)
 
 
 def _encode_pass(

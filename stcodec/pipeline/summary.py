@@ -25,7 +25,7 @@ from stcodec.media.paths import display_name, file_error
 from stcodec.options import EncodeOptions, RunOptions
 from stcodec.pipeline.attend import AttentionCounts
 from stcodec.report import Checks, EncodeReport, OffsetsApplied
-from stcodec.types import FloatArray
+from stcodec.types import FloatArray, VideoInfo
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -141,8 +141,7 @@ def build_report(
 ) -> EncodeReport:
     """The report of a finished encode; `written` is the file, still under its temporary name."""
     video = reader.info
-    last = max(tally.pts) - min(tally.pts) if tally.frames else 0
-    duration = float(last * video.time_base) + (float(1 / video.frame_rate) if video.frame_rate else 0.0)
+    duration = _seconds(tally, video)
     applied, checks = checked
     return EncodeReport(
         source=display_name(reader.path),
@@ -159,7 +158,7 @@ def build_report(
         source_bytes=reader.path.stat().st_size,
         output_bytes=written.stat().st_size,
         video_bytes=tally.video_bytes,
-        video_kbps=tally.video_bytes * 8 / 1000 / duration if duration else 0.0,
+        video_kbps=kbps_of(tally, video),
         wall_seconds=tally.wall_seconds,
         frames_per_second=tally.frames / tally.wall_seconds if tally.wall_seconds else 0.0,
         maps=tally.counts.maps,
@@ -173,6 +172,17 @@ def build_report(
         versions=versions(),
         partial=bool(reader.damaged_packets),
     )
+
+
+def kbps_of(tally: Tally, video: VideoInfo) -> float:
+    """Bitrate of the video in a pass."""
+    duration = _seconds(tally, video)
+    return tally.video_bytes * 8 / 1000 / duration if duration else 0.0
+
+
+def _seconds(tally: Tally, video: VideoInfo) -> float:
+    last = max(tally.pts) - min(tally.pts) if tally.frames else 0
+    return float(last * video.time_base) + (float(1 / video.frame_rate) if video.frame_rate else 0.0)
 
 
 def report_file(run: RunOptions) -> AbstractContextManager[Path | None]:
