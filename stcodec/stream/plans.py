@@ -42,7 +42,7 @@ def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, p
         video,
     )
     if plan.searched_kbps is not None:
-        way = "a stream can't be encoded again and again in search of a crf: take libx264"
+        way = "a stream can't be encoded again and again in search of a crf: choose another encoder"
         raise plan.encoder.refusal("a bitrate", "its rate control ignores the map", way)
     return replace(plan, is_live=True, threads=_threads(len(options.renditions)))
 
