@@ -152,7 +152,7 @@ def test_part_that_swallows_an_instant_is_found_out() -> None:
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
 def test_weights_must_be_positive(weight: float) -> None:
-    with pytest.raises(OptionsError, match=r"the weight of a is .*greater than 0"):
+    with pytest.raises(OptionsError, match=r"the weight of a is .* above 0"):
         BlendedSource([(weight, Scripted("a", {}))])
     with pytest.raises(OptionsError, match="at least one"):
         BlendedSource([])
