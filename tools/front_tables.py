@@ -69,11 +69,9 @@ def default_by_clip() -> str:
 
 def rivals() -> str:
     """Bits at the same quality against plain x264, by every eye, of all that there is."""
-    found = read("front")["summary"]
     rows = [["x264, plain (aq-mode 1)", *("0" for _ in EYES)]]
     for name, label in RIVALS.items():
-        if name in found:
-            rates = found[name]["bd_rate_percent"]
+        if rates := _rates(name):
             rows.append([label, *(_rate(rates.get(metric)) for metric in EYES)])
     return table(["encode", *EYES.values()], rows)
 
@@ -103,13 +101,10 @@ def rule() -> str:
 
 def policies() -> str:
     """Bits at the same quality, of the named policies."""
-    found = read("front")["summary"]
     head = {"psnr-attended": "where viewers look (attended PSNR)", **{key: EYES[key] for key in list(EYES)[1:]}}
     rows = []
-    for policy, settings in POLICIES.items():
-        rates: dict[str, Any] = {}
-        for one in settings:
-            rates = {**found.get(one, {}).get("bd_rate_percent", {}), **rates}
+    for policy in POLICIES:
+        rates = _rates(policy)
         label = f"`{policy}`" + (" (default)" if policy == "balanced" else "")
         rows.append([label, *(_rate(rates.get(metric)) for metric in head)])
     return table(["`--policy`", *head.values()], rows)
@@ -157,6 +152,15 @@ def _of_x264() -> dict[str, Any]:
     return {name: one for name, one in stored["summary"].items() if stored["settings"][name]["encoder"] == "libx264"}
 
 
+def _rates(name: str) -> dict[str, Any]:
+    """BD-rates of a setting, or of a policy, by metric."""
+    found = read("front")["summary"]
+    rates: dict[str, Any] = {}
+    for one in POLICIES.get(name, (name,)):
+        rates = {**found.get(one, {}).get("bd_rate_percent", {}), **rates}
+    return rates
+
+
 def _rate(one: Mapping[str, Any] | None) -> str:
     if one is None:
         return ""
@@ -181,7 +185,7 @@ def _fewer(one: Mapping[str, Any]) -> str:
 
 def _kind(setting: Mapping[str, Any]) -> str:
     source = setting["source"]
-    return source if source in COLOURS else "centre" if "center" in source else "neural"
+    return source if source in COLOURS else "centre" if "center" in source or source == "box" else "neural"
 
 
 def draw(path: Path) -> None:

@@ -61,7 +61,7 @@ class Setting:
 
 BASE = OffsetPolicy(strength=1.0, floor=0.6, anchor="attended")
 """What settings are told against, whatever the default is by now."""
-CRFS = {"libx265": "23:38:5", "libsvtav1": "27:57:10"}
+CRFS = {"libx265": "23:38:5", "libsvtav1": "45:63:6"}
 """Of encoders other than x264: of about the same rates."""
 PRESETS = {"libsvtav1": "8"}
 BLENDS = {"neural": "neural", "0.7+0.3 centre": "0.7*neural+0.3*center", "0.5+0.5 centre": "0.5*neural+0.5*center"}
