@@ -360,3 +360,17 @@ def test_presets_by_encoder() -> None:
     options = EvaluateOptions(presets=parse_presets("medium,libvpx-vp9=8"))
     assert [options.preset_for(name) for name in ("libx264", "libvpx-vp9")] == ["medium", "8"]
     assert EvaluateOptions(halve=True).scale_for(720) == 0.5 and EvaluateOptions(halve=True).scale_for(719) == 1
+
+
+@pytest.mark.parametrize("pix_fmt", ["argb", "rgb24"])
+def test_packed_colours_are_copied_without_loss(film: Path, tmp_path: Path, pix_fmt: str) -> None:
+    """FFV1 has no such format: it holds the same values in another order."""
+    source, copy = tmp_path / "source.mov", tmp_path / "copy.mp4"
+    media.run_ffmpeg("-i", film, "-frames:v", "3", "-c:v", "qtrle", "-pix_fmt", pix_fmt, source)
+    with VideoReader(source) as reader:
+        assert reader.info.pix_fmt == pix_fmt
+        assert write_lossless(reader, copy) == 3
+    with VideoReader(source) as one, VideoReader(copy) as other:
+        for before, after in zip(one.frames(), other.frames(), strict=True):
+            colours = [frame.reformat(format="rgb24").to_ndarray() for frame in (before, after)]
+            assert np.array_equal(colours[0], colours[1])

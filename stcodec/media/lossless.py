@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 import av
+from av.codec import Codec
+from av.codec.codec import find_best_pix_fmt_of_list
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
@@ -64,9 +66,18 @@ def _add_stream(container: OutputContainer, reader: VideoReader, width: int, hei
     return container.add_stream("ffv1", rate)
 
 
+def _same_without_loss(encoder: Codec, pix_fmt: str) -> str:
+    """The format itself if an encoder takes it, else another that holds the same values: bgra for argb."""
+    formats = [one.name for one in encoder.video_formats or ()]
+    if pix_fmt in formats or pix_fmt.startswith("yuvj"):
+        return pix_fmt
+    nearest, _ = find_best_pix_fmt_of_list(formats, pix_fmt, True)
+    return pix_fmt if nearest is None else nearest.name
+
+
 def _configure(stream: VideoStream, reader: VideoReader, width: int, height: int) -> None:
     video, context = reader.info, stream.codec_context
-    stream.width, stream.height, stream.pix_fmt = width, height, video.pix_fmt
+    stream.width, stream.height, stream.pix_fmt = width, height, _same_without_loss(context.codec, video.pix_fmt)
     context.time_base = stream.time_base = video.time_base
     context.thread_count = 1
     if video.sample_aspect_ratio:
