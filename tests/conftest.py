@@ -34,7 +34,7 @@ settings.load_profile("stcodec")
 
 LONGEST = (
     *("chaos", "batch_resume", "match", "interrupted_anytime", "batch_ladder", "hostile_files", "cli", "batch_ray"),
-    *("viewing_page", "svtav1", "evaluate_resume", "batch_faults"),
+    *("train", "neural", "viewing_page", "svtav1", "evaluate_resume", "batch_faults"),
 )
 """Files that take longest: they begin first, so that no worker is left alone with one of them in the end."""
 

@@ -28,7 +28,7 @@ from stcodec.model.network import AttentionNet, log_density
 from stcodec.model.weights import load_stem, save_weights
 from stcodec.model.weights_file import WeightsInfo
 from stcodec.train.__main__ import main
-from stcodec.train.clip_features import clip_logits, features_of
+from stcodec.train.clip_features import ClipFeatures, clip_logits, features_of
 from stcodec.train.config import StageConfig, TrainConfig
 from stcodec.train.cutouts import read_cutouts
 from stcodec.train.images import GazedImage, pixels_of, random_view, read_images
@@ -127,6 +127,12 @@ def fresh() -> AttentionNet:
     return net.eval()
 
 
+@pytest.fixture(scope="module")
+def features(recording: Recording) -> ClipFeatures:
+    """Of the recording, by the stem of an untrained network."""
+    return features_of(recording, fresh().stem)
+
+
 def nothing(stage: str, step: int, loss: float) -> None:
     """No report."""
 
@@ -188,10 +194,9 @@ def test_losses() -> None:
 # --- the loop -------------------------------------------------------------------------------------------------------
 
 
-def test_it_learns(views: Views, recording: Recording) -> None:
-    net = fresh()
+def test_it_learns(views: Views, features: ClipFeatures) -> None:
+    net, run = fresh(), features
     config = replace(TINY, video=replace(TINY.video, steps=8))
-    run = features_of(recording, net.stem)
 
     def loss() -> float:
         with torch.no_grad():
@@ -327,7 +332,7 @@ def test_the_last_stage_leaves_what_went_before_for_the_next_fold(
 
 @pytest.mark.parametrize("causal", [True, False])
 def test_a_run_is_what_the_source_computes_step_by_step(
-    recording: Recording, video_folder: Path, tmp_path: Path, causal: bool
+    features: ClipFeatures, video_folder: Path, tmp_path: Path, causal: bool
 ) -> None:
     net = fresh()
     path = tmp_path / "weights.safetensors"
@@ -336,7 +341,7 @@ def test_a_run_is_what_the_source_computes_step_by_step(
     source = NeuralSource(NeuralOptions(causal=causal, device="torch"), path, on_detail=details.append)
     source.attend(read_clip(video_folder / "videos" / "film.avi", SPEC))
     with torch.no_grad():
-        expected = log_density(clip_logits(net, features_of(recording, net.stem), ahead=not causal))[:, 0].exp().numpy()
+        expected = log_density(clip_logits(net, features, ahead=not causal))[:, 0].exp().numpy()
     for ours, theirs in zip(details, expected, strict=True):  # before densities are averaged over time
         density = ours.spatial_density * np.exp(ours.temporal_gain)
         np.testing.assert_allclose(density / density.max(), theirs / theirs.max(), atol=0.02)
