@@ -40,9 +40,19 @@ def parse(
     if command is not None:
         rest = _fill(parsed, command, rest)
     if rest:
-        (command or top).error(f"unrecognized arguments: {' '.join(rest)}")
+        (command or top).error(f"unrecognized arguments: {' '.join(rest)}{_nearest(command or top, rest)}")
     parsed.settings, parsed.words = settings, words
     return parsed
+
+
+def _nearest(command: argparse.ArgumentParser, rest: Sequence[str]) -> str:
+    """The option that was probably meant, in words; empty where none is near."""
+    import difflib
+
+    options = [name for action in command._actions for name in action.option_strings]
+    words = [word.split("=")[0] for word in rest if word.startswith("--")]
+    near = [name for word in words for name in difflib.get_close_matches(word, options, 1, 0.7)]
+    return f": the nearest to it is {near[0]}" if near else ""
 
 
 def _fill(parsed: argparse.Namespace, command: argparse.ArgumentParser, rest: list[str]) -> list[str]:

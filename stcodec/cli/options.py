@@ -73,7 +73,7 @@ def key_values(pairs: list[str]) -> dict[str, str]:
 def add_video_flags(command: argparse.ArgumentParser) -> None:
     """Flags that say how the video is encoded."""
     video = command.add_argument_group("video, in ffmpeg's words")
-    video.add_argument("--encoder", default="libx264", help="libx264 (default), libx265 or libvpx-vp9")
+    video.add_argument("--encoder", default="libx264", help="libx264 (default), libx265, libvpx-vp9 or libsvtav1")
     quality = video.add_mutually_exclusive_group()
     quality.add_argument("--crf", type=float, help="constant quality; the encoder's default if neither this nor --bitrate")
     quality.add_argument(
