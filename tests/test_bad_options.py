@@ -24,10 +24,8 @@ def folder(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 USAGE = [
-    ("", "the following arguments are required: COMMAND; `stcodec --help` shows"),
     ("transcode", "invalid choice: 'transcode'"),
-    ("encode", "the following arguments are required: IN, OUT; `stcodec encode --help` shows"),
-    ("encode in.mp4", "the following arguments are required: OUT"),
+    ("encode", "the following arguments are required: IN; `stcodec encode --help` shows"),
     ("encode in.mp4 out.mp4 more.mp4", "unrecognized arguments: more.mp4"),
     ("encode in.mp4 out.mp4 --cr 20", "unrecognized arguments: --cr 20: the nearest to it is --crf"),
     ("encode in.mp4 out.mp4 --polcy=strong", "unrecognized arguments: --polcy=strong: the nearest to it is --policy"),
