@@ -6,9 +6,12 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import command
@@ -20,12 +23,13 @@ from live_rigs import wait_until
 
 import stcodec
 from stcodec.encoders.readback import EXPORT, qp_blocks
+from stcodec.errors import OptionsError
 from stcodec.media.decode import VideoReader
 from stcodec.stream.offsets import LiveOffsets
 from stcodec.stream.options import Rendition, StreamOptions
 from stcodec.stream.packet import TICK
 from stcodec.stream.plans import live_plan
-from stcodec.stream.stream import run_stream
+from stcodec.stream.stream import LiveStream, run_stream
 from stcodec.types import VideoInfo
 
 LADDER = (Rendition(180, 600.0), Rendition(90, 200.0))
@@ -224,3 +228,34 @@ def test_media_of_the_rig_is_what_it_says(flashing: Path) -> None:
     assert np.asarray(flashes) % 1 == pytest.approx([live_source.FLASH_SECONDS] * 3, abs=1e-3)
     assert tones == pytest.approx(flashes, abs=0.03)
     assert media.QUICK
+
+
+def test_the_bitrate_changes_without_a_new_encoder(tmp_path: Path) -> None:
+    noise = tmp_path / "noise.mkv"
+    media.run_ffmpeg("-f", "lavfi", "-i", "color=gray:size=320x180:rate=25,noise=alls=60:allf=t,trim=end_frame=75", noise)
+
+    def size(name: str, change: Callable[[LiveStream], None], **fields: Any) -> int:
+        target = tmp_path / name
+        options = StreamOptions(str(noise), (str(target),), (Rendition(180, 900.0),), attention="none", is_paced=False)
+        run_stream(replace(options, **fields), on_start=change)
+        assert len(frame_times(target)) == 75
+        return target.stat().st_size
+
+    def lower(stream: LiveStream) -> None:
+        stream.set_bitrate(300, "180p")
+
+    assert size("lower.ts", lower) < 0.6 * size("plain.ts", lambda stream: None)
+
+    def too_much(stream: LiveStream) -> None:
+        with pytest.raises(OptionsError, match="180p's bitrate is 1000 kbit/s: allowed is 10 to 900"):
+            stream.set_bitrate(1000)
+        with pytest.raises(OptionsError, match="allowed are 180p"):
+            stream.set_bitrate(300, "90p")
+
+    size("same.ts", too_much)
+
+    def another(stream: LiveStream) -> None:
+        with pytest.raises(OptionsError, match="can't change its bitrate while it runs; libx264 can"):
+            stream.set_bitrate(300)
+
+    size("hevc.ts", another, encoder="libx265")

@@ -126,6 +126,8 @@ class Encoder:
     """Matroska's name of the codec (RFC 9559 and the Matroska codec registry)."""
     mp4_tag: ClassVar[str] = ""
     """The four characters for it in a streamed MP4; "" = libavformat's own."""
+    changes_bitrate: ClassVar[bool] = False
+    """Whether an open one takes another bitrate, up to the peak that it was opened with."""
     target_kinds: ClassVar[tuple[str, ...]] = ("dash", "pipe", "file")
     """Kinds of targets of a stream that take the codec."""
 

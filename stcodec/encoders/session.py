@@ -57,6 +57,13 @@ class EncoderSession:
         """How long each frame in the encoder is shown, by its pts, in ticks: encoders give most packets none."""
         self._last_pts: int | None = None
 
+    def set_bitrate(self, bitrate_bps: int) -> None:
+        """Encode with another bitrate from the next frame on, at most the peak that the plan has. Raises OptionsError."""
+        if not self.plan.encoder.changes_bitrate:
+            raise OptionsError(f"{self.plan.encoder.name} can't change its bitrate while it runs: end it, and begin anew")
+        context = self._encoder if isinstance(self._encoder, VideoCodecContext) else self._encoder.codec_context
+        context.bit_rate = bitrate_bps  # ffmpeg's wrapper compares it before each frame
+
     def send(
         self, frame: VideoFrame, delta_qp: FloatArray | None, *, shift_qp: float = 0.0, key: bool = False
     ) -> Sequence[Packet[Any]]:

@@ -19,6 +19,7 @@ class X264(X26x):
     """H.264."""
 
     name = "libx264"
+    changes_bitrate = True
     codec = "h264"
     matroska_id = "V_MPEG4/ISO/AVC"
     aliases = ("x264", "h264")

@@ -15,7 +15,8 @@ from av.video.frame import VideoFrame
 
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.session import EncoderSession
-from stcodec.errors import StcodecError
+from stcodec.encoders.table import names_where
+from stcodec.errors import OptionsError, StcodecError, check_range
 from stcodec.options import OffsetPolicy
 from stcodec.stream.attend import Attention
 from stcodec.stream.observe.gauges import LeakyBucket, Rate, Recent
@@ -50,6 +51,13 @@ class EncoderChange:
     preset: str
 
 
+@dataclass(frozen=True)
+class BitrateChange:
+    """Another bitrate from the next frame on, with the same encoder."""
+
+    kbps: float
+
+
 class RenditionEncoder:
     """Encodes what is put in, in order, each frame with the newest map that there is when its turn comes."""
 
@@ -76,10 +84,11 @@ class RenditionEncoder:
         self._attention = attention
         self._fps, self._kbps, self._frames = Rate(), Rate(), 0
         self._bucket = LeakyBucket(rendition.peak_kbps * 1000, rendition.buffer_kbit * 1000)
-        self._queue: queue.Queue[FrameToEncode | EncoderChange | None] = queue.Queue()
+        self._queue: queue.Queue[FrameToEncode | EncoderChange | BitrateChange | None] = queue.Queue()
         self._waiting: deque[float] = deque()
         """Arrival of the frames that are not encoded yet."""
         self._changed = threading.Condition()
+        self._target_kbps = rendition.bitrate_kbps
         self._sent: dict[int, FrameToEncode] = {}
         self._fan: Fan | None = None
         self._thread = threading.Thread(target=self._run, name=f"encoder-{index}", daemon=True)
@@ -104,6 +113,15 @@ class RenditionEncoder:
         """Start the thread."""
         self._fan = fan
         self._thread.start()
+
+    def set_bitrate(self, kbps: float) -> None:
+        """Encode with another bitrate, at most the peak, from the next frame on. Raises OptionsError."""
+        name, encoder = rendition_name(self.plan), self.plan.encoder
+        if not encoder.changes_bitrate:
+            allowed = names_where(lambda one: one.changes_bitrate)
+            raise OptionsError(f"{name}: {encoder.name} can't change its bitrate while it runs; {allowed} can")
+        check_range(f"{name}'s bitrate", kbps, 10, self._rendition.peak_kbps, unit="kbit/s")
+        self._queue.put(BitrateChange(kbps))
 
     def put(self, item: FrameToEncode | EncoderChange) -> None:
         """Add to the queue; how long that may grow is the director's business."""
@@ -136,7 +154,7 @@ class RenditionEncoder:
             height_px=plan.video.height_px,
             fps=self._fps.per_second(),
             kbps=self._kbps.per_second(),
-            target_kbps=self._rendition.bitrate_kbps,
+            target_kbps=self._target_kbps,
             buffer_fill=self.buffer_fill,
             buffer_underflows=self._bucket.underflows,
             preset=self._preset,
@@ -150,6 +168,8 @@ class RenditionEncoder:
 
     def _use(self, session: EncoderSession, preset: str) -> None:
         self._session, self._preset = session, preset
+        if self._target_kbps != self._rendition.bitrate_kbps:
+            session.set_bitrate(round(1000 * self._target_kbps))
         self._offsets = LiveOffsets(session.plan, self._policy) if session.plan.has_offsets else None
 
     def _run(self) -> None:
@@ -157,6 +177,9 @@ class RenditionEncoder:
             while (item := self._queue.get()) is not None:
                 if isinstance(item, EncoderChange):
                     self._reopen(item)
+                elif isinstance(item, BitrateChange):
+                    self._target_kbps = item.kbps
+                    self._session.set_bitrate(round(1000 * item.kbps))
                 else:
                     self._encode(item)
             self._emit(self._session.flush())

@@ -11,14 +11,14 @@ from typing import Self
 from stcodec import interrupts
 from stcodec.attention.base import AttentionSource
 from stcodec.encoders.session import EncoderSession
-from stcodec.errors import MediaError
+from stcodec.errors import MediaError, check_choice
 from stcodec.media.clips import export_for
 from stcodec.media.paths import display_name
 from stcodec.stream.attend import PATIENCE, Attention, Patience
 from stcodec.stream.audio import LiveAudio
 from stcodec.stream.bank import EncoderBank
 from stcodec.stream.director import Director
-from stcodec.stream.encode import RenditionEncoder
+from stcodec.stream.encode import RenditionEncoder, rendition_name
 from stcodec.stream.input.pace import plausible
 from stcodec.stream.input.reader import Reader
 from stcodec.stream.input.sources import source_address
@@ -170,6 +170,16 @@ class LiveStream:
             return True
         now = time.monotonic()
         return max(one.backlog_seconds(now) for one in self._encoders) < 0.05 * self._options.max_latency_seconds
+
+    def set_bitrate(self, kbps: float, rendition: str | None = None) -> None:
+        """Encode a rendition ("360p"; None = the first) with another bitrate, at most its peak, without a new encoder.
+
+        Raises OptionsError for a name or bitrate that it can't be, or an encoder that can't change it.
+        """
+        names = [rendition_name(one.plan) for one in self._encoders]
+        if rendition is not None:
+            check_choice("rendition", rendition, names)
+        self._encoders[0 if rendition is None else names.index(rendition)].set_bitrate(kbps)
 
     # --- seen from outside --------------------------------------------------------------------------------------------
 
