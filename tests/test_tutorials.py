@@ -37,9 +37,9 @@ def test_commands_run_as_written(page: Path, tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(ROOT / name)
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "stcodec").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m stcodec "$@"\n')
-    (programs / "stcodec").chmod(0o755)
-    (programs / "python").symlink_to(sys.executable)
+    for name, words in {"stcodec": "-m stcodec", "python": ""}.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words} "$@"\n')
+        (programs / name).chmod(0o755)
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     for block in blocks(page):
         done = subprocess.run(
