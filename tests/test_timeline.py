@@ -77,6 +77,20 @@ def test_joined_recordings_are_one(recordings: Path, tmp_path: Path, parts: list
     assert said in " ".join(report.messages)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_clock_that_runs_for_an_hour_does_not_delay_the_beginning(recordings: Path, tmp_path: Path, suffix: str) -> None:
+    """Nor does the start that is asked for count from where the clock began."""
+    stcodec.encode(recordings / "hour.ts", tmp_path / f"out.{suffix}", attention="none", preset="ultrafast")
+    frames, sound = shown(tmp_path / f"out.{suffix}")
+    assert len(frames) == FRAMES and 0 <= frames[0] < 0.05 and abs(sound[0]) < 0.05
+    options = stcodec.EncodeOptions(attention="none", preset="ultrafast")
+    report = stcodec.encode(
+        recordings / "hour.ts", tmp_path / f"cut.{suffix}", start_seconds=0.5, end_seconds=1.5, options=options
+    )
+    frames, sound = shown(tmp_path / f"cut.{suffix}")
+    assert report.frames == len(frames) == 25 and 0 <= frames[0] < 0.05 and abs(sound[0] - frames[0]) < 0.05
+
+
 def test_parts_that_overlap_by_less_than_a_frame(recordings: Path, tmp_path: Path) -> None:
     source = joined(recordings, "overlap.ts", "silent.ts", "near.ts")
     stcodec.encode(source, tmp_path / "out.mp4", attention="none", preset="ultrafast")

@@ -11,7 +11,6 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.format import Flags
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -22,7 +21,7 @@ from stcodec.media.limits import limits
 from stcodec.media.open_input import open_input
 from stcodec.media.paths import check_input, display_name, file_error
 from stcodec.media.probe import main_video
-from stcodec.media.timeline import Timeline
+from stcodec.media.timeline import Timeline, has_running_clock, origin_of
 from stcodec.media.timestamps import BestEffortPts
 from stcodec.media.truncation import missing_bytes
 from stcodec.media.unreadable import why_unreadable
@@ -87,9 +86,9 @@ class FileDecoder:
             self.close()
             raise
         self.time_base = self.stream.time_base or Fraction(1, 1000)
-        self.timeline = Timeline(has_running_clock=Flags.ts_discont in Flags(self.container.format.flags))
-        self.origin_seconds = self._find_origin()
-        """What is added to all times so that nothing of the picture lies before 0, where players would not show it."""
+        self.timeline = Timeline(has_running_clock=has_running_clock(self.container))
+        self.origin_seconds = origin_of(self.container, self.stream)
+        """What is added to all times."""
         rate = self.stream.average_rate or self.stream.guessed_rate or self.stream.base_rate
         self._frame_ticks = max(1, round(1 / rate / self.time_base)) if rate else 1
         self.pts = BestEffortPts(self._frame_ticks, prefer_dts=self.container.format.name == "avi")
@@ -226,12 +225,6 @@ class FileDecoder:
             kinds = ", ".join(sorted({one.type for one in self.container.streams})) or "nothing"
             raise MediaError(f"{self.name}: has no video that can be decoded (it holds {kinds})")
         return stream
-
-    def _find_origin(self) -> Fraction:
-        start = (self.stream.start_time or 0) * self.time_base
-        if self.timeline.has_running_clock and self.container.start_time is not None:
-            start = min(start, Fraction(self.container.start_time, av.time_base))
-        return max(-start, Fraction(0))
 
     def place(self, packet: Packet[Any]) -> None:
         """Give a packet of another stream the time that belongs to the frames; when the first of them is there."""

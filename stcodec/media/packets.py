@@ -13,6 +13,7 @@ from stcodec.errors import MediaError
 from stcodec.media.open_input import open_input
 from stcodec.media.paths import display_name
 from stcodec.media.probe import main_video
+from stcodec.media.timeline import origin_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class ShownTimes:
     """Times at which a player shows the frames of a video."""
 
     pts: array[int]
-    """Of each frame, in file order, in ticks; without those that the container hides (an edit list)."""
+    """Of each frame, in file order, in ticks, as `VideoReader` counts; without those that an edit list hides."""
     keys: array[int]
     """Of those that decoding can begin at."""
     end: int
@@ -35,14 +36,16 @@ def shown_times(path: Path, *, allow_playlists: bool = False) -> ShownTimes:
         stream = main_video(container)
         if stream is None or stream.time_base is None:
             raise MediaError(f"{display_name(path)}: has no video")
+        origin = round(origin_of(container, stream) / stream.time_base)
         for packet in container.demux(stream):
             if packet.size and packet.pts is not None and not packet.is_discard:
-                times.append(packet.pts)
+                time = packet.pts + origin
+                times.append(time)
                 if packet.is_keyframe:
-                    keys.append(packet.pts)
-                end = max(end, packet.pts + (packet.duration or 0))
+                    keys.append(time)
+                end = max(end, time + (packet.duration or 0))
         if stream.duration is not None:  # MP4 keeps lengths in decoding order: the last shown may have another's
-            end = max(end, (stream.start_time or 0) + stream.duration)
+            end = max(end, (stream.start_time or 0) + origin + stream.duration)
         return ShownTimes(times, keys, end, stream.time_base)
 
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import av
+from av.container import InputContainer
+from av.format import Flags
 from av.packet import Packet
+from av.video.stream import VideoStream
 
 from stcodec.media.probe import is_cover
 
@@ -19,6 +23,24 @@ _SAID_SECONDS = 3
 """A smaller gap is a pause of the recording, and not worth a word."""
 _WRAP_TICKS = 1 << 33
 """MPEG's clock has 33 bits."""
+
+
+def has_running_clock(container: InputContainer) -> bool:
+    """Whether a container has a clock that runs on from one recording to the next, and may jump (MPEG-TS, MPEG-PS)."""
+    return Flags.ts_discont in Flags(container.format.flags)
+
+
+def origin_of(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Seconds to add to all times so that a video begins where players begin it, and nothing of it lies before 0.
+
+    What a running clock shows at the beginning means nothing: as in ffmpeg, the first packet of all streams is at 0.
+    """
+    start = (stream.start_time or 0) * (stream.time_base or Fraction(1))
+    if not has_running_clock(container):
+        return max(-start, Fraction(0))
+    if container.start_time is not None:
+        start = min(start, Fraction(container.start_time, av.time_base))
+    return -start
 
 
 @dataclass(eq=False)
