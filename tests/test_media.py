@@ -27,7 +27,8 @@ SCREEN_TIMES = re.compile(r"\bn: *\d+ pts: *-?\d+ +pts_time:(-?[\d.]+)")
 
 def times_by_ffmpeg(path: Path) -> list[float]:
     """What the ffmpeg program thinks that the times of the frames are, in seconds."""
-    said = media.run_ffmpeg("-copyts", "-i", path, "-an", "-vf", "showinfo", "-fps_mode", "passthrough", "-f", "null", "-")
+    as_stored = [] if path.suffix == ".ts" else ["-copyts"]  # what a running clock shows at the beginning does not count
+    said = media.run_ffmpeg(*as_stored, "-i", path, "-an", "-vf", "showinfo", "-fps_mode", "passthrough", "-f", "null", "-")
     return [float(time) for time in SCREEN_TIMES.findall(said)]
 
 
