@@ -112,7 +112,7 @@ def test_what_is_wrong_is_said(capfd: Capture, own: Path, text: str, said: str) 
 
 @pytest.mark.parametrize("key", sorted(ONLY_EXPLICIT))
 def test_no_file_that_is_found_may_set_it(capfd: Capture, own: Path, tmp_path: Path, key: str) -> None:
-    command = "stream" if key in ("dashboard", "metrics", "token-file") else "batch"
+    command = "stream" if key in ("allow-origin", "dashboard", "metrics", "serve", "token-file") else "batch"
     value = "true" if key in ("allow-playlists", "overwrite", "replace") else "'x'"
     text = f"[{command}]\n{key} = {value}\n"
     for place in (own, tmp_path / "stcodec.toml"):
