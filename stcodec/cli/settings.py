@@ -22,7 +22,18 @@ NAME = "stcodec.toml"
 PRESETS = Path(__file__).with_name("presets.toml")
 """Those of the package, as a file: a table for each."""
 ONLY_EXPLICIT = frozenset(
-    "allow-origin allow-playlists dashboard metrics on-done overwrite ray replace serve token-file".split()
+    [
+        "allow-origin",
+        "allow-playlists",
+        "dashboard",
+        "metrics",
+        "on-done",
+        "overwrite",
+        "ray",
+        "replace",
+        "serve",
+        "token-file",
+    ]
 )
 """What no file sets that was not named with --config: it runs programs, listens, follows files, or replaces files."""
 _FROM_FOLDER = """anchor arms attention audio audio-bitrate audio-track bitrate bufsize crf crop deinterlace encoder exclude
