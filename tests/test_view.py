@@ -57,6 +57,22 @@ def test_a_stretch_is_cut_exactly(film: Path, tmp_path: Path, start: float, end:
     assert -0.03 <= begin < 0.05 and abs(stop - (times[-1] + 0.04)) < 0.06
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_cues_and_chapters_are_cut_with_it(tmp_path: Path, suffix: str) -> None:
+    source, out = media.make_rich_film(tmp_path / f"in.{suffix}"), tmp_path / f"out.{suffix}"
+    stcodec.encode(source, out, start_seconds=0.4, end_seconds=1.4, options=PLAIN)
+    assert media.chapters_of(out) == [(0, 0.1, "One"), (0.1, 0.85, "Two: middle"), (0.85, 1, "Drei ä")]
+    with av.open(str(out)) as container:
+        for stream in container.streams.subtitles:
+            container.seek(0)
+            cues = [one for one in container.demux(stream) if one.size > 2 and one.time_base]  # 2 bytes: none is shown
+            times = [
+                float(tick * one.time_base) for one in cues for tick in (one.pts or 0, (one.pts or 0) + (one.duration or 0))
+            ]
+            assert times == pytest.approx([0, 0.5, 0.6, 1], abs=2e-3)
+        assert container.duration is not None and container.duration / 1e6 == pytest.approx(1, abs=0.03)
+
+
 def test_a_start_behind_the_end_is_refused(film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.mp4"
     command.assert_refused(capfd, tmp_path, 1, "has no frame at 9 s or later", "encode", film, out, "--start", "9")

@@ -237,8 +237,11 @@ const [address, times, done] = [arguments[0], arguments[1], arguments[2]];
   const found = [];
   for (const time of times) {
     const shown = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+    const sought = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
     video.currentTime = time;
-    await shown;
+    await sought;
+    // A frame that was there before is not presented again.
+    await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, 250))]);
     context.drawImage(video, 0, 0);
     const bytes = context.getImageData(0, 0, canvas.width, canvas.height).data;
     let text = "";

@@ -9,6 +9,7 @@ user's configuration folder.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def _files(config: str | None) -> Iterator[Layer]:
     if here.is_file():
         yield Layer(NAME, _read(here), "folder")
     own = platformdirs.user_config_path("stcodec") / NAME
-    if own.is_file():
+    if os.access(own, os.F_OK) and own.is_file():  # no access: it is in the folder of another user
         yield Layer(display_name(own), _read(own), "user")
 
 

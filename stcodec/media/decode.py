@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from av.packet import Packet
 from av.stream import Stream
@@ -23,6 +24,9 @@ from stcodec.media.picture import Picture
 from stcodec.media.probe import is_cover, side_data, video_info
 from stcodec.types import VideoInfo
 from stcodec.view import WHOLE, View
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 _STEPS_BACK_SECONDS = (0.0, 10.0)
 """A seek may land late: where the index is missing, or on an open GOP, whose first frames can't be decoded."""
@@ -177,6 +181,18 @@ class VideoReader:
                 return
             yield
 
+    def chapters(self) -> list[Chapter]:
+        """The chapters of the file as far as they are in this view."""
+        start, end = self.view.start_seconds, self.view.end_seconds
+        found = []
+        for one in self.container.chapters():
+            base = one["time_base"] or Fraction(1)
+            begins, ends = max(float(one["start"] * base), start), min(float(one["end"] * base), end or math.inf)
+            if begins < ends:
+                ticks = {"start": round((begins - start) / base), "end": round((ends - start) / base)}
+                found.append(cast("Chapter", {**one, **ticks}))
+        return found
+
     def _open(self, path: str | os.PathLike[str]) -> tuple[FileDecoder, Iterator[VideoFrame]]:
         """The file, and its frames from the first that is wanted on."""
         # Filters that look at several frames have to see all from where the view begins.
@@ -223,6 +239,8 @@ class VideoReader:
             is_early = start > 0 and (begins < start if packet.stream.type == "audio" else ends <= start)
             if is_early or (end is not None and begins >= end):
                 return
+            if packet.stream.type == "subtitle" and packet.duration:
+                packet.duration = round((min(ends, end or ends) - max(begins, start)) / base)
         if start:
             ticks = round(start / base)
             packet.pts = None if packet.pts is None else max(packet.pts - ticks, 0)

@@ -91,7 +91,7 @@ class Muxer:
         self.messages += self._copies.messages
         self.messages += picture_losses(reader, self._container.format.name, self.video)
         tags = kept_tags(reader.container.metadata, strip_location=keep.strip_location)
-        chapters = reader.container.chapters()
+        chapters = reader.chapters()
         if (tags or chapters) and self._container.format.name == "mpegts":
             self.messages.append("tags and chapters are dropped: mpegts can't hold them")
             return
