@@ -69,6 +69,8 @@ class VideoReader:
         self._sink: PacketSink | None = None
         self._from_seconds = from_seconds
         self._given = 0
+        self.side_data: set[str] = set()
+        """What the frames that were read so far carry, by libavutil's names."""
         self._file, raw = self._open(path)
         self.path, self.name = self._file.path, self._file.name
         self.container, self.stream = self._file.container, self._file.stream
@@ -169,6 +171,7 @@ class VideoReader:
         self._pass_on(on_packet)
         for frame in chain([self.first_frame], self._shown):
             self._given += 1
+            self.side_data.update(one.type.name for one in frame.side_data)
             yield frame
         if self.view.end_seconds is None and self._from_seconds is None:
             self._file.check_end()

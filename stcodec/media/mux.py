@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,6 @@ from stcodec.media.copies import QUICKTIME, StreamCopies
 from stcodec.media.decode import VideoReader
 from stcodec.media.holds import lost_tags
 from stcodec.media.paths import display_name, file_error, local_url
-from stcodec.media.probe import side_data
 from stcodec.media.quicktime_keys import place_holder, write_keys
 from stcodec.media.tags import kept_tags, stream_tags
 from stcodec.media.truncation import has_index_first
@@ -44,6 +43,7 @@ class Muxer:
         """Parts of the input that are not in the output, or only in another format."""
         self._keys: Mapping[str, str] = {}
         """Tags that are put in when the file is finished."""
+        self._source: VideoReader | None = None
         self._copies: StreamCopies | None = None
         self._lead_ticks: int | None = None
         """Of the first packet: how long before it is shown it is decoded."""
@@ -84,6 +84,7 @@ class Muxer:
         self.video.disposition = reader.stream.disposition
         if reader.display_matrix is not None:
             self.video.set_display_matrix(reader.display_matrix)
+        self._source = reader
         self._copies = StreamCopies(self._container, self.name, keep)
         streams = reader.other_streams()
         has_data = any(stream.type not in ("audio", "video", "subtitle") for stream in streams)
@@ -146,6 +147,9 @@ class Muxer:
             end = max(self._end_pts, *((one.pts or 0) + (one.duration or 0) for one in last))
             last[-1].duration = max(last[-1].duration or 0, end - lead - (last[-1].dts or 0))
         self.write_video(last)
+        if self._source is not None:
+            late = side_data_losses(self._source.side_data, self.video)
+            self.messages += [message for message in late if message not in self.messages]
         if self._copies is not None and self._has_begun:
             said = len(self._copies.messages)
             for packet in self._copies.finish():
@@ -200,14 +204,19 @@ def is_transparent(reader: VideoReader) -> bool:
     return reader.info.codec != "gif" or bool((first.reformat(format="rgba").to_ndarray()[..., 3] < 255).any())
 
 
+def side_data_losses(found: Collection[str], video: VideoStream) -> list[str]:
+    """Messages on side data of frames, by libavutil's names, that an encoded video lacks."""
+    codec = video.codec_context.codec
+    losses = [f"{what} is lost: PyAV can't write it" for name, what in _NEVER_KEPT.items() if name in found]
+    for name, (what, keepers) in _KEPT_BY_SOME.items():
+        if name in found and codec.canonical_name not in keepers:
+            losses.append(f"{what} is lost: {codec.name} can't carry it")
+    return losses
+
+
 def picture_losses(reader: VideoReader, container: str, video: VideoStream) -> list[str]:
     """Messages on a reader's video in a container (ffmpeg's name), encoded as `video` is."""
-    first = reader.first_frame
-    losses = [f"{what} is lost: PyAV can't write it" for name, what in _NEVER_KEPT.items() if side_data(first, name)]
-    codec = video.codec_context.codec
-    for name, (what, keepers) in _KEPT_BY_SOME.items():
-        if side_data(first, name) and codec.canonical_name not in keepers:
-            losses.append(f"{what} is lost: {codec.name} can't carry it")
+    losses = side_data_losses([one.type.name for one in reader.first_frame.side_data], video)
     if is_transparent(reader):
         losses.append("transparency is lost: what was hidden shows")
     degrees = reader.info.rotation_degrees
