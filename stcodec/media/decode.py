@@ -21,7 +21,7 @@ from stcodec.media.file_decoder import FileDecoder, PacketSink
 from stcodec.media.filters import SETS_RATE, is_spatial, split_chain
 from stcodec.media.libav import sample_aspect
 from stcodec.media.picture import Picture
-from stcodec.media.probe import is_cover, side_data, video_info
+from stcodec.media.probe import is_cover, side_data, side_data_kinds, video_info
 from stcodec.types import VideoInfo
 from stcodec.view import WHOLE, View
 
@@ -171,7 +171,7 @@ class VideoReader:
         self._pass_on(on_packet)
         for frame in chain([self.first_frame], self._shown):
             self._given += 1
-            self.side_data.update(one.type.name for one in frame.side_data)
+            self.side_data.update(side_data_kinds(frame))
             yield frame
         if self.view.end_seconds is None and self._from_seconds is None:
             self._file.check_end()

@@ -22,6 +22,7 @@ from stcodec.media.copies import QUICKTIME, StreamCopies
 from stcodec.media.decode import VideoReader
 from stcodec.media.holds import lost_tags
 from stcodec.media.paths import display_name, file_error, local_url
+from stcodec.media.probe import side_data_kinds
 from stcodec.media.quicktime_keys import place_holder, write_keys
 from stcodec.media.tags import kept_tags, stream_tags
 from stcodec.media.truncation import has_index_first
@@ -216,7 +217,7 @@ def side_data_losses(found: Collection[str], video: VideoStream) -> list[str]:
 
 def picture_losses(reader: VideoReader, container: str, video: VideoStream) -> list[str]:
     """Messages on a reader's video in a container (ffmpeg's name), encoded as `video` is."""
-    losses = side_data_losses([one.type.name for one in reader.first_frame.side_data], video)
+    losses = side_data_losses(side_data_kinds(reader.first_frame), video)
     if is_transparent(reader):
         losses.append("transparency is lost: what was hidden shows")
     degrees = reader.info.rotation_degrees

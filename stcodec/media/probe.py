@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import av
 from av.container import InputContainer
@@ -13,6 +13,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec.types import Colour, StreamInfo, VideoInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from av.sidedata.sidedata import SideData
 
 _CLOCK = re.compile(r"(\d{1,9}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
 
@@ -78,6 +83,11 @@ def duration_seconds(container: InputContainer, stream: VideoStream) -> float | 
         return whole
     own = int(tagged[1]) * 3600 + int(tagged[2]) * 60 + float(tagged[3])
     return min(whole, own) if own > 0 else whole
+
+
+def side_data_kinds(frame: VideoFrame) -> list[str]:
+    """Libavutil's names of the side data that a frame carries."""
+    return [one.type.name for one in cast("Iterable[SideData]", frame.side_data)]  # by its stubs a mapping of names
 
 
 def side_data(frame: VideoFrame, name: str) -> bytes | None:
