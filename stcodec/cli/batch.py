@@ -210,7 +210,7 @@ def _listener(arguments: argparse.Namespace, bar: ProgressBar) -> Listener:
         def finished(self, job: batch.JobRow) -> None:
             if arguments.json:
                 print(json.dumps({"event": "file", **job.as_mapping()}), flush=True)
-            elif job.error is not None and not arguments.quiet:
+            elif job.error is not None:
                 print(f"failed: {job.source_name}: {display_name(job.error)}", file=sys.stderr)
 
     return Watcher()
