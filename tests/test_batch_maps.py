@@ -72,7 +72,7 @@ def test_the_page_shows_hostile_names_as_text(capfd: Capture, tmp_path: Path) ->
     arguments = ("batch", tmp_path / "in", tmp_path / "out", *QUICK, "--report", page)
     quiet = run(capfd, *arguments, "-q")
     assert (quiet.status, quiet.out) == (3, "")
-    assert quiet.err.count("\n") == 1 and quiet.err.startswith("failed: <b>bad.mp4: ")
+    assert quiet.err.count("\n") == 1 and quiet.err.startswith(f"failed: {tmp_path}/in/<b>bad.mp4: ")
     shown = Page(page.read_text(encoding="utf-8"))
     assert not {"script", "b", "img", "link"} & set(shown.tags)
     assert hostile in shown.texts and any("<b>bad.mp4" in text for text in shown.texts)
