@@ -6,7 +6,7 @@ import argparse
 import copy
 from collections.abc import Mapping, Sequence
 
-from stcodec.cli.settings import Setting, resolve, words_of
+from stcodec.cli.settings import Setting, nearest, resolve, words_of
 
 
 def given_by(command: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
@@ -22,7 +22,7 @@ def given_by(command: argparse.ArgumentParser, words: Sequence[str]) -> argparse
 def settings_of(
     name: str, commands: Mapping[str, argparse.ArgumentParser], words: Sequence[str]
 ) -> tuple[argparse.Namespace, dict[str, Setting]]:
-    """What words give to a command, and what files and presets say beside them. Raises as `resolve` does."""
+    """Options that words give to a command, and those that files and presets add. Raises as `resolve` does."""
     given = given_by(commands[name], words)
     return given, resolve(name, commands, given)
 
@@ -47,12 +47,9 @@ def parse(
 
 def _nearest(command: argparse.ArgumentParser, rest: Sequence[str]) -> str:
     """The option that was probably meant, in words; empty where none is near."""
-    import difflib
-
     options = [name for action in command._actions for name in action.option_strings]
-    words = [word.split("=")[0] for word in rest if word.startswith("--")]
-    near = [name for word in words for name in difflib.get_close_matches(word, options, 1, 0.7)]
-    return f": the nearest to it is {near[0]}" if near else ""
+    near = [nearest(word.split("=")[0], options) for word in rest if word.startswith("--")]
+    return next((f": the nearest to it is {name}" for name in near if name), "")
 
 
 def _fill(parsed: argparse.Namespace, command: argparse.ArgumentParser, rest: list[str]) -> list[str]:

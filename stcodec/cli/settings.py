@@ -36,20 +36,20 @@ ONLY_EXPLICIT = frozenset(
         "token-file",
     ]
 )
-"""What no file sets that was not named with --config: it runs programs, listens, follows files, or replaces files."""
+"""Options that no file sets that was not named with --config: they run programs, listen, follow files, or replace files."""
 _FROM_FOLDER = """anchor arms attention audio audio-bitrate audio-track bitrate bufsize crf crop deinterlace encoder exclude
     faststart floor fps frames half include instants key-at-cuts keyint ladder levels match-crf match-metric match-tolerance
     match-verify max-delta-qp max-latency maxrate min-delta-qp min-saving observers part-seconds pix-fmt policy preset quiet
     rendition scale smoothing step-qp strength strip-location subtitles target two-pass verify viewing-distance"""
 ALSO_FROM_FOLDER = frozenset(_FROM_FOLDER.split())
-"""What a file found in the working folder may set, whoever put it there: no names of files and no words for libraries."""
+"""Options that a file in the working folder may set, whoever put it there: no names of files, no words for libraries."""
 _OWN_SOURCES = re.compile(r"[-0-9.*+() ]*((neural(:[\w=.,]*)?|motion|center|none|plain|human)[-0-9.*+(), ]*)+")
 _META = ("help", "version", "config", "use")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Where settings come from."""
+    """A source of settings."""
 
     origin: str
     """A file as the user knows it, or "preset NAME"."""
@@ -161,7 +161,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _own(layer: Layer, command: str) -> dict[str, Any]:
-    """What a layer says to a command; its own table wins over what is said to all."""
+    """Values that a layer has for a command; its own table wins over what is said to all."""
     for_all = {key: value for key, value in layer.table.items() if not isinstance(value, dict)}
     for_one: dict[str, Any] = layer.table.get(command, {})
     return for_all | for_one
@@ -202,12 +202,16 @@ def _check_option(origin: str, place: str, key: str, known: Iterable[str]) -> No
         raise OptionsError(f"{origin}: {place}{display_name(key)}: there is no such option{_nearest(key, known)}", value=key)
 
 
-def _nearest(text: str, known: Iterable[str]) -> str:
+def nearest(text: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant; None if none is near."""
     import difflib
 
-    names = sorted(known)
-    near = difflib.get_close_matches(text, names, 1, 0.5)
-    return f"; the nearest is {near[0]}" if near else f": there are {', '.join(names)}"
+    return next(iter(difflib.get_close_matches(text, sorted(known), 1, 0.5)), None)
+
+
+def _nearest(text: str, known: Iterable[str]) -> str:
+    near = nearest(text, known)
+    return f": there are {', '.join(sorted(known))}" if near is None else f"; the nearest is {near}"
 
 
 def _check_trust(layer: Layer, key: str, value: object) -> None:

@@ -54,7 +54,7 @@ class Blocks(Arrays):
 
     requested: FloatArray
     allowed: FloatArray
-    """What was requested, as far as the format has such QPs."""
+    """Offsets requested, as far as the format has such QPs."""
     measured: FloatArray
     """QP steps, or dB; each frame's own constant is taken out."""
     carried: BoolArray

@@ -70,7 +70,7 @@ class VideoReader:
         self._from_seconds = from_seconds
         self._given = 0
         self.side_data: set[str] = set()
-        """What the frames that were read so far carry, by libavutil's names."""
+        """Kinds of side data on the frames that were read so far, by libavutil's names."""
         self._file, raw = self._open(path)
         self.path, self.name = self._file.path, self._file.name
         self.container, self.stream = self._file.container, self._file.stream

@@ -88,7 +88,7 @@ class FileDecoder:
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.timeline = Timeline(has_running_clock=has_running_clock(self.container))
         self.origin_seconds = origin_of(self.container, self.stream)
-        """What is added to all times."""
+        """Added to all times."""
         rate = self.stream.average_rate or self.stream.guessed_rate or self.stream.base_rate
         self._frame_ticks = max(1, round(1 / rate / self.time_base)) if rate else 1
         self.pts = BestEffortPts(self._frame_ticks, prefer_dts=self.container.format.name == "avi")

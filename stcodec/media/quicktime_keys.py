@@ -17,7 +17,7 @@ _MARK = "place of keys "
 _MOST_BYTES = {"mp4": 1 << 24, "mov": 65_000}
 """QuickTime's user data says lengths in 16 bits."""
 _FREE_BYTES = 64
-"""What is left over becomes a `free` box, which can't be of less than 8 bytes."""
+"""The rest becomes a `free` box, which can't be of less than 8 bytes."""
 
 
 def place_holder(container_format: str, tags: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str] | None:

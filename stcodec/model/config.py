@@ -18,7 +18,7 @@ THUMBNAIL_SIDE_PX = 320
 MAPS_PER_SECOND = 5.0
 """Instants that it sees a second."""
 HELD_SECONDS = 1.0
-"""What was seen in a picture stands for later ones of its shot that hardly differ, up to so long."""
+"""Longest time for which features of a picture stand for later ones of its shot that hardly differ."""
 HELD_LEVELS = 5.0
 """Mean absolute difference of two thumbnails, in grey levels, up to which they hardly differ,"""
 NEXT_HELD_LEVELS = 12.0
