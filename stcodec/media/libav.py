@@ -49,6 +49,13 @@ class _Frame(ctypes.Structure):
     )
 
 
+def _addresses_in(holder: object) -> list[int]:
+    """The words of a Python object that can be addresses, behind its reference count and type."""
+    count = type(holder).__basicsize__ // ctypes.sizeof(ctypes.c_void_p)
+    words = list((ctypes.c_void_p * count).from_address(id(holder)))[2:]
+    return [word for word in words if word and word % 8 == 0 and word >= 1 << 16]
+
+
 def frame_address(frame: VideoFrame) -> int | None:
     """The address of the AVFrame inside a Python frame; None if it is not found.
 
@@ -56,14 +63,11 @@ def frame_address(frame: VideoFrame) -> int | None:
     struct's first field).
     """
     plane = frame.planes[0].buffer_ptr
-    words = type(frame).__basicsize__ // ctypes.sizeof(ctypes.c_void_p)
     base, frame.time_base = frame.time_base, Fraction(1, 3)  # a packed time base must not look like an address
     try:
-        for slot, word in enumerate((ctypes.c_void_p * words).from_address(id(frame))):
-            if slot < 2 or not word or word % 8 or word < 1 << 16:
-                continue  # the reference count and the type come first
-            if ctypes.c_void_p.from_address(word).value == plane:
-                return int(word)
+        for address in _addresses_in(frame):
+            if ctypes.c_void_p.from_address(address).value == plane:
+                return address
     finally:
         if base is not None:
             frame.time_base = base
@@ -133,13 +137,10 @@ def copy_parameters(source: Stream, target: Stream) -> bool:
 
 def _stream_head(stream: Stream) -> StreamHead | None:
     """The AVStream inside a Python stream: the one whose id changes with it. None if it is not found."""
-    words = type(stream).__basicsize__ // ctypes.sizeof(ctypes.c_void_p)
     number, stream.id = stream.id, _MARK
     try:
-        for slot, word in enumerate((ctypes.c_void_p * words).from_address(id(stream))):
-            if slot < 2 or not word or word % 8 or word < 1 << 16:
-                continue  # the reference count and the type come first
-            head = StreamHead.from_address(word)
+        for address in _addresses_in(stream):
+            head = StreamHead.from_address(address)
             if (head.index, head.id) == (stream.index, _MARK):
                 return head
     finally:
