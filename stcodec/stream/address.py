@@ -128,7 +128,7 @@ def show(text: str) -> str:
     """An address without user, password, key and options that may be secret; of what can't be read only the scheme."""
     scheme = text.partition("://")[0].lower()
     parts = _ADDRESS.fullmatch(text)
-    if parts is None or not text.isprintable() or "@" in (parts["path"] or ""):  # a password with a "/" in it
+    if parts is None or not text.isprintable() or _has_cut_password(parts):
         return f"{display_name(scheme) if _ADDRESS.fullmatch(f'{scheme}://') else ''}://{HIDDEN}"
     user = "" if parts["user"] is None else f"{HIDDEN}@"
     port = "" if parts["port"] is None else f":{parts['port']}"
@@ -147,26 +147,28 @@ def _show_option(option: str) -> str:
     return f"{name}={HIDDEN}" if equals and re.fullmatch(r"\w+", name, re.ASCII) else HIDDEN
 
 
+def _has_cut_password(parts: re.Match[str]) -> bool:
+    """Whether the host may be the beginning of a password that has a "/" or "?" in it."""
+    return "@" in f"{parts['path']}{parts['query']}"
+
+
 def _secrets(url: str) -> set[str]:
     """Parts of an address that must not be shown, as written and as servers may say them."""
     parts = _ADDRESS.fullmatch(url)
     assert parts is not None
-    user, _, password = (parts["user"] or "").partition(":")
-    found = {user, password, parts["user"] or ""}
+    found = {parts["user"] or ""}
     for option in (parts["query"] or "").split("&"):
         name, equals, value = option.partition("=")
         if _show_option(option) != option:
             found |= {value} if equals else {name}
             found |= {option} if _show_option(option) == HIDDEN else set()
-    path = parts["path"] or ""
     if parts["scheme"] in _WITH_KEY:
-        _, _, key = path[1:].partition("/")
-        found |= {key, *key.split("/")}
-    if "@" in path:
+        found.add((parts["path"] or "")[1:].partition("/")[2])
+    if _has_cut_password(parts):
         before = url.partition("://")[2].rpartition("@")[0]
-        found |= {before, *re.split("[/:]", before), before.partition(":")[0], before.partition(":")[2]}
-    # SRT's access control, "#!::u=me,r=talk": servers name the parts.
-    found |= {part.partition("=")[2] for one in found if one.startswith("#!::") for part in one.split(",")}
+        found |= {before, before.partition(":")[2]}
+    # Servers name the parts of a key or of SRT's access control, "#!::u=me,r=talk"; libavformat cuts at marks in them.
+    found |= {part for one in found for part in re.split("[/?&=,:@]", one) if re.search(r"\w", part)}
     found |= {read(one) for one in found for read in (unquote, unquote_plus)}
     return {one for one in found if one.strip(HIDDEN)}
 
