@@ -27,8 +27,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # With `nohup`, SIGHUP is ignored, and by the children too: those whose end by it is tested would never end.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# How long an example takes is the machine's affair, which may be doing much else; the same code is tried with the same examples,
-# so that it has one verdict. `--hypothesis-profile=search` looks for new ones.
+# How long an example takes is the machine's affair, which may be doing much else. The same code is tried with the same
+# examples, so that it has one verdict; `--hypothesis-profile=search` looks for new ones.
 settings.register_profile("stcodec", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("stcodec")
