@@ -22,9 +22,10 @@ from stcodec.encoders import carrier
 from stcodec.encoders.carrier import REGION, RegionTable, attach, read_regions
 from stcodec.encoders.trial import program_changes_bits
 from stcodec.errors import EncoderError
+from stcodec.media import libav as libav_inside
+from stcodec.media import side_data as side_data_inside
 from stcodec.media.ffmpeg import find_ffmpeg
-from stcodec.media.libav import libav
-from stcodec.media.probe import side_data
+from stcodec.media.side_data import side_data
 from stcodec.types import BlockGrid
 
 SIZES = st.tuples(st.integers(1, 200), st.integers(1, 200))
@@ -33,10 +34,11 @@ SIZES = st.tuples(st.integers(1, 200), st.integers(1, 200))
 @pytest.fixture
 def untried() -> Iterator[None]:
     """The way into a frame has not been tried yet, and is forgotten afterwards."""
-    for known in (carrier._proven, libav):
+    caches = (carrier._proven, libav_inside.libav, libav_inside._frame_word, side_data_inside._getter)
+    for known in caches:
         known.cache_clear()
     yield
-    for known in (carrier._proven, libav):
+    for known in caches:
         known.cache_clear()
 
 
@@ -126,7 +128,7 @@ def test_a_frame_of_another_layout_is_refused_by_name(monkeypatch: pytest.Monkey
         def __init__(self, width: int, height: int, pix_fmt: str) -> None:
             self.planes = VideoFrame(width, height, pix_fmt).planes
 
-    monkeypatch.setattr(carrier, "VideoFrame", Elsewhere)
+    monkeypatch.setattr(libav_inside, "VideoFrame", Elsewhere)
     with pytest.raises(EncoderError, match=rf"PyAV {av.__version__} can't be given QP offsets .*not found in memory"):
         attach(VideoFrame(32, 16, "yuv420p"), np.zeros(1, REGION))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import tracemalloc
@@ -10,9 +11,14 @@ from typing import Any
 
 import media
 import pytest
+from av.video.frame import VideoFrame
 
 import stcodec
+from stcodec.encoders.readback import qp_blocks
+from stcodec.media.decode import VideoReader
 from stcodec.media.file_decoder import FileDecoder
+from stcodec.media.vectors import VectorField
+from stcodec.types import BlockGrid
 
 FRAMES = 150
 QUICK: dict[str, Any] = {"preset": "ultrafast", "overwrite": True}
@@ -70,6 +76,23 @@ def test_no_frame_is_copied_through_python(tmp_path: Path, attention: str) -> No
     finally:
         tracemalloc.stop()
     assert peak < one_frame, f"{peak} bytes at once: a frame has {one_frame}"
+
+
+@pytest.mark.parametrize("export", ["", "mvs", "venc_params"])
+def test_a_frame_that_was_read_is_freed_at_once(long_film: Path, export: str) -> None:
+    """Without waiting for Python to collect cycles, which a loop over frames hardly ever makes it do."""
+    gc.collect()
+    gc.disable()
+    try:
+        with VideoReader(long_film, export=export) as reader:
+            vectors = VectorField(reader.info)
+            for frame in reader.frames():
+                vectors.add(frame)
+                qp_blocks(frame, BlockGrid(frame.width, frame.height, 16))
+            alive = sum(isinstance(one, VideoFrame) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 3  # the first, which the reader keeps, and the last
 
 
 def test_a_plain_run_imports_nothing_for_attention(long_film: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import stcodec
 from stcodec.errors import EncoderError, OptionsError
-from stcodec.media.probe import side_data
+from stcodec.media.side_data import side_data
 
 QUICK = {"libx264": "veryfast", "libx265": "veryfast", "libvpx-vp9": "8"}
 STRONG: dict[str, Any] = {"policy": "strong", "anchor": "attended"}

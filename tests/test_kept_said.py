@@ -11,7 +11,7 @@ from media import ffmpeg_says, run_ffmpeg
 
 import stcodec
 from stcodec.errors import MediaError
-from stcodec.media.probe import side_data
+from stcodec.media.side_data import side_data
 from stcodec.media.tags import says_where
 from stcodec.media.truncation import has_index_first
 

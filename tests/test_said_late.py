@@ -9,7 +9,7 @@ import media
 import pytest
 
 import stcodec
-from stcodec.media.probe import side_data_kinds
+from stcodec.media.side_data import side_data_kinds
 
 CAPTIONS_FROM = 15
 _CC_DATA = b"\xfc\x94\x2c" * 2  # one field's control code, "erase what is displayed", twice

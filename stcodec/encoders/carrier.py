@@ -1,16 +1,14 @@
 """Attaching QP offsets to a frame, as the region-of-interest side data that ffmpeg's encoders read.
 
 PyAV reads side data but can't create it. The libavutil that PyAV itself has loaded offers `av_frame_new_side_data`; it is
-called through ctypes. The address of the AVFrame inside the Python object is found, not assumed: it is the pointer whose
-first eight bytes equal the frame's first plane (`AVFrame.data[0]` is the struct's first field). Before first use all this is
-tried on a small frame and read back through PyAV's public `frame.side_data`; if it does not come back equal, nothing works
-on quietly: `EncoderError` says which PyAV version it was.
+called through ctypes, as `media/side_data.py` reads. Before first use all this is tried on a small frame and read back
+through PyAV's public `frame.side_data`; if it does not come back equal, nothing works on quietly: `EncoderError` says which
+PyAV version it was.
 """
 
 from __future__ import annotations
 
 import ctypes
-from fractions import Fraction
 from functools import cache
 from typing import cast
 
@@ -21,8 +19,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stcodec.errors import EncoderError
-from stcodec.media.libav import libav
-from stcodec.media.probe import side_data
+from stcodec.media.libav import frame_address, libav
+from stcodec.media.side_data import side_data, side_data_place
 from stcodec.types import BlockGrid, FloatArray
 
 REGION = np.dtype(
@@ -39,10 +37,6 @@ REGION = np.dtype(
 """libavutil's AVRegionOfInterest (frame.h), 28 bytes."""
 
 _QOFFSET_DENOMINATOR = 51 * 256
-_SIDE_DATA_TYPE = cast("int", Type.REGIONS_OF_INTEREST.value)
-_DATA_OFFSET_BYTES = ctypes.sizeof(ctypes.c_void_p)
-"""Where `data` lies in AVFrameSideData: behind the 4-byte type, aligned as a pointer. Its size comes next."""
-_SIZE_OFFSET_BYTES = 2 * _DATA_OFFSET_BYTES
 
 
 class RegionTable:
@@ -86,81 +80,51 @@ def attach(frame: VideoFrame, regions: NDArray[np.void]) -> None:
 
 def read_regions(frame: VideoFrame) -> NDArray[np.void] | None:
     """The regions that a frame carries; None if it carries none."""
-    return _proven().read(frame)
+    _proven()
+    found = side_data(frame, Type.REGIONS_OF_INTEREST.name)
+    return None if found is None else np.frombuffer(found, REGION)
 
 
 class _Access:
     """libavutil's way to the side data of a frame. PyAV's own shows what a frame carried when it was first asked."""
 
-    def __init__(self, frame: VideoFrame) -> None:
-        """frame: any with pixels; its layout is every frame's."""
-        library = _load_libavutil()
-        self._new, self._get = library.av_frame_new_side_data, library.av_frame_get_side_data
-        self._new.restype = self._get.restype = ctypes.c_void_p
+    def __init__(self) -> None:
+        library = libav("avutil")
+        if library is None:
+            raise _unsupported("its libavutil was not found")
+        self._new = library.av_frame_new_side_data
+        self._new.restype = ctypes.c_void_p
         self._new.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
-        self._get.argtypes = [ctypes.c_void_p, ctypes.c_int]
-        self._slot = _find_slot(frame)
 
     def attach(self, frame: VideoFrame, regions: NDArray[np.void]) -> None:
-        pointer = self._pointer(frame)
-        entry = self._get(pointer, _SIDE_DATA_TYPE)
-        if entry and self._content(entry)[1] != regions.nbytes:
-            there = self._content(entry)[1] // REGION.itemsize
+        place = side_data_place(frame, Type.REGIONS_OF_INTEREST)
+        if place is None:
+            if not self._new(frame_address(frame), Type.REGIONS_OF_INTEREST.value, regions.nbytes):
+                raise EncoderError(f"no memory for the {regions.size} regions of a frame")
+            place = side_data_place(frame, Type.REGIONS_OF_INTEREST)
+        assert place is not None
+        address, size = place
+        if size != regions.nbytes:
             raise EncoderError(
-                f"the frame carries {there} regions of interest already, {regions.size} can't take their place: "
-                "attach once to each frame, or on the same blocks"
+                f"the frame carries {size // REGION.itemsize} regions of interest already, {regions.size} can't take their "
+                "place: attach once to each frame, or on the same blocks"
             )
-        entry = entry or self._new(pointer, _SIDE_DATA_TYPE, regions.nbytes)
-        if not entry:
-            raise EncoderError(f"no memory for the {regions.size} regions of a frame")
-        ctypes.memmove(self._content(entry)[0], np.ascontiguousarray(regions).ctypes.data, regions.nbytes)
-
-    def read(self, frame: VideoFrame) -> NDArray[np.void] | None:
-        entry = self._get(self._pointer(frame), _SIDE_DATA_TYPE)
-        return np.frombuffer(ctypes.string_at(*self._content(entry)), REGION) if entry else None
-
-    def _pointer(self, frame: VideoFrame) -> int | None:
-        return (ctypes.c_void_p * (self._slot + 1)).from_address(id(frame))[self._slot]
-
-    @staticmethod
-    def _content(entry: int) -> tuple[int, int]:
-        """Address and size in bytes."""
-        data = ctypes.c_void_p.from_address(entry + _DATA_OFFSET_BYTES).value
-        assert data is not None
-        return data, ctypes.c_size_t.from_address(entry + _SIZE_OFFSET_BYTES).value
+        ctypes.memmove(address, np.ascontiguousarray(regions).ctypes.data, size)
 
 
 @cache
 def _proven() -> _Access:
     """The way to side data, tried on a small frame and read back through PyAV's public interface."""
     frame = VideoFrame(32, 16, "yuv420p")
-    access = _Access(frame)
+    access = _Access()
+    if frame_address(frame) is None:
+        raise _unsupported("the frame's data was not found in memory")
     probe = RegionTable(BlockGrid(32, 16, 16), 51).fill(np.array([[-6, 6]], np.float32)).reshape(-1)
     access.attach(frame, probe)
-    seen, ours = side_data(frame, Type.REGIONS_OF_INTEREST.name), access.read(frame)
-    if seen != probe.tobytes() or ours is None or not np.array_equal(ours, probe):
+    seen, ours = frame.side_data.get(Type.REGIONS_OF_INTEREST.name), side_data(frame, Type.REGIONS_OF_INTEREST.name)
+    if seen is None or not bytes(cast("bytes", seen)) == ours == probe.tobytes():
         raise _unsupported("offsets attached to a frame did not come back")
     return access
-
-
-def _find_slot(frame: VideoFrame) -> int:
-    # A time base whose packed form is no aligned address keeps every word that is no pointer from looking like one.
-    frame.time_base = Fraction(1, 3)
-    plane = frame.planes[0].buffer_ptr
-    words = type(frame).__basicsize__ // ctypes.sizeof(ctypes.c_void_p)
-    for slot, word in enumerate((ctypes.c_void_p * words).from_address(id(frame))):
-        if slot < 2 or not word or word % 8 or word < 1 << 16:
-            continue  # the reference count and the type come first
-        if ctypes.c_void_p.from_address(word).value == plane:
-            return slot
-    raise _unsupported("the frame's data was not found in memory")
-
-
-def _load_libavutil() -> ctypes.CDLL:
-    library = libav("avutil")
-    if library is None:
-        raise _unsupported("its libavutil was not found")
-    return library
 
 
 def _unsupported(what: str) -> EncoderError:

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from stcodec.media.probe import side_data
+from stcodec.media.side_data import side_data
 
 _CHROMA_UNIT = 50_000
 _LUMINANCE_UNIT = 10_000

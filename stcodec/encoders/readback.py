@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+import ctypes
 
 import numpy as np
-from av.sidedata.encparams import VideoEncParams
+from av.sidedata.encparams import VideoEncParamsType
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stcodec.encoders.table import encoder_of
+from stcodec.media.side_data import side_data
 from stcodec.types import BlockGrid, FloatArray
 
 EXPORT = "venc_params"
@@ -18,25 +19,38 @@ EXPORT = "venc_params"
 _BLOCK_FIELDS = ("src_x", "src_y", "w", "h", "delta_qp")
 
 
+class _Params(ctypes.Structure):
+    """The beginning of AVVideoEncParams (video_enc_params.h)."""
+
+    _fields_ = (
+        ("nb_blocks", ctypes.c_uint),
+        ("blocks_offset", ctypes.c_size_t),
+        ("block_size", ctypes.c_size_t),
+        ("type", ctypes.c_int),
+        ("qp", ctypes.c_int32),
+    )
+
+
 def qp_blocks(frame: VideoFrame, grid: BlockGrid) -> FloatArray | None:
     """[rows, cols] QP of each block of the grid in H.26x steps, from a frame decoded with `export_side_data=venc_params`.
 
     None if the decoder exported nothing per block: HEVC and AV1 never do, VP9 only for frames with segments.
     """
-    params = frame.side_data.get("VIDEO_ENC_PARAMS")
-    if not isinstance(params, VideoEncParams) or params.nb_blocks == 0:
+    raw = side_data(frame, "VIDEO_ENC_PARAMS")
+    params = None if raw is None else _Params.from_buffer_copy(raw)
+    if raw is None or params is None or params.nb_blocks == 0:
         return None
-    x, y, width, height, delta = _blocks(params)
+    x, y, width, height, delta = _blocks(raw, params)
     values = params.qp + delta
-    encoder = encoder_of(params.codec_type.name.lower())
+    encoder = encoder_of(VideoEncParamsType(params.type).name.lower())
     return _spread(grid, x, y, width, height, values.astype(np.float32) if encoder is None else encoder.qp_steps(values))
 
 
-def _blocks(params: VideoEncParams) -> NDArray[np.int32]:
+def _blocks(raw: bytes, params: _Params) -> NDArray[np.int32]:
     """[5, blocks]: x, y, width, height in px and the QP relative to the frame's."""
-    raw = np.frombuffer(bytes(cast("bytes", params)), np.uint8)
     start, size, count = params.blocks_offset, params.block_size, params.nb_blocks
-    table = raw[start : start + size * count].reshape(count, size)[:, : 4 * len(_BLOCK_FIELDS)]
+    rows = np.frombuffer(raw, np.uint8)[start : start + size * count].reshape(count, size)
+    table = rows[:, : 4 * len(_BLOCK_FIELDS)]
     return np.ascontiguousarray(table).view(np.int32).reshape(count, len(_BLOCK_FIELDS)).T
 
 

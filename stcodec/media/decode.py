@@ -21,7 +21,8 @@ from stcodec.media.file_decoder import FileDecoder, PacketSink
 from stcodec.media.filters import SETS_RATE, is_spatial, split_chain
 from stcodec.media.libav import sample_aspect
 from stcodec.media.picture import Picture
-from stcodec.media.probe import is_cover, side_data, side_data_kinds, video_info
+from stcodec.media.probe import is_cover, video_info
+from stcodec.media.side_data import side_data, side_data_kinds
 from stcodec.types import VideoInfo
 from stcodec.view import WHOLE, View
 

@@ -12,6 +12,9 @@ import av
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
+_HEAD_WORDS = 2
+"""Of a Python object: its reference count and its type."""
+
 
 @cache
 def libav(name: str) -> ctypes.CDLL | None:
@@ -49,29 +52,36 @@ class _Frame(ctypes.Structure):
     )
 
 
-def _addresses_in(holder: object) -> list[int]:
-    """The words of a Python object that can be addresses, behind its reference count and type."""
+def _words_of(holder: object) -> list[int | None]:
+    """The words of a Python object."""
     count = type(holder).__basicsize__ // ctypes.sizeof(ctypes.c_void_p)
-    words = list((ctypes.c_void_p * count).from_address(id(holder)))[2:]
-    return [word for word in words if word and word % 8 == 0 and word >= 1 << 16]
+    return list((ctypes.c_void_p * count).from_address(id(holder)))
 
 
-def frame_address(frame: VideoFrame) -> int | None:
-    """The address of the AVFrame inside a Python frame; None if it is not found.
+def _is_address(word: int | None) -> bool:
+    return word is not None and word % 8 == 0 and word >= 1 << 16
+
+
+@cache
+def _frame_word() -> int | None:
+    """The word of a Python frame that is the address of its AVFrame; None if it is not found.
 
     It is found, not assumed: the pointer whose first eight bytes equal the frame's first plane (`AVFrame.data[0]` is the
     struct's first field).
     """
+    frame = VideoFrame(32, 16, "yuv420p")
+    frame.time_base = Fraction(1, 3)  # packed, another one might look like an address
     plane = frame.planes[0].buffer_ptr
-    base, frame.time_base = frame.time_base, Fraction(1, 3)  # a packed time base must not look like an address
-    try:
-        for address in _addresses_in(frame):
-            if ctypes.c_void_p.from_address(address).value == plane:
-                return address
-    finally:
-        if base is not None:
-            frame.time_base = base
+    for index, word in enumerate(_words_of(frame)[_HEAD_WORDS:], _HEAD_WORDS):
+        if _is_address(word) and ctypes.c_void_p.from_address(word or 0).value == plane:
+            return index
     return None
+
+
+def frame_address(frame: VideoFrame) -> int | None:
+    """The address of the AVFrame inside a Python frame; None if it is not found."""
+    word = _frame_word()
+    return None if word is None else ctypes.c_void_p.from_address(id(frame) + word * ctypes.sizeof(ctypes.c_void_p)).value
 
 
 def sample_aspect(frame: VideoFrame) -> Fraction | None:
@@ -139,8 +149,8 @@ def _stream_head(stream: Stream) -> StreamHead | None:
     """The AVStream inside a Python stream: the one whose id changes with it. None if it is not found."""
     number, stream.id = stream.id, _MARK
     try:
-        for address in _addresses_in(stream):
-            head = StreamHead.from_address(address)
+        for address in filter(_is_address, _words_of(stream)[_HEAD_WORDS:]):
+            head = StreamHead.from_address(address or 0)
             if (head.index, head.id) == (stream.index, _MARK):
                 return head
     finally:

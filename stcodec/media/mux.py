@@ -22,8 +22,8 @@ from stcodec.media.copies import QUICKTIME, StreamCopies
 from stcodec.media.decode import VideoReader
 from stcodec.media.holds import lost_tags
 from stcodec.media.paths import display_name, file_error, local_url
-from stcodec.media.probe import side_data_kinds
 from stcodec.media.quicktime_keys import place_holder, write_keys
+from stcodec.media.side_data import side_data_kinds
 from stcodec.media.tags import kept_tags, stream_tags
 from stcodec.media.truncation import has_index_first
 

@@ -1,10 +1,9 @@
-"""Properties of a container's video, as a VideoInfo, and side data of its frames."""
+"""Properties of a container's video, as a VideoInfo."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
 
 import av
 from av.container import InputContainer
@@ -13,11 +12,6 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stcodec.types import Colour, StreamInfo, VideoInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from av.sidedata.sidedata import SideData
 
 _CLOCK = re.compile(r"(\d{1,9}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
 
@@ -83,14 +77,3 @@ def duration_seconds(container: InputContainer, stream: VideoStream) -> float | 
         return whole
     own = int(tagged[1]) * 3600 + int(tagged[2]) * 60 + float(tagged[3])
     return min(whole, own) if own > 0 else whole
-
-
-def side_data_kinds(frame: VideoFrame) -> list[str]:
-    """Libavutil's names of the side data that a frame carries."""
-    return [one.type.name for one in cast("Iterable[SideData]", frame.side_data)]  # by its stubs a mapping of names
-
-
-def side_data(frame: VideoFrame, name: str) -> bytes | None:
-    """A frame's side data by libavutil's name ("DISPLAYMATRIX"); None if it carries none."""
-    entry = frame.side_data.get(name)
-    return None if entry is None else bytes(cast("bytes", entry))  # PyAV's stubs leave out that it is a buffer

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
+from stcodec.media.side_data import side_data
 from stcodec.orientation import to_display
 from stcodec.types import BlockGrid, FloatArray, VideoInfo
 
 BLOCK_PX = 16
-_FRAMES_A_COLLECTION = 24
-"""PyAV's frame and its side data refer to each other: read frames, pictures and all, stay until cycles are collected."""
+_VECTOR = np.dtype(
+    [
+        ("source", "i4"),
+        ("w", "u1"),
+        ("h", "u1"),
+        ("src_x", "i2"),
+        ("src_y", "i2"),
+        ("dst_x", "i2"),
+        ("dst_y", "i2"),
+        ("flags", "u8"),
+        ("motion_x", "i4"),
+        ("motion_y", "i4"),
+        ("motion_scale", "u2"),
+    ],
+    align=True,
+)
+"""libavutil's AVMotionVector (motion_vector.h)."""
 
 
 class VectorField:
@@ -28,7 +42,6 @@ class VectorField:
         self._grid = BlockGrid(video.width_px, video.height_px, BLOCK_PX)
         self._cells = self._grid.rows * self._grid.cols
         self._degrees = video.rotation_degrees
-        self._frames_read = 0
         self._anchor_seconds: float | None = None
         self._clear()
 
@@ -38,12 +51,9 @@ class VectorField:
             return
         now = frame.time
         before, self._anchor_seconds = self._anchor_seconds, now
-        vectors = frame.side_data.get("MOTION_VECTORS")
-        self._frames_read += 1
-        if self._frames_read % _FRAMES_A_COLLECTION == 0:
-            gc.collect()
+        vectors = side_data(frame, "MOTION_VECTORS")
         if frame.pict_type == PictureType.P and vectors is not None and before is not None and now > before:
-            self._add_vectors(vectors.to_ndarray(), now - before)
+            self._add_vectors(np.frombuffer(vectors, _VECTOR), now - before)
 
     def restart(self) -> None:
         """Forget what came before: a new shot begins."""
