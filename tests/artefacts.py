@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from media import make_film
+from media import make_video
 from viewers import make_gaze
 
 import stcodec
@@ -45,13 +45,13 @@ class Studio:
     """Makes artefacts of a small video, in a folder."""
 
     def __init__(self, folder: Path, cache: Cache) -> None:
-        self.film = make_film(folder / "film.mkv", size=SIZE, frames=24, codec="ffv1", options={}, cuts=(14,))
-        self.gaze = make_gaze(folder / "film.csv", [(40, 30), (120, 60)])
+        self.video = make_video(folder / "video.mkv", size=SIZE, frames=24, codec="ffv1", options={}, cuts=(14,))
+        self.gaze = make_gaze(folder / "video.csv", [(40, 30), (120, 60)])
         self.folder = folder
         self.cache = cache
 
     def reference(self, *, scale: float = 1.0) -> PreparedClip:
-        clip = ClipFile("film", self.film, self.gaze)
+        clip = ClipFile("video", self.video, self.gaze)
         return ReferenceTask(clip, EvaluateOptions(scale=scale), self.cache).run()
 
     def maps(self, source: str) -> Maps:
@@ -73,7 +73,7 @@ def reference(studio: Studio) -> Values:
 def maps(studio: Studio) -> Values:
     found = {source: of_maps(studio.maps(source).path) for source in (*SOURCES, f"gaze:{studio.gaze}")}
     smoothed = studio.folder / "smoothed.mkv"
-    stcodec.maps(studio.film, smoothed, attention="motion", smoothing_seconds=0.2)
+    stcodec.maps(studio.video, smoothed, attention="motion", smoothing_seconds=0.2)
     return {name.partition(":")[0]: values for name, values in found.items()} | {"smoothed": of_maps(smoothed)}
 
 
@@ -108,7 +108,7 @@ def score(studio: Studio) -> Values:
 
 def trials(studio: Studio) -> Values:
     options = EncodeOptions(attention="motion", extra=STEADY, policy=OffsetPolicy(smoothing_seconds=0.2))
-    job = prepare(studio.film, studio.folder / "made.mkv", options, RunOptions())
+    job = prepare(studio.video, studio.folder / "made.mkv", options, RunOptions())
     folder = studio.folder / "trials"
     folder.mkdir()
     with job.reader:

@@ -1,4 +1,4 @@
-"""Folders of small films, and what the job table says of them, read without stcodec."""
+"""Folders of small videos, and what the job table says of them, read without stcodec."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Held = TypeVar("Held")
 
 
 def make_folder(folder: Path, *names: str) -> Path:
-    """Films of 8 frames, each under its name below the folder."""
+    """Videos of 8 frames, each under its name below the folder."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        media.make_film(path, size=(64, 48), frames=FRAMES)
+        media.make_video(path, size=(64, 48), frames=FRAMES)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: test films made once a session, and the real clips that tests may use."""
+"""Fixtures: test videos made once a session, and the real clips that tests may use."""
 
 from __future__ import annotations
 
@@ -47,87 +47,87 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the session's films are made in."""
-    return tmp_path_factory.mktemp("films")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the session's videos are made in."""
+    return tmp_path_factory.mktemp("videos")
 
 
 @pytest.fixture(scope="session")
-def film(films: Path) -> Path:
+def video(videos: Path) -> Path:
     """320x180, 30 frames at 25 a second, H.264 in mp4, a cut at frame 15, no sound."""
-    return media.make_film(films / "film.mp4", cuts=[15])
+    return media.make_video(videos / "video.mp4", cuts=[15])
 
 
 @pytest.fixture(scope="session")
-def rich_mkv(films: Path) -> Path:
-    return media.make_rich_film(films / "rich.mkv")
+def rich_mkv(videos: Path) -> Path:
+    return media.make_rich_video(videos / "rich.mkv")
 
 
 @pytest.fixture(scope="session")
-def rich_mp4(films: Path) -> Path:
-    return media.make_rich_film(films / "rich.mp4")
+def rich_mp4(videos: Path) -> Path:
+    return media.make_rich_video(videos / "rich.mp4")
 
 
 @pytest.fixture(scope="session")
-def vfr_mkv(films: Path) -> Path:
-    return media.make_vfr_film(films / "vfr.mkv")
+def vfr_mkv(videos: Path) -> Path:
+    return media.make_vfr_video(videos / "vfr.mkv")
 
 
 @pytest.fixture(scope="session")
-def vfr_mp4(films: Path) -> Path:
-    return media.make_vfr_film(films / "vfr.mp4", time_base=Fraction(1, 90_000))
+def vfr_mp4(videos: Path) -> Path:
+    return media.make_vfr_video(videos / "vfr.mp4", time_base=Fraction(1, 90_000))
 
 
 @pytest.fixture(scope="session")
-def rotated_mp4(films: Path) -> Path:
+def rotated_mp4(videos: Path) -> Path:
     """To be turned clockwise by 90 degrees."""
-    return media.make_rotated_film(films / "rotated.mp4", 90)
+    return media.make_rotated_video(videos / "rotated.mp4", 90)
 
 
 @pytest.fixture(scope="session")
-def hdr10_mkv(films: Path) -> Path:
-    return media.make_hdr10_film(films / "hdr10.mkv")
+def hdr10_mkv(videos: Path) -> Path:
+    return media.make_hdr10_video(videos / "hdr10.mkv")
 
 
 @pytest.fixture(scope="session")
-def odd_mp4(films: Path) -> Path:
-    return media.make_odd_film(films / "odd.mp4")
+def odd_mp4(videos: Path) -> Path:
+    return media.make_odd_video(videos / "odd.mp4")
 
 
 @pytest.fixture(scope="session")
-def interlaced_mkv(films: Path) -> Path:
-    return media.make_interlaced_film(films / "interlaced.mkv")
+def interlaced_mkv(videos: Path) -> Path:
+    return media.make_interlaced_video(videos / "interlaced.mkv")
 
 
 @pytest.fixture(scope="session")
-def bframes_avi(films: Path) -> Path:
-    return media.make_bframes_in_avi(films / "bframes.avi")
+def bframes_avi(videos: Path) -> Path:
+    return media.make_bframes_in_avi(videos / "bframes.avi")
 
 
 @pytest.fixture(scope="session")
-def open_gop_mp4(films: Path) -> Path:
-    return media.make_open_gop_film(films / "open_gop.mp4")
+def open_gop_mp4(videos: Path) -> Path:
+    return media.make_open_gop_video(videos / "open_gop.mp4")
 
 
 @pytest.fixture(scope="session")
-def data_track_mp4(films: Path) -> Path:
-    return media.make_data_track_film(films / "data_track.mp4")
+def data_track_mp4(videos: Path) -> Path:
+    return media.make_data_track_video(videos / "data_track.mp4")
 
 
 @pytest.fixture(scope="session")
-def audio_only(films: Path) -> Path:
-    return media.make_audio_only(films / "audio_only.m4a")
+def audio_only(videos: Path) -> Path:
+    return media.make_audio_only(videos / "audio_only.m4a")
 
 
 @pytest.fixture(scope="session")
 def demo() -> Path:
-    """The committed demo film."""
+    """The committed demo video."""
     return ROOT / "data" / "demo.mp4"
 
 
 @pytest.fixture(scope="session")
 def demo_mask() -> Path:
-    """The mask of what moves in the demo film."""
+    """The mask of what moves in the demo video."""
     return ROOT / "data" / "demo.mask.mkv"
 
 
@@ -144,17 +144,17 @@ def bunny() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ride(bikes: Path, films: Path) -> Path:
+def ride(bikes: Path, videos: Path) -> Path:
     """The first 24 frames of bikes, 640x272, as they are."""
-    media.run_ffmpeg("-i", bikes, "-map", "0:v", "-c", "copy", "-frames:v", str(media.RIDE_FRAMES), films / "ride.mp4")
-    return films / "ride.mp4"
+    media.run_ffmpeg("-i", bikes, "-map", "0:v", "-c", "copy", "-frames:v", str(media.RIDE_FRAMES), videos / "ride.mp4")
+    return videos / "ride.mp4"
 
 
 @pytest.fixture(scope="session")
-def rabbit(bunny: Path, films: Path) -> Path:
+def rabbit(bunny: Path, videos: Path) -> Path:
     """The first 17 frames of bunny, 1280x720, as they are."""
-    media.run_ffmpeg("-i", bunny, "-map", "0:v", "-c", "copy", "-frames:v", "17", films / "rabbit.mp4")
-    return films / "rabbit.mp4"
+    media.run_ffmpeg("-i", bunny, "-map", "0:v", "-c", "copy", "-frames:v", "17", videos / "rabbit.mp4")
+    return videos / "rabbit.mp4"
 
 
 @pytest.fixture

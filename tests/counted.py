@@ -1,4 +1,4 @@
-"""Films whose frames are numbered in the picture itself: end-to-end latency is read off what comes out at the other end."""
+"""Videos whose frames are numbered in the picture itself: end-to-end latency is read off what comes out at the other end."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def luma_of(frame: av.VideoFrame) -> NDArray[np.uint8]:
 
 
 def make_counted(path: Path, pictures: Path, frames: int, fps: int = 30, size: tuple[int, int] = (1280, 720)) -> Path:
-    """A film of so many numbered frames, a key frame a second; its pictures are another film's, from the start again."""
+    """A video of so many numbered frames, a key frame a second; its pictures are another video's, from the start again."""
     with av.open(str(path), "w", format="matroska") as container:
         stream = container.add_stream(
             "libx264", rate=fps, options={"preset": "veryfast", "crf": "18", "bf": "0", "g": str(fps)}
@@ -82,13 +82,13 @@ def _again(pictures: Path) -> Iterator[av.VideoFrame]:
 
 @dataclass
 class Feed:
-    """A live source: a counted film as MPEG-TS into a pipe, over and over, each frame when its time has come.
+    """A live source: a counted video as MPEG-TS into a pipe, over and over, each frame when its time has come.
 
     It begins when somebody reads. From then on it is late for nobody: when the reader does not keep up, the times at which
     the frames were due stand.
     """
 
-    film: Path
+    video: Path
     pipe: IO[bytes]
     fps: int = 30
     frames: int | None = None
@@ -100,7 +100,7 @@ class Feed:
 
     def __post_init__(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True)
-        with av.open(str(self.film)) as container:
+        with av.open(str(self.video)) as container:
             self.length = sum(1 for packet in container.demux(video=0) if packet.size)
 
     def start(self) -> None:
@@ -126,7 +126,7 @@ class Feed:
         stream = None
         self.began = time.time()
         while True:
-            with av.open(str(self.film)) as container:
+            with av.open(str(self.video)) as container:
                 if stream is None:
                     stream = out.add_stream_from_template(container.streams.video[0])
                 for packet in container.demux(video=0):
@@ -164,7 +164,7 @@ class Arrivals:
     error: str = ""
 
     def missing(self, length: int) -> int:
-        """Frames that are not there, for a film of so many."""
+        """Frames that are not there, for a video of so many."""
         return sum((after - before) % length - 1 for before, after in zip(self.numbers, self.numbers[1:], strict=False))
 
     def latencies(self, feed: Feed, skip_seconds: float = 5.0) -> list[float]:

@@ -1,4 +1,4 @@
-"""A film and maps of it with planted faults, for tests of `inspect`."""
+"""A video and maps of it with planted faults, for tests of `inspect`."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def faulty(seconds: float) -> FloatArray:
 
 
 def make_inspected(folder: Path) -> tuple[Path, Path]:
-    """(film of 3 s with a cut at 2 s, file of maps)."""
-    film = media.make_film(folder / "film.mp4", frames=FRAMES, cuts=[CUT])
-    return film, make_maps(film, folder / "maps.mkv")
+    """(video of 3 s with a cut at 2 s, file of maps)."""
+    video = media.make_video(folder / "video.mp4", frames=FRAMES, cuts=[CUT])
+    return video, make_maps(video, folder / "maps.mkv")
 
 
-def make_maps(film: Path, path: Path) -> Path:
+def make_maps(video: Path, path: Path) -> Path:
     """The faulty maps, five a second."""
-    with VideoReader(film) as reader, MapWriter(path, reader.info, {}) as writer:
+    with VideoReader(video) as reader, MapWriter(path, reader.info, {}) as writer:
         for index in range(15):
             writer.add(index / 5, faulty(index / 5), index in (0, 10))
     return path

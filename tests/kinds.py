@@ -38,7 +38,7 @@ LINES = {
     "mp3.flv": "-i base.mp4 -c:v flv1 -c:a libmp3lame -ar 44100",
     "amr.3gp": "-i base.mp4 -c:v h263 -s 128x96 -c:a libopencore_amrnb -ar 8000 -ac 1",
     "pcm.mxf": "-i base.mp4 -c:v mpeg2video -c:a pcm_s16le",
-    "film.ogv": "-i base.mp4 -c:v libtheora -c:a libvorbis -ac 2",
+    "video.ogv": "-i base.mp4 -c:v libtheora -c:a libvorbis -ac 2",
     "hole.mov": f"-i base.mp4 -an -vf {_HOLE} -c:v qtrle -pix_fmt argb",
     "hole.webm": f"-i base.mp4 -an -vf {_HOLE} -c:v libvpx-vp9 -deadline realtime -pix_fmt yuva420p",
     "keys.mov": f"{_COPIED} -movflags use_metadata_tags -metadata com.apple.quicktime.make=Apple -metadata IMDB=tt1",

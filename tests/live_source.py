@@ -15,12 +15,12 @@ import numpy as np
 
 TS_PACKET = 188
 FLASH_SECONDS = 0.48
-"""A film of `make_flashing_ts` is white, and audio_streams, from here on in every second for 0.2 s."""
+"""A video of `make_flashing_ts` is white, and audio_streams, from here on in every second for 0.2 s."""
 Act = Callable[["Feed"], None]
 
 
 def play(path: Path, *, damage: Callable[[bytes], bytes] | None = None, speed: float = 1.0) -> Act:
-    """Send a film at the pace of its time."""
+    """Send a video at the pace of its time."""
 
     def act(feed: Feed) -> None:
         content = path.read_bytes()
@@ -136,7 +136,7 @@ def make_flashing_ts(
 
 
 def flashes_and_tones(path: Path) -> tuple[list[float], list[float]]:
-    """When the picture turns white, and when the tone begins, in seconds of a film's own time."""
+    """When the picture turns white, and when the tone begins, in seconds of a video's own time."""
     flashes, tones, was_white, last_loud = [], [], False, -1.0
     with av.open(str(path)) as container:
         for frame in container.decode(video=0, audio=0):

@@ -1,4 +1,4 @@
-"""A film of two unlike shots, and its attended quality computed without the code that searches for it."""
+"""A video of two unlike shots, and its attended quality computed without the code that searches for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAP_SHARE = 0.5
 
 def make_two_shots(path: Path) -> Path:
     """27 frames of a photograph with a disc moving over it, 27 of a fractal that is zoomed into; 25 a second."""
-    first = media.make_film(path.with_name("first.mkv"), size=SIZE, frames=CUT, options={"preset": "ultrafast", "qp": "0"})
+    first = media.make_video(path.with_name("first.mkv"), size=SIZE, frames=CUT, options={"preset": "ultrafast", "qp": "0"})
     fractal = f"mandelbrot=size={SIZE[0]}x{SIZE[1]}:rate=25:end_scale=0.2:end_pts=60"
     joined = f"[1:v]trim=end_frame={FRAMES - CUT},format=yuv420p[b];[0:v]format=yuv420p[a];[a][b]concat=n=2:v=1"
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"]

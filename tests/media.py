@@ -1,6 +1,6 @@
-"""Small test films of every awkward kind, and plain readers to assert with.
+"""Small test videos of every awkward kind, and plain readers to assert with.
 
-A film is made by `make_*(path, ...) -> path`; the suffix of the path picks the container. Pictures are a moving view of
+A video is made by `make_*(path, ...) -> path`; the suffix of the path picks the container. Pictures are a moving view of
 a photograph with a disc of another one moving over it, so that encoders have real work to do.
 """
 
@@ -34,7 +34,7 @@ HDR10_PARAMS = (
 )
 SUBTITLES = "1\n00:00:00,200 --> 00:00:00,900\nA first line\n\n2\n00:00:01,000 --> 00:00:01,600\nand a <i>second</i>\n"
 CHAPTERS: Sequence[tuple[float, float, str]] = ((0.0, 0.5, "One"), (0.5, 1.25, "Two: middle"), (1.25, 2.0, "Drei ä"))
-TAGS: Mapping[str, str] = {"title": "A rich film", "artist": "Nobody", "comment": "two of everything"}
+TAGS: Mapping[str, str] = {"title": "A rich video", "artist": "Nobody", "comment": "two of everything"}
 RIDE_FRAMES = 24
 FONT = b"\x00\x01\x00\x00" + bytes(range(256)) * 4
 
@@ -75,10 +75,10 @@ def _scene(number: int, size: Size) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
-# --- films ----------------------------------------------------------------------------------------------------------
+# --- videos ----------------------------------------------------------------------------------------------------------
 
 
-def make_film(
+def make_video(
     path: Path,
     *,
     size: Size = (320, 180),
@@ -93,7 +93,7 @@ def make_film(
     prepare: Callable[[av.VideoStream], None] | None = None,
     container_options: Mapping[str, str] | None = None,
 ) -> Path:
-    """A film without sound. `ticks` are its timestamps in `time_base` (default: constant rate from zero).
+    """A video without sound. `ticks` are its timestamps in `time_base` (default: constant rate from zero).
 
     `prepare` sees the stream before the first frame is encoded.
     """
@@ -114,7 +114,7 @@ def make_film(
     return path
 
 
-def make_vfr_film(path: Path, *, frames: int = 40, time_base: Fraction = Fraction(1, 1000)) -> Path:
+def make_vfr_video(path: Path, *, frames: int = 40, time_base: Fraction = Fraction(1, 1000)) -> Path:
     """Variable frame rate: irregular steps around 1/30 s, a hole of 0.7 s in the middle, and a start at 1.4 s.
 
     A time base of 1/90000 fits mp4 and ts; Matroska keeps milliseconds.
@@ -123,15 +123,15 @@ def make_vfr_film(path: Path, *, frames: int = 40, time_base: Fraction = Fractio
     steps[frames // 2] = 0.7
     seconds = 1.4 + np.concatenate([[0.0], np.cumsum(steps[1:])])
     ticks = [round(second / float(time_base)) for second in seconds]
-    return make_film(path, frames=frames, fps=Fraction(30), ticks=ticks, time_base=time_base)
+    return make_video(path, frames=frames, fps=Fraction(30), ticks=ticks, time_base=time_base)
 
 
-def make_rotated_film(path: Path, degrees: int = 90, **options: Any) -> Path:
-    """A film that a player turns clockwise by so many degrees."""
-    return make_film(path, prepare=lambda stream: stream.set_display_rotation(-degrees), **options)
+def make_rotated_video(path: Path, degrees: int = 90, **options: Any) -> Path:
+    """A video that a player turns clockwise by so many degrees."""
+    return make_video(path, prepare=lambda stream: stream.set_display_rotation(-degrees), **options)
 
 
-def make_hdr10_film(path: Path, **options: Any) -> Path:
+def make_hdr10_video(path: Path, **options: Any) -> Path:
     """HEVC Main 10, BT.2020, PQ, mastering display (0.0001 to 1000 cd/m2) and content light level (1000, 400)."""
 
     def tag(stream: av.VideoStream) -> None:
@@ -140,17 +140,17 @@ def make_hdr10_film(path: Path, **options: Any) -> Path:
         context.color_range = ColorRange.MPEG
 
     coding = {**QUICK, "x265-params": HDR10_PARAMS}
-    return make_film(path, codec="libx265", pix_fmt="yuv420p10le", options=coding, prepare=tag, **options)
+    return make_video(path, codec="libx265", pix_fmt="yuv420p10le", options=coding, prepare=tag, **options)
 
 
-def make_odd_film(path: Path, **options: Any) -> Path:
+def make_odd_video(path: Path, **options: Any) -> Path:
     """321x179, 4:4:4."""
-    return make_film(path, size=(321, 179), pix_fmt="yuv444p", **options)
+    return make_video(path, size=(321, 179), pix_fmt="yuv444p", **options)
 
 
-def make_interlaced_film(path: Path, *, frames: int = 30, **options: Any) -> Path:
+def make_interlaced_video(path: Path, *, frames: int = 30, **options: Any) -> Path:
     """Two fields a frame, each of its own instant, top field first, coded as interlaced H.264."""
-    fields = make_film(path.with_name(f"fields_{path.stem}.mkv"), frames=2 * frames, fps=Fraction(50), **options)
+    fields = make_video(path.with_name(f"fields_{path.stem}.mkv"), frames=2 * frames, fps=Fraction(50), **options)
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-flags", "+ildct+ilme", "-x264-params", "tff=1"]
     run_ffmpeg("-i", fields, "-vf", "tinterlace=interleave_top", *coding, path)
     fields.unlink()
@@ -160,13 +160,13 @@ def make_interlaced_film(path: Path, *, frames: int = 30, **options: Any) -> Pat
 def make_bframes_in_avi(path: Path, **options: Any) -> Path:
     """H.264 with B-frames in AVI, which stores no presentation times."""
     assert path.suffix == ".avi"
-    return make_film(path, options={"preset": "veryfast", "bf": "3"}, **options)
+    return make_video(path, options={"preset": "veryfast", "bf": "3"}, **options)
 
 
-def make_open_gop_film(path: Path, *, frames: int = 48, **options: Any) -> Path:
+def make_open_gop_video(path: Path, *, frames: int = 48, **options: Any) -> Path:
     """Key frames that are followed by frames shown before them."""
     params = "open-gop=1:keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0"
-    return make_film(path, frames=frames, options={"preset": "veryfast", "x264-params": params}, **options)
+    return make_video(path, frames=frames, options={"preset": "veryfast", "x264-params": params}, **options)
 
 
 def make_audio_only(path: Path, *, seconds: float = 1.0) -> Path:
@@ -175,27 +175,27 @@ def make_audio_only(path: Path, *, seconds: float = 1.0) -> Path:
     return path
 
 
-def make_data_track_film(path: Path) -> Path:
+def make_data_track_video(path: Path) -> Path:
     """An mp4 or mov with a timecode track (tmcd), which other containers refuse."""
-    plain = make_film(path.with_name(f"plain_{path.name}"))
+    plain = make_video(path.with_name(f"plain_{path.name}"))
     run_ffmpeg("-i", plain, "-c", "copy", "-timecode", "01:00:00:00", path)
     plain.unlink()
     return path
 
 
-def make_truncated_film(path: Path, *, share: float = 0.6, **options: Any) -> Path:
-    """The first part of a whole film's bytes.
+def make_truncated_video(path: Path, *, share: float = 0.6, **options: Any) -> Path:
+    """The first part of a whole video's bytes.
 
     An mp4 loses its index that way and can't be opened, unless container_options={"movflags": "+faststart"}.
     """
-    whole = make_film(path.with_name(f"whole_{path.name}"), **options)
+    whole = make_video(path.with_name(f"whole_{path.name}"), **options)
     content = whole.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     whole.unlink()
     return path
 
 
-def make_rich_film(
+def make_rich_video(
     path: Path, *, seconds: float = 2.0, font_mimetype: str = "application/x-truetype-font", **options: Any
 ) -> Path:
     """Two audio tracks, two subtitle tracks, chapters, tags and cover art, and in Matroska an attached font.
@@ -207,7 +207,7 @@ def make_rich_film(
     matroska = path.suffix == ".mkv"
     folder = path.parent / f"parts_of_{path.name}"
     folder.mkdir()
-    video = make_film(folder / "video.mkv", frames=round(25 * seconds), **options)
+    video = make_video(folder / "video.mkv", frames=round(25 * seconds), **options)
     subtitles, chapters, cover, font = (
         folder / name for name in ("lines.srt", "chapters.txt", "cover.jpg" if matroska else "cover.png", "a.ttf")
     )
@@ -361,6 +361,6 @@ def psnr(one: Luma, other: Luma) -> float:
 
 
 def psnr_y(one: Path, other: Path) -> float:
-    """Mean PSNR in dB over the frames of two films, which must be as many."""
+    """Mean PSNR in dB over the frames of two videos, which must be as many."""
     pairs = zip(frames_of(one), frames_of(other), strict=True)
     return float(np.mean([psnr(mine, theirs) for mine, theirs in pairs]))

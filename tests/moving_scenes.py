@@ -67,7 +67,7 @@ def times(count: int = 7, rate: float = 6) -> NDArray[np.float64]:
     return np.arange(count) / rate
 
 
-def film(photo: str, camera: Camera, at: NDArray[np.float64], disc: Disc | None = None) -> NDArray[np.uint8]:
+def video(photo: str, camera: Camera, at: NDArray[np.float64], disc: Disc | None = None) -> NDArray[np.uint8]:
     """Thumbnails [T, HEIGHT, WIDTH, 3], anti-aliased from twice the size."""
     background, foreground = _photo(photo), _photo("chelsea")
     return np.stack([_frame(background, foreground, camera, t, disc) for t in at])
@@ -144,7 +144,7 @@ def clip(
 
 def scene(camera: Camera, disc: Disc | None, use_vectors: bool, photo: str = "coffee", count: int = 7) -> Clip:
     at = times(count)
-    return clip(at, film(photo, camera, at, disc), vectors(camera, at, disc) if use_vectors else None)
+    return clip(at, video(photo, camera, at, disc), vectors(camera, at, disc) if use_vectors else None)
 
 
 def pieces(whole: Clip, cuts: set[int]) -> list[Clip]:

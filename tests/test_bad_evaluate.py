@@ -28,7 +28,7 @@ def folder(tmp_path: Path, short: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return media.make_film(tmp_path_factory.mktemp("short") / "short.mp4", size=(96, 64), frames=10)
+    return media.make_video(tmp_path_factory.mktemp("short") / "short.mp4", size=(96, 64), frames=10)
 
 
 def evaluate(capfd: pytest.CaptureFixture[str], folder: Path, *arguments: command.Argument) -> command.Outcome:

@@ -41,13 +41,13 @@ def test_missing_file(capfd: Capture, folder: Path, name: str, output: str) -> N
 
 @pytest.mark.parametrize(("name", "output"), COMMANDS)
 def test_directory(capfd: Capture, folder: Path, name: str, output: str) -> None:
-    (folder / "films").mkdir()
-    assert_refused(capfd, folder, 1, "films: is a directory; give a video file", name, "films", output)
+    (folder / "videos").mkdir()
+    assert_refused(capfd, folder, 1, "videos: is a directory; give a video file", name, "videos", output)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes.nfo", "notes.mp4", "notes"])
 def test_text_is_no_video(capfd: Capture, folder: Path, name: str) -> None:
-    # libav turns a text whose name says so into a film of a terminal.
+    # libav turns a text whose name says so into a video of a terminal.
     (folder / name).write_text("Nothing to see here.\n" * 100, encoding="utf-8")
     assert_refused(capfd, folder, 1, "(is a text, not a video|not a media file)", "encode", name, "out.mp4")
 
@@ -104,10 +104,10 @@ def test_pipe_and_device_are_refused_at_once(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["cut.mkv", "cut.mp4", "cut.ts", "cut.avi"])
 @pytest.mark.parametrize("share", [0.5, 0.62, 0.9])
 def test_truncated(capfd: Capture, folder: Path, name: str, share: float) -> None:
-    film = media.make_truncated_film(folder / name, share=share, size=(160, 96), container_options=_front(name))
+    video = media.make_truncated_video(folder / name, share=share, size=(160, 96), container_options=_front(name))
     words = r"cut\.\w+: damaged.* it (is cut off, \d+ bytes are missing|ends in the middle).*; --keep-partial keeps what"
     assert_refused(capfd, folder, 1, words, "encode", name, "out.mkv", "--attention", "center")
-    before = film.read_bytes()
+    before = video.read_bytes()
     done = run(capfd, "encode", name, "out.mkv", "--attention", "center", "--keep-partial", "--report", "report.json")
     assert done.status == 0, done.err
     assert "the source is damaged" in done.err
@@ -115,11 +115,11 @@ def test_truncated(capfd: Capture, folder: Path, name: str, share: float) -> Non
     kept = media.frames_of(folder / "out.mkv")
     assert report["partial"] is True
     assert 30 * share * 0.5 < len(kept) == report["frames"] < 30
-    whole = media.make_film(folder / f"whole_{name}", size=(160, 96), container_options=_front(name))
+    whole = media.make_video(folder / f"whole_{name}", size=(160, 96), container_options=_front(name))
     assert [media.psnr(a, b) > 27 for a, b in zip(kept[:-1], media.frames_of(whole), strict=False)] == [True] * (
         len(kept) - 1
     )
-    assert film.read_bytes() == before
+    assert video.read_bytes() == before
 
 
 def _front(name: str) -> dict[str, str]:
@@ -128,14 +128,14 @@ def _front(name: str) -> dict[str, str]:
 
 def test_stream_cut_between_its_packets(capfd: Capture, folder: Path) -> None:
     """Nothing is missing by the count of bytes; the last frame is broken."""
-    content = media.make_film(folder / "in.ts", options={**media.QUICK, "crf": "5"}).read_bytes()
+    content = media.make_video(folder / "in.ts", options={**media.QUICK, "crf": "5"}).read_bytes()
     (folder / "in.ts").write_bytes(content[: len(content) // 2 // 188 * 188])
     words = r"in\.ts: damaged after \d+ frames: it ends in the middle of a frame"
     assert_refused(capfd, folder, 1, words, "encode", "in.ts", "out.mp4", "--attention", "center")
 
 
 def test_truncated_without_an_index(capfd: Capture, folder: Path) -> None:
-    media.make_truncated_film(folder / "cut.mp4", size=(160, 96))
+    media.make_truncated_video(folder / "cut.mp4", size=(160, 96))
     assert_refused(capfd, folder, 1, r"cut off, \d+ bytes are missing", "encode", "cut.mp4", "out.mp4")
     words = r"not a media file that can be opened \(Invalid data"
     assert_refused(capfd, folder, 1, words, "encode", "cut.mp4", "out.mp4", "--keep-partial")
@@ -144,7 +144,7 @@ def test_truncated_without_an_index(capfd: Capture, folder: Path) -> None:
 @pytest.mark.parametrize("command_line", COMMANDS)
 def test_damage_in_the_middle(capfd: Capture, folder: Path, command_line: tuple[str, str]) -> None:
     name, output = command_line
-    _wipe(media.make_film(folder / "in.mp4", size=(160, 96)), 2000)
+    _wipe(media.make_video(folder / "in.mp4", size=(160, 96)), 2000)
     assert_refused(capfd, folder, 1, r"in\.mp4: damaged after \d+ frames: a packet", name, "in.mp4", output)
     done = run(capfd, name, "in.mp4", output, "--keep-partial", "-q")
     assert (done.status, done.out, done.err) == (0, "", "")
@@ -153,24 +153,24 @@ def test_damage_in_the_middle(capfd: Capture, folder: Path, command_line: tuple[
 
 
 def test_frames_with_errors_are_told(capfd: Capture, folder: Path) -> None:
-    _wipe(media.make_film(folder / "in.mp4", size=(160, 96)), 50)
+    _wipe(media.make_video(folder / "in.mp4", size=(160, 96)), 50)
     done = run(capfd, "encode", "in.mp4", "out.mp4", "--attention", "center")
     assert done.status == 0
     assert "note: 1 frames of the source were decoded with errors\n" in done.err
     assert len(media.frames_of(folder / "out.mp4")) == 30
 
 
-def _wipe(film: Path, count: int) -> None:
-    content = bytearray(film.read_bytes())
+def _wipe(video: Path, count: int) -> None:
+    content = bytearray(video.read_bytes())
     middle = len(content) // 2
     content[middle : middle + count] = bytes(count)
-    film.write_bytes(content)
+    video.write_bytes(content)
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts", "avi"])
 def test_damaged_anywhere(folder: Path, suffix: str) -> None:
     """Whatever bytes are wrong: frames, or one of our errors; never another exception."""
-    whole = media.make_film(folder / f"in.{suffix}", size=(96, 64), frames=12).read_bytes()
+    whole = media.make_video(folder / f"in.{suffix}", size=(96, 64), frames=12).read_bytes()
     seeds = random.Random(suffix)
     opened = 0
     for _ in range(40):
@@ -212,7 +212,7 @@ def test_interlaced_for_x264(capfd: Capture, folder: Path, interlaced_mkv: Path)
 
 
 def test_interlaced_from_the_middle_on(capfd: Capture, folder: Path, interlaced_mkv: Path) -> None:
-    media.make_film(folder / "plain.ts")
+    media.make_video(folder / "plain.ts")
     media.run_ffmpeg("-i", interlaced_mkv, "-c", "copy", "interlaced.ts")
     (folder / "in.ts").write_bytes((folder / "plain.ts").read_bytes() + (folder / "interlaced.ts").read_bytes())
     words = r"the frame at [\d.]+ s is interlaced"
@@ -223,11 +223,11 @@ def test_interlaced_from_the_middle_on(capfd: Capture, folder: Path, interlaced_
 
 
 @pytest.fixture
-def film_here(folder: Path, film: Path) -> Path:
-    return Path(shutil.copy(film, folder / "in.mp4"))
+def video_here(folder: Path, video: Path) -> Path:
+    return Path(shutil.copy(video, folder / "in.mp4"))
 
 
-@pytest.mark.usefixtures("film_here")
+@pytest.mark.usefixtures("video_here")
 @pytest.mark.parametrize(
     ("status", "source", "words"),
     [
@@ -251,10 +251,10 @@ def test_bad_source(capfd: Capture, folder: Path, status: int, source: str, word
     assert_refused(capfd, folder, status, words, "maps", "in.mp4", "out.mkv", "--attention", source)
 
 
-@pytest.mark.usefixtures("film_here")
-def test_map_of_another_film(capfd: Capture, folder: Path) -> None:
-    media.make_film(folder / "longer.mkv", frames=80, size=(160, 90))
-    media.make_film(folder / "upright.mkv", size=(90, 160))
+@pytest.mark.usefixtures("video_here")
+def test_map_of_another_video(capfd: Capture, folder: Path) -> None:
+    media.make_video(folder / "longer.mkv", frames=80, size=(160, 90))
+    media.make_video(folder / "upright.mkv", size=(90, 160))
     for kind in ("map", "mask"):
         encode = ("encode", "in.mp4", "out.mp4", "--attention")
         words = r"the maps last 3\.20 s, the video 1\.20 s: they belong to another video"
@@ -264,7 +264,7 @@ def test_map_of_another_film(capfd: Capture, folder: Path) -> None:
     assert_refused(capfd, folder, 1, "the maps last", "maps", "in.mp4", "out.mkv", "--attention", "map:longer.mkv")
 
 
-@pytest.mark.usefixtures("film_here")
+@pytest.mark.usefixtures("video_here")
 def test_map_cut_off(capfd: Capture, folder: Path) -> None:
     assert run(capfd, "maps", "in.mp4", "maps.mkv", "-q", "--attention", "motion").status == 0
     content = (folder / "maps.mkv").read_bytes()
@@ -290,8 +290,8 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_hostile_name(capfd: Capture, folder: Path, film: Path, name: str) -> None:
-    shutil.copy(film, folder / name)
+def test_hostile_name(capfd: Capture, folder: Path, video: Path, name: str) -> None:
+    shutil.copy(video, folder / name)
     output = name.removesuffix(".mp4") + ".mkv"
     report = f"{name[:240]}.json"
     done = run(capfd, "encode", "--attention", "none", "--json", f"--report={report}", "--", name, output)
@@ -324,15 +324,15 @@ def test_hostile_name_of_a_missing_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("", "out.mp4"), ("x" * 300, "out.mp4"), ("in.mp4/in.mp4", "out.mp4")])
-@pytest.mark.usefixtures("film_here")
+@pytest.mark.usefixtures("video_here")
 def test_name_that_is_none(capfd: Capture, folder: Path, arguments: tuple[Argument, Argument]) -> None:
     words = "(is not a file name|can't be read|no such file)"
     assert_refused(capfd, folder, 1, words, "encode", *arguments)
 
 
 def test_damage_that_hides_the_rest(capfd: Capture, folder: Path) -> None:
-    """A Matroska demuxer that finds no further packet ends as if the film did."""
-    media.make_film(folder / "in.mkv", frames=75, size=(160, 96))
+    """A Matroska demuxer that finds no further packet ends as if the video did."""
+    media.make_video(folder / "in.mkv", frames=75, size=(160, 96))
     content = bytearray((folder / "in.mkv").read_bytes())
     content[len(content) // 3 : len(content) // 3 + 1000] = b"\x55" * 1000
     (folder / "in.mkv").write_bytes(content)

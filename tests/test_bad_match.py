@@ -22,15 +22,15 @@ OLD = b"what was here before"
 
 
 @pytest.fixture(scope="module")
-def film(films: Path) -> Path:
-    return matching.make_two_shots(films / "two_shots_for_bad.mkv")
+def video(videos: Path) -> Path:
+    return matching.make_two_shots(videos / "two_shots_for_bad.mkv")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A film and an old output, and a place for temporary files."""
+def folder(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A video and an old output, and a place for temporary files."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "in.mkv").symlink_to(film)
+    (tmp_path / "in.mkv").symlink_to(video)
     (tmp_path / "out.mp4").write_bytes(OLD)
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
@@ -109,7 +109,7 @@ def test_what_encode_refuses_is_refused(capfd: Capture, folder: Path) -> None:
     assert_refused(capfd, folder, 1, "bad.mkv", "encode", "bad.mkv", "new.mp4", *search)
 
 
-def test_black_pictures(folder: Path, films: Path) -> None:
+def test_black_pictures(folder: Path, videos: Path) -> None:
     """Perfect at any QP: that is a match, not a division by zero."""
     media.run_ffmpeg("-f", "lavfi", "-i", "color=black:size=128x64:rate=25:duration=1.2", "-pix_fmt", "yuv420p", "b.mp4")
     report = stcodec.match("b.mp4", "new.mp4", MatchOptions(crf=30), attention="center", preset="ultrafast")
@@ -119,18 +119,18 @@ def test_black_pictures(folder: Path, films: Path) -> None:
 
 
 def test_one_frame(folder: Path) -> None:
-    media.make_film(folder / "one.mkv", size=(128, 64), frames=1)
+    media.make_video(folder / "one.mkv", size=(128, 64), frames=1)
     report = stcodec.match("one.mkv", "new.mp4", MatchOptions(crf=30), attention="center", preset="veryfast")
     assert report.match is not None
     assert report.match.frames_compared == 1
 
 
 @pytest.mark.parametrize(("stage", "preset"), [("plain", "veryslow"), ("search 1", "medium"), ("encode", "faster")])
-def test_interrupted(folder: Path, films: Path, stage: str, preset: str) -> None:
+def test_interrupted(folder: Path, videos: Path, stage: str, preset: str) -> None:
     """With a preset so slow that the run is far from its end when the test gets to read of the stage."""
-    long = films / "for_interrupts.mp4"
+    long = videos / "for_interrupts.mp4"
     if not long.exists():
-        media.make_film(long, size=(640, 360), frames=80)
+        media.make_video(long, size=(640, 360), frames=80)
     (folder / "long.mp4").symlink_to(long)
     before = snapshot(folder)
     line = f"encode long.mp4 out.mp4 -y --json --match-crf 30 --attention center --preset {preset}"

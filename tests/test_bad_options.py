@@ -16,10 +16,10 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to run in, with a film in it."""
+def folder(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to run in, with a video in it."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(film, "in.mp4")
+    shutil.copy(video, "in.mp4")
     return tmp_path
 
 
@@ -77,7 +77,7 @@ ENCODERS = [
     ("--pix-fmt yuv411p", "libx264 can't encode 'yuv411p': allowed are yuv420p"),
     ("--pix-fmt nonsense", "libx264 can't encode 'nonsense': allowed are yuv420p"),
     ("--opt tune", "--opt 'tune': write key=value"),
-    ("--opt =film", "--opt '=film': write key=value"),
+    ("--opt =video", "--opt '=video': write key=value"),
     ("--opt crf=20", "--opt crf=... is set by --crf: use that"),
     ("--opt pixel_format=gray", "--opt pixel_format=... is set by --pix-fmt: use that"),
     ("--opt video_size=64x64", "the size and the clock are the source's"),

@@ -27,10 +27,10 @@ ENCODE = ("encode", "in.mp4", "out.mp4", "--attention", "center")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to run in, with a film in it."""
+def folder(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to run in, with a video in it."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(film, "in.mp4")
+    shutil.copy(video, "in.mp4")
     return tmp_path
 
 
@@ -68,7 +68,7 @@ def test_output_exists(capfd: Capture, folder: Path, name: str, output: str) -> 
     assert_refused(capfd, folder, 1, f"{output}: exists already; -y replaces it", name, "in.mp4", output)
     assert run(capfd, name, "in.mp4", output, "-y", "-q", "--attention", "center").status == 0
     frames = media.frames_of(folder / output)
-    assert len(frames) == (30 if name == "encode" else 1)  # center: one map for the whole film
+    assert len(frames) == (30 if name == "encode" else 1)  # center: one map for the whole video
     assert {one.name for one in folder.iterdir()} == {"in.mp4", output}
 
 
@@ -79,10 +79,10 @@ def test_dangling_link_is_there_too(capfd: Capture, folder: Path) -> None:
 
 
 def test_other_places(capfd: Capture, folder: Path) -> None:
-    (folder / "films.mp4").mkdir()
+    (folder / "videos.mp4").mkdir()
     os.mkfifo("pipe.mp4")
     for status, output, words in (
-        (1, "films.mp4", "is a directory; give a file name inside it"),
+        (1, "videos.mp4", "is a directory; give a file name inside it"),
         (1, "no/out.mp4", "the folder no does not exist; make it first"),
         (1, "in.mp4/out.mp4", "the folder in.mp4 does not exist"),
         (1, "pipe.mp4", "is no regular file"),
@@ -157,9 +157,9 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(was)
 
 
-def test_unwritable_folder(capfd: Capture, film: Path) -> None:
+def test_unwritable_folder(capfd: Capture, video: Path) -> None:
     with common_folder() as folder:
-        shutil.copy(film, folder / "in.mp4")
+        shutil.copy(video, folder / "in.mp4")
         (folder / "in.mp4").chmod(0o644)
         closed = folder / "closed"
         closed.mkdir()
@@ -172,9 +172,9 @@ def test_unwritable_folder(capfd: Capture, film: Path) -> None:
             assert_refused(capfd, folder, 1, "no permission to write in", *report)
 
 
-def test_unreadable_file(capfd: Capture, film: Path) -> None:
+def test_unreadable_file(capfd: Capture, video: Path) -> None:
     with common_folder() as folder:
-        shutil.copy(film, folder / "in.mp4")
+        shutil.copy(video, folder / "in.mp4")
         (folder / "in.mp4").chmod(0)
         with as_nobody():
             done = run(capfd, "encode", folder / "in.mp4", folder / "out.mp4", "--attention", "none")

@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_tree_with_a_bad_file_and_awkward_names(capfd: Capture, folder: Path) -> None:
     make_folder(folder / "in", *AWKWARD)
-    for name, content in (("a/bad.mp4", b"no film"), ("notes.txt", b"x"), ("code.ts", b"import x"), (".hidden.mp4", b"x")):
+    for name, content in (("a/bad.mp4", b"no video"), ("notes.txt", b"x"), ("code.ts", b"import x"), (".hidden.mp4", b"x")):
         (folder / "in" / name).write_bytes(content)
     (folder / "in" / "a" / "circle").symlink_to(folder / "in")
     (folder / "in" / "nowhere.mp4").symlink_to("gone.mp4")
@@ -68,7 +68,7 @@ def test_videos_are_known_by_their_content(capfd: Capture, folder: Path) -> None
     make_folder(folder / "in", "a.mp4", "b.avi", "c.mkv")
     for name, other in (("a.mp4", "phone.3gp"), ("b.avi", "old.divx"), ("c.mkv", "no ending")):
         (folder / "in" / name).rename(folder / "in" / other)
-    media.make_film(folder / "in" / "still.mp4", size=(64, 48), frames=1)
+    media.make_video(folder / "in" / "still.mp4", size=(64, 48), frames=1)
     media.run_ffmpeg("-i", "in/still.mp4", "-frames:v", "1", "-update", "1", "in/still.png")
     (folder / "in" / "still.mp4").unlink()
     (folder / "in" / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:1,\n{folder}/in/phone.3gp\n#EXT-X-ENDLIST\n")

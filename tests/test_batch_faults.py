@@ -25,7 +25,7 @@ Capture = pytest.CaptureFixture[str]
 
 def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(capfd: Capture, tmp_path: Path, small_disk: Path) -> None:
     make_folder(tmp_path / "in", "a.mp4", "b.mp4")
-    media.make_film(tmp_path / "in" / "c.mp4", size=(960, 540), frames=60, options={"preset": "ultrafast", "qp": "10"})
+    media.make_video(tmp_path / "in" / "c.mp4", size=(960, 540), frames=60, options={"preset": "ultrafast", "qp": "10"})
     _resize(small_disk, "800k")
     arguments = ("batch", tmp_path / "in", small_disk, *QUICK, "--crf", "1", "-q")
     done = run(capfd, *arguments)

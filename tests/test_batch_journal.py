@@ -92,7 +92,7 @@ def test_what_replaced_an_original_does_not_count_as_one(capfd: Capture, folder:
 
 
 def test_a_ladder_is_found_again(capfd: Capture, folder: Path) -> None:
-    media.make_film(folder / "in" / "large.mkv", size=(128, 96), frames=8)
+    media.make_video(folder / "in" / "large.mkv", size=(128, 96), frames=8)
     arguments = ("batch", "in", "out", *QUICK, "--ladder", "96p@200k,64p@100k", "--include", "large.mkv")
     assert run(capfd, *arguments).status == 0
     before = results(folder / "out")

@@ -32,16 +32,16 @@ from stcodec.media.package import key_times, write_package
 Capture = pytest.CaptureFixture[str]
 SIZE, FRAMES = (160, 96), 125
 LONG = 300
-"""Frames of a film whose encodes go on until a second process is up."""
+"""Frames of a video whose encodes go on until a second process is up."""
 DASH = "{urn:mpeg:dash:schema:mpd:2011}"
 
 
 @pytest.fixture(scope="module")
-def source(films: Path) -> Path:
+def source(videos: Path) -> Path:
     """Five seconds with two tracks of sound, in a folder of its own."""
-    (films / "ladder").mkdir()
-    media.make_rich_film(films / "ladder" / "a film.mp4", seconds=FRAMES / 25, size=SIZE)
-    return films / "ladder"
+    (videos / "ladder").mkdir()
+    media.make_rich_video(videos / "ladder" / "a video.mp4", seconds=FRAMES / 25, size=SIZE)
+    return videos / "ladder"
 
 
 @pytest.mark.parametrize(("encoder", "attention"), [("libx264", "motion"), ("libx265", "none")])
@@ -51,11 +51,11 @@ def test_a_ladder(capfd: Capture, tmp_path: Path, source: Path, encoder: str, at
     arguments = ("batch", source, output, *ladder)
     done = run(capfd, *arguments, "--attention", attention, "--jobs", "1")
     assert done.status == 0, done
-    package = output / "a film"
-    assert {path.name for path in output.iterdir()} == {"a film", ".stcodec-batch"}
+    package = output / "a video"
+    assert {path.name for path in output.iterdir()} == {"a video", ".stcodec-batch"}
     master = (package / "master.m3u8").read_text()
     assert re.findall(r"RESOLUTION=(\d+x\d+)", master) == ["160x96", "106x64"]  # 1080p would be an enlargement
-    originals = [frame[::1] for frame in media.frames_of(source / "a film.mp4")]
+    originals = [frame[::1] for frame in media.frames_of(source / "a video.mp4")]
     sizes = []
     for number in (0, 1):
         playlist = package / f"media_{number}.m3u8"
@@ -80,7 +80,7 @@ def test_a_ladder(capfd: Capture, tmp_path: Path, source: Path, encoder: str, at
     with av.open(str(package / "media_2.m3u8")) as container:
         sound = sum(frame.samples for frame in container.decode(audio=0))
     assert sound / 48_000 == pytest.approx(FRAMES / 25, abs=0.1)
-    job = jobs(output)["a film"]
+    job = jobs(output)["a video"]
     assert (job["state"], job["frames"], job["maps_were_kept"]) == ("done", FRAMES, 0)
     assert "only the first audio track" in job["notes"]
     maps = list((output / ".stcodec-batch" / "maps").iterdir()) if attention != "none" else []
@@ -98,7 +98,7 @@ def test_a_ladder(capfd: Capture, tmp_path: Path, source: Path, encoder: str, at
 
 def test_renditions_are_made_side_by_side_and_kept_when_a_run_is_killed(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    film = media.make_film(tmp_path / "in" / "a.mp4", size=(320, 180), frames=LONG)
+    video = media.make_video(tmp_path / "in" / "a.mp4", size=(320, 180), frames=LONG)
     arguments = (
         "in",
         "out",
@@ -114,7 +114,7 @@ def test_renditions_are_made_side_by_side_and_kept_when_a_run_is_killed(tmp_path
     parts, maps = (tmp_path / "out" / ".stcodec-batch" / name for name in ("parts", "maps"))
     with start(tmp_path, *arguments) as process:
         wait_until(process, lambda: list(maps.glob("*.mkv")))
-        wait_until(process, lambda: len(readers_of(film)) == 2)
+        wait_until(process, lambda: len(readers_of(video)) == 2)
         wait_until(process, lambda: list(parts.glob("*.mp4")))
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=20)
@@ -208,18 +208,18 @@ def test_the_size_of_each_rendition_is_the_best_at_its_bitrate() -> None:
     assert len(choose_renditions([Trial(360, 60, TOO_BAD_DB), Trial(360, 200, TOO_BAD_DB + 2)], 60)) == 1
 
 
-def test_key_frames_that_disagree_are_refused(tmp_path: Path, films: Path) -> None:
-    one = media.make_film(tmp_path / "one.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "5"})
-    other = media.make_film(tmp_path / "other.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "10"})
+def test_key_frames_that_disagree_are_refused(tmp_path: Path, videos: Path) -> None:
+    one = media.make_video(tmp_path / "one.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "5"})
+    other = media.make_video(tmp_path / "other.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "10"})
     assert key_times(one) == [0, 200, 400, 600]
     with pytest.raises(VerifyError, match="key frames of the renditions do not agree"):
         write_package([one, other], one, tmp_path, 4.0)
 
 
-def test_files_of_any_name_are_packaged(tmp_path: Path, films: Path) -> None:
+def test_files_of_any_name_are_packaged(tmp_path: Path, videos: Path) -> None:
     name = os.fsdecode(b"-i $(id) 'a';[0:v] %d \\ \xff.mp4")
-    film = media.make_film(films / "plain.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "5"})
-    film.rename(tmp_path / name)
+    video = media.make_video(videos / "plain.mp4", frames=20, size=(64, 48), options={"preset": "ultrafast", "g": "5"})
+    video.rename(tmp_path / name)
     folder = tmp_path / "package"
     folder.mkdir()
     assert write_package([tmp_path / name], tmp_path / name, folder, 0.4) == []

@@ -17,7 +17,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def test_maps_are_made_once_and_guide_alike(capfd: Capture, tmp_path: Path) -> None:
-    media.make_film(tmp_path / "in.mp4", size=(96, 64), frames=12)
+    media.make_video(tmp_path / "in.mp4", size=(96, 64), frames=12)
     (tmp_path / "in").mkdir()
     for name in ("a.mp4", "copy.mp4"):
         shutil.copy(tmp_path / "in.mp4", tmp_path / "in" / name)
@@ -38,7 +38,7 @@ def test_maps_are_made_once_and_guide_alike(capfd: Capture, tmp_path: Path) -> N
 
 def test_sampled_quality(capfd: Capture, tmp_path: Path) -> None:
     make_folder(tmp_path / "in", "a.mkv")
-    media.make_rotated_film(tmp_path / "in" / "turned.mp4", size=(64, 48), frames=8)
+    media.make_rotated_video(tmp_path / "in" / "turned.mp4", size=(64, 48), frames=8)
     assert run(capfd, "batch", tmp_path / "in", tmp_path / "out", *QUICK, "--crf", "40", "-q").status == 0
     for name, job in jobs(tmp_path / "out").items():
         pairs = zip(media.frames_of(tmp_path / "in" / name), media.frames_of(tmp_path / "out" / name), strict=True)
@@ -67,7 +67,7 @@ class Page(HTMLParser):
 def test_the_page_shows_hostile_names_as_text(capfd: Capture, tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>&amp;.mp4".replace("/", "")
     make_folder(tmp_path / "in", hostile)
-    (tmp_path / "in" / "<b>bad.mp4").write_bytes(b"no film")
+    (tmp_path / "in" / "<b>bad.mp4").write_bytes(b"no video")
     page = tmp_path / "page.html"
     arguments = ("batch", tmp_path / "in", tmp_path / "out", *QUICK, "--report", page)
     quiet = run(capfd, *arguments, "-q")

@@ -29,22 +29,22 @@ FRAMES = 80
 CUTS = (24, 52)
 
 
-def vfr_film(path: Path) -> Path:
+def vfr_video(path: Path) -> Path:
     """Three shots that begin with long frames and end with short ones: decoding times counted from each start overlap."""
     since = [place - max(start for start in (0, *CUTS) if start <= place) for place in range(FRAMES)]
     seconds = 1.4 + np.cumsum([0.06 if place < 8 else 0.012 for place in since])
     ticks = [round(90_000 * float(second)) for second in seconds]
-    return media.make_film(path, size=SIZE, ticks=ticks, time_base=Fraction(1, 90_000), cuts=CUTS, fps=Fraction(30))
+    return media.make_video(path, size=SIZE, ticks=ticks, time_base=Fraction(1, 90_000), cuts=CUTS, fps=Fraction(30))
 
 
-def open_gop_film(path: Path) -> Path:
+def open_gop_video(path: Path) -> Path:
     params = "open-gop=1:keyint=13:min-keyint=13:scenecut=0:bframes=3:b-adapt=0"
     options = {"preset": "veryfast", "x264-params": params}
-    return media.make_film(path, size=SIZE, frames=FRAMES, options=options, cuts=CUTS)
+    return media.make_video(path, size=SIZE, frames=FRAMES, options=options, cuts=CUTS)
 
 
-def rich_film(path: Path) -> Path:
-    return media.make_rich_film(path, seconds=FRAMES / 25, size=SIZE, cuts=CUTS)
+def rich_video(path: Path) -> Path:
+    return media.make_rich_video(path, seconds=FRAMES / 25, size=SIZE, cuts=CUTS)
 
 
 def key_times(path: Path) -> set[Fraction]:
@@ -55,10 +55,10 @@ def key_times(path: Path) -> set[Fraction]:
 @pytest.mark.parametrize(
     ("make", "name", "encoder", "attention"),
     [
-        (rich_film, "a.mp4", "libx264", "center"),
-        (vfr_film, "a.mkv", "libx265", "none"),
-        (vfr_film, "a.mp4", "libx264", "none"),
-        (open_gop_film, "a.ts", "libx264", "none"),
+        (rich_video, "a.mp4", "libx264", "center"),
+        (vfr_video, "a.mkv", "libx265", "none"),
+        (vfr_video, "a.mp4", "libx264", "none"),
+        (open_gop_video, "a.ts", "libx264", "none"),
     ],
 )
 def test_parts_join_without_a_seam(
@@ -100,7 +100,7 @@ def test_parts_join_without_a_seam(
     assert [(one["kind"], one["codec"], one["frames"]) for one in streams[0]] == [
         (one["kind"], one["codec"], one["frames"]) for one in streams[1]
     ]
-    if make is rich_film:
+    if make is rich_video:
         assert [media.audio_packets(joined, index) for index in (0, 1)] == [
             media.audio_packets(source, index) for index in (0, 1)
         ]
@@ -108,10 +108,10 @@ def test_parts_join_without_a_seam(
 
 
 def test_a_join_in_the_wrong_place_is_noticed(tmp_path: Path) -> None:
-    film = vfr_film(tmp_path / "a.mkv")
-    times = media.video_pts(film)
+    video = vfr_video(tmp_path / "a.mkv")
+    times = media.video_pts(video)
     with pytest.raises(VerifyError, match=r"damaged where parts were joined, at \d\.\d+ s"):
-        check_joins(film, [Part(0, 0.0, 10), Part(0, float(times[10]), 80)], 0.0)  # no key frame there
+        check_joins(video, [Part(0, 0.0, 10), Part(0, float(times[10]), 80)], 0.0)  # no key frame there
 
 
 def test_what_can_not_be_cut() -> None:
@@ -126,9 +126,9 @@ def test_what_can_not_be_cut() -> None:
         assert not can_be_cut(options)
 
 
-def test_one_long_film_uses_all_workers_and_goes_on_part_by_part(capfd: Capture, tmp_path: Path) -> None:
+def test_one_long_video_uses_all_workers_and_goes_on_part_by_part(capfd: Capture, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    media.make_film(tmp_path / "in" / "a.mp4", size=SIZE, frames=FRAMES, cuts=CUTS)
+    media.make_video(tmp_path / "in" / "a.mp4", size=SIZE, frames=FRAMES, cuts=CUTS)
     arguments = ("in", "out", "--attention", "motion", "--part-seconds", "0.9", "--jobs", "2")
     parts = tmp_path / "out" / ".stcodec-batch" / "parts"
     with start(tmp_path, *arguments) as process:

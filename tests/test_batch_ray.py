@@ -124,7 +124,7 @@ def test_locks_are_not_made_where_others_may_have_put_something(tmp_path: Path) 
 def test_a_machine_dies_and_every_file_comes_out_right(tmp_path: Path, cluster: Cluster, role: str) -> None:
     names = [f"{number}.mp4" for number in range(8)]
     make_folder(tmp_path / "in", *names)
-    slow = media.make_film(tmp_path / "in" / "slow.mp4", size=(640, 360), frames=100)
+    slow = media.make_video(tmp_path / "in" / "slow.mp4", size=(640, 360), frames=100)
     arguments = ("in", "out", "--attention", "motion", "--preset", "placebo", "--ray", cluster.address)
     maps = tmp_path / "out" / ".stcodec-batch" / "maps"
     with start(tmp_path, *arguments) as process:
@@ -140,7 +140,7 @@ def test_a_machine_dies_and_every_file_comes_out_right(tmp_path: Path, cluster: 
         assert re.search(r"again: .*slow.mp4: its process ended \((NodeDied|WorkerCrashed)\w*Error\)", err), err
     assert '"done": 9' in out.splitlines()[-1]
     assert jobs(tmp_path / "out")["slow.mp4"]["attempts"] <= 2
-    assert len(list(maps.iterdir())) == 2  # the small films are the same
+    assert len(list(maps.iterdir())) == 2  # the small videos are the same
     for name in names:
         assert len(media.frames_of(tmp_path / "out" / name)) == FRAMES
     assert len(media.frames_of(tmp_path / "out" / "slow.mp4")) == 100
@@ -149,7 +149,7 @@ def test_a_machine_dies_and_every_file_comes_out_right(tmp_path: Path, cluster: 
 def test_a_killed_worker_takes_no_file_with_it(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     make_folder(tmp_path / "in", "0.mp4", "1.mp4", "2.mp4")
-    slow = media.make_film(tmp_path / "in" / "slow.mp4", size=(640, 360), frames=50)
+    slow = media.make_video(tmp_path / "in" / "slow.mp4", size=(640, 360), frames=50)
     arguments = ("in", "out", "--attention", "none", "--preset", "slower", "--jobs", "2", "--ray", "auto")
     with start(tmp_path, *arguments) as process:
         os.kill(encoder_of(slow, tmp_path / "out", process), signal.SIGKILL)

@@ -25,9 +25,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def large_film(path: Path) -> None:
+def large_video(path: Path) -> None:
     """One that any encode makes smaller."""
-    media.make_film(path, size=(64, 48), frames=FRAMES, options={"preset": "ultrafast", "qp": "4"})
+    media.make_video(path, size=(64, 48), frames=FRAMES, options={"preset": "ultrafast", "qp": "4"})
 
 
 REPLACE = ("batch", "in", "--replace", "--min-saving", "20", *QUICK, "--crf", "30")
@@ -36,9 +36,9 @@ REPLACE = ("batch", "in", "--replace", "--min-saving", "20", *QUICK, "--crf", "3
 def test_an_original_is_replaced_only_by_what_is_smaller_and_whole(capfd: Capture, folder: Path) -> None:
     (folder / "in" / "sub").mkdir(parents=True)
     for name in ("same.mp4", "sub/other.avi", "linked.mp4"):
-        large_film(folder / "in" / name)
-    media.make_film(folder / "in" / "small.mp4", size=(64, 48), frames=FRAMES, options={"preset": "veryslow", "crf": "45"})
-    (folder / "in" / "bad.mp4").write_bytes(b"no film")
+        large_video(folder / "in" / name)
+    media.make_video(folder / "in" / "small.mp4", size=(64, 48), frames=FRAMES, options={"preset": "veryslow", "crf": "45"})
+    (folder / "in" / "bad.mp4").write_bytes(b"no video")
     (folder / "in" / "same.mp4").chmod(0o600)
     owner = 12345 if os.geteuid() == 0 else os.geteuid()
     os.chown(folder / "in" / "same.mp4", owner, -1)
@@ -70,9 +70,9 @@ def test_an_original_is_replaced_only_by_what_is_smaller_and_whole(capfd: Captur
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_killed_while_a_film_is_replaced(capfd: Capture, folder: Path, after: bool) -> None:
+def test_killed_while_a_video_is_replaced(capfd: Capture, folder: Path, after: bool) -> None:
     (folder / "in").mkdir()
-    large_film(folder / "in" / "a.avi")
+    large_video(folder / "in" / "a.avi")
     (folder / "crash.py").write_text(
         "import os, signal, sys\nfrom stcodec.batch import outputs\nfrom stcodec.cli import main\nput = outputs.put\n"
         "def crash(*arguments, **options):\n"
@@ -134,7 +134,7 @@ def test_a_command_for_every_finished_file(capfd: Capture, folder: Path) -> None
 
 def test_new_files_are_taken_once_they_stop_growing(folder: Path) -> None:
     make_folder(folder / "in", "first.mp4")
-    whole = media.make_film(folder / "whole.mkv", size=(64, 48), frames=FRAMES).read_bytes()
+    whole = media.make_video(folder / "whole.mkv", size=(64, 48), frames=FRAMES).read_bytes()
     with start(folder, "in", "out", *QUICK, "--watch", "1") as process:
         growing = folder / "in" / "growing.mkv"
         with growing.open("wb", buffering=0) as file:

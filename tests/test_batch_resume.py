@@ -36,19 +36,19 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four small films and a slow one."""
+    """Four small videos and a slow one."""
     monkeypatch.chdir(tmp_path)
     make_folder(tmp_path / "in", *NAMES)
     return tmp_path
 
 
-def slow_film(folder: Path) -> None:
+def slow_video(folder: Path) -> None:
     """Some seconds of work, which begins first: it is the largest."""
-    media.make_film(folder / "in" / "slow.mp4", size=(640, 360), frames=50)
+    media.make_video(folder / "in" / "slow.mp4", size=(640, 360), frames=50)
 
 
 def test_a_run_that_is_broken_off_goes_on(capfd: Capture, folder: Path) -> None:
-    slow_film(folder)
+    slow_video(folder)
     more = tuple(f"more-{number}.mp4" for number in range(6))  # than are made before the last signal
     make_folder(folder / "in", *more)
     slow = ("in", "out", "--attention", "center", "--preset", "placebo", "--jobs", "2")
@@ -98,7 +98,7 @@ def test_what_changed_since_is_noticed(capfd: Capture, folder: Path) -> None:
     (output / "0.mp4").unlink()
     (output / "1.mp4").write_bytes(b"cut off")
     os.utime(output / "2.mp4", (1, 1))  # copied, or the clock was wrong: the same bytes
-    media.make_film(folder / "in" / "3.mp4", size=(64, 48), frames=FRAMES + 4)
+    media.make_video(folder / "in" / "3.mp4", size=(64, 48), frames=FRAMES + 4)
     done = run(capfd, *BATCH)
     assert done.status == 3
     assert "again: 0.mp4: the finished file was removed" in done.err
@@ -138,11 +138,11 @@ def test_two_runs_share_the_work(folder: Path) -> None:
 
 
 def test_a_run_takes_over_what_one_that_was_killed_had_in_hand(folder: Path) -> None:
-    slow_film(folder)
+    slow_video(folder)
     flags = ("in", "out", "--attention", "none", "--preset", "slower", "--jobs", "1")
     with start(folder, *flags) as killed:
         encoder_of(folder / "in" / "slow.mp4", folder / "out", killed)
-        killed.send_signal(signal.SIGSTOP)  # it lives, and has the film in hand, for as long as we like
+        killed.send_signal(signal.SIGSTOP)  # it lives, and has the video in hand, for as long as we like
         with start(folder, *flags) as other:
             wait_for_files(other, len(NAMES))
             killed.kill()
@@ -158,7 +158,7 @@ def test_a_run_takes_over_what_one_that_was_killed_had_in_hand(folder: Path) -> 
 
 @pytest.mark.parametrize(("column", "value"), [("root", b"/elsewhere"), ("key", "another")])
 def test_a_job_table_is_not_obeyed(capfd: Capture, folder: Path, column: str, value: object) -> None:
-    (folder / "in" / "0.mp4").write_bytes(b"no film")
+    (folder / "in" / "0.mp4").write_bytes(b"no video")
     assert run(capfd, *BATCH, "-q").status == 3
     make_folder(folder / "in", "0.mp4")
     before = command.snapshot(folder / "in")
@@ -171,7 +171,7 @@ def test_a_job_table_is_not_obeyed(capfd: Capture, folder: Path, column: str, va
 
 
 def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: Path) -> None:
-    slow_film(folder)
+    slow_video(folder)
     with start(folder, *BATCH[1:], "--preset", "placebo") as process:
         wait_for_files(process, 1)
         done = run(capfd, *BATCH, "--crf", "40")
@@ -181,7 +181,7 @@ def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: P
 
 
 def test_a_worker_that_dies_takes_no_file_with_it(folder: Path) -> None:
-    slow_film(folder)
+    slow_video(folder)
     with start(folder, "in", "out", "--attention", "none", "--preset", "slow", "--jobs", "2") as process:
         os.kill(encoder_of(folder / "in" / "slow.mp4", folder / "out", process), signal.SIGKILL)
         _, err = process.communicate(timeout=60)

@@ -17,7 +17,7 @@ FLAGS = ("--attention", "center", "--preset", "veryfast")
 def test_every_file_has_the_quality_that_is_asked_for(capfd: Capture, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name, cuts in (("a.mp4", ()), ("b.mp4", (12,))):
-        media.make_film(tmp_path / "in" / name, size=(160, 96), frames=24, cuts=cuts)
+        media.make_video(tmp_path / "in" / name, size=(160, 96), frames=24, cuts=cuts)
     goal = ("--match-crf", "33", *FLAGS)
     assert run(capfd, "batch", tmp_path / "in", tmp_path / "out", *goal, "--jobs", "2", "-q").status == 0
     for name, job in jobs(tmp_path / "out").items():
@@ -31,7 +31,7 @@ def test_every_file_has_the_quality_that_is_asked_for(capfd: Capture, tmp_path: 
 
 def test_a_quality_out_of_reach_fails_alone(capfd: Capture, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    media.make_film(tmp_path / "in" / "a.mp4", size=(160, 96), frames=12)
+    media.make_video(tmp_path / "in" / "a.mp4", size=(160, 96), frames=12)
     arguments = ("batch", tmp_path / "in", tmp_path / "out", *FLAGS, "--jobs", "1")
     done = run(capfd, *arguments, "--target", "attended-psnr=60", "--preset", "ultrafast", "--opt", "qmin=40")
     assert done.status == 3 and "attended-psnr=60 can't be reached" in done.out

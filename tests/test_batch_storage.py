@@ -48,20 +48,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def zipped(folder: Path, *names: str) -> None:
-    make_folder(folder / "films", *names)
-    with zipfile.ZipFile(folder / "films.zip", "w") as archive:
-        for path in sorted((folder / "films").rglob("*")):
-            archive.write(path, path.relative_to(folder / "films"))
+    make_folder(folder / "videos", *names)
+    with zipfile.ZipFile(folder / "videos.zip", "w") as archive:
+        for path in sorted((folder / "videos").rglob("*")):
+            archive.write(path, path.relative_to(folder / "videos"))
 
 
 def test_from_a_url_to_a_url_and_on_after_a_fault(capfd: Capture, folder: Path) -> None:
     zipped(folder, "a b.mkv", "deep/c.mp4", "deep/😀.mp4", ".hidden/d.mp4", "left/e.mp4")
-    with zipfile.ZipFile("films.zip", "a") as archive:
-        archive.writestr("deep/bad.mp4", b"no film")
+    with zipfile.ZipFile("videos.zip", "a") as archive:
+        archive.writestr("deep/bad.mp4", b"no video")
         archive.writestr("notes.txt", b"x")
     (folder / "far").mkdir()
     url = f"bucket://{folder}/far/out"
-    arguments = ("batch", f"zip://::{folder}/films.zip", url, "--state", "state", *QUICK, "--exclude", "left")
+    arguments = ("batch", f"zip://::{folder}/videos.zip", url, "--state", "state", *QUICK, "--exclude", "left")
     Bucket.is_broken = True
     done = run(capfd, *arguments)
     assert done.status == 3 and files(folder / "far") == set()
@@ -89,7 +89,7 @@ def test_from_a_url_to_a_url_and_on_after_a_fault(capfd: Capture, folder: Path) 
     assert "again: deep/c.mp4: the finished file was removed" in done.err
     assert len(media.frames_of(folder / "far" / "out" / "deep" / "c.mp4")) == FRAMES
     found = jobs(Path("state"))["deep/c.mp4"]
-    assert found["state"] == "done" and found["source_bytes"] == (folder / "films" / "deep" / "c.mp4").stat().st_size
+    assert found["state"] == "done" and found["source_bytes"] == (folder / "videos" / "deep" / "c.mp4").stat().st_size
 
 
 def test_killed_between_the_upload_and_the_table(capfd: Capture, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def test_killed_between_the_upload_and_the_table(capfd: Capture, folder: Path, m
 
 def test_a_ladder_to_a_url(capfd: Capture, folder: Path) -> None:
     (folder / "in").mkdir()
-    shutil.copy(media.make_film(folder / "film.mp4", size=(160, 96), frames=FRAMES), folder / "in" / "a.mp4")
+    shutil.copy(media.make_video(folder / "video.mp4", size=(160, 96), frames=FRAMES), folder / "in" / "a.mp4")
     arguments = ("batch", "in", f"bucket://{folder}/far", "--state", "state", "--ladder", "96p@100k", "--attention", "none")
     assert run(capfd, *arguments, "--jobs", "1", "-q").status == 0
     assert len(media.frames_of(folder / "far" / "a" / "media_0.m3u8")) == FRAMES

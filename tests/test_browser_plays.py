@@ -42,22 +42,22 @@ class Case:
 
 
 def clip(**options: Any) -> Callable[[Path], Path]:
-    return lambda path: media.make_film(path, size=(320, 180), frames=50, **options)
+    return lambda path: media.make_video(path, size=(320, 180), frames=50, **options)
 
 
 def rich(path: Path) -> Path:
-    return media.make_rich_film(path, size=(320, 180))
+    return media.make_rich_video(path, size=(320, 180))
 
 
 def late_clock(path: Path) -> Path:
     """A recording that begins when its clock stands at an hour."""
-    video = media.make_film(path.with_suffix(".mp4"), size=(320, 180), frames=50)
+    video = media.make_video(path.with_suffix(".mp4"), size=(320, 180), frames=50)
     media.run_ffmpeg("-i", video, "-c", "copy", "-output_ts_offset", "3600", path)
     return path
 
 
 def turned(path: Path) -> Path:
-    return media.make_rotated_film(path, size=(320, 180), frames=50)
+    return media.make_rotated_video(path, size=(320, 180), frames=50)
 
 
 CASES = {

@@ -41,8 +41,8 @@ BATCHES = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two videos, and a place for temporary files."""
-    media.make_film(tmp_path / "in.mkv", size=(192, 144), frames=FRAMES, cuts=[20, 40])  # where parts begin
-    media.make_film(tmp_path / "tiny.mkv", size=(64, 48), frames=4)
+    media.make_video(tmp_path / "in.mkv", size=(192, 144), frames=FRAMES, cuts=[20, 40])  # where parts begin
+    media.make_video(tmp_path / "tiny.mkv", size=(64, 48), frames=4)
     (tmp_path / "tmp").mkdir()
     return tmp_path
 

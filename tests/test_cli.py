@@ -42,17 +42,17 @@ def names(kind: type) -> set[str]:
 # --- in a process of its own ----------------------------------------------------------------------------------------
 
 
-def test_encode_apart(film: Path, tmp_path: Path) -> None:
-    done = run_apart("encode", film, "out.mp4", folder=tmp_path)
+def test_encode_apart(video: Path, tmp_path: Path) -> None:
+    done = run_apart("encode", video, "out.mp4", folder=tmp_path)
     assert (done.status, done.out) == (0, "")
     assert re.search(r"^out\.mp4: 30 frames, [\d.]+ kB \(-[\d.]+% of the source's ", done.err)
     assert f"offsets: {DEFAULT_ATTENTION}, mean" in done.err
     assert list(command.snapshot(tmp_path)) == ["out.mp4"]
-    assert media.video_pts(tmp_path / "out.mp4") == media.video_pts(film)
+    assert media.video_pts(tmp_path / "out.mp4") == media.video_pts(video)
 
 
-def test_maps_apart(film: Path, tmp_path: Path) -> None:
-    done = run_apart("maps", film, "maps.mkv", folder=tmp_path)
+def test_maps_apart(video: Path, tmp_path: Path) -> None:
+    done = run_apart("maps", video, "maps.mkv", folder=tmp_path)
     assert (done.status, done.out) == (0, "")
     assert re.fullmatch(r"\d+ maps of 30 frames in 2 shots: maps\.mkv\n", done.err)
     first = media.frames_of(tmp_path / "maps.mkv")[0]
@@ -102,9 +102,9 @@ def test_version(capfd: Capture) -> None:
 # --- encode ---------------------------------------------------------------------------------------------------------
 
 
-def test_json_lines(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_json_lines(capfd: Capture, video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mkv"
-    done = run(capfd, "encode", film, out, "--json", "--attention", "center", "--crf", "30", "--policy", "strong")
+    done = run(capfd, "encode", video, out, "--json", "--attention", "center", "--crf", "30", "--policy", "strong")
     assert (done.status, done.err) == (0, "")
     *progress, report = lines_of(done.out)
     assert progress
@@ -128,9 +128,9 @@ def test_every_field_is_documented() -> None:
         assert names(kind) <= known, kind
 
 
-def test_report_file(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_report_file(capfd: Capture, video: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--report", report, "--attention", "none", "--json")
+    done = run(capfd, "encode", video, tmp_path / "out.mp4", "--report", report, "--attention", "none", "--json")
     assert done.status == 0
     written = json.loads(report.read_text(encoding="utf-8"))
     *_, printed = lines_of(done.out)
@@ -146,8 +146,8 @@ def _umask() -> int:
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_dry_run_writes_nothing(capfd: Capture, film: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
-    arguments = ("encode", film, tmp_path / "out.mp4", "--dry-run", "--report", tmp_path / "report.json")
+def test_dry_run_writes_nothing(capfd: Capture, video: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    arguments = ("encode", video, tmp_path / "out.mp4", "--dry-run", "--report", tmp_path / "report.json")
     done = run(capfd, *arguments, "--preset", "ultrafast", "--two-pass", "--bitrate", "1M", *flags)
     assert (done.status, done.err) == (0, "")
     assert command.snapshot(tmp_path) == {}
@@ -162,33 +162,33 @@ def test_dry_run_writes_nothing(capfd: Capture, film: Path, tmp_path: Path, flag
         assert "bitrate_kbps: 1000.0\ntwo_pass: True\nencoder_options: preset=ultrafast " in done.out
 
 
-def test_dry_run_refuses_what_encode_refuses(capfd: Capture, film: Path, tmp_path: Path) -> None:
-    arguments = ("encode", film, tmp_path / "out.mp4", "--dry-run")
+def test_dry_run_refuses_what_encode_refuses(capfd: Capture, video: Path, tmp_path: Path) -> None:
+    arguments = ("encode", video, tmp_path / "out.mp4", "--dry-run")
     command.assert_refused(capfd, tmp_path, 2, "unknown option no-such=1", *arguments, "--opt", "no-such=1")
     command.assert_refused(capfd, tmp_path, 1, "no such file", *arguments, "--attention", "map:missing.mkv")
 
 
-def test_maps_that_single_nothing_out_are_told(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_maps_that_single_nothing_out_are_told(capfd: Capture, video: Path, tmp_path: Path) -> None:
     Image.new("L", (160, 90), 255).save(tmp_path / "white.png")
     attention = f"map:{tmp_path / 'white.png'}"
-    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--attention", attention, "--report", tmp_path / "report.json")
+    done = run(capfd, "encode", video, tmp_path / "out.mp4", "--attention", attention, "--report", tmp_path / "report.json")
     assert f"\noffsets: all 0: the maps of {attention} single nothing out\n" in done.err
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert (report["mean_delta_qp"], report["spread_delta_qp"]) == (0, 0)
 
 
-def test_quiet(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_quiet(capfd: Capture, video: Path, tmp_path: Path) -> None:
     nothing = command.Outcome(0, "", "")
-    assert run(capfd, "encode", film, tmp_path / "out.mp4", "-q", "--attention", "none") == nothing
-    assert run(capfd, "maps", film, tmp_path / "maps.mkv", "--quiet", "--attention", "center") == nothing
+    assert run(capfd, "encode", video, tmp_path / "out.mp4", "-q", "--attention", "none") == nothing
+    assert run(capfd, "maps", video, tmp_path / "maps.mkv", "--quiet", "--attention", "center") == nothing
     assert set(command.snapshot(tmp_path)) == {"out.mp4", "maps.mkv"}
 
 
-def test_options_reach_the_encoder(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_options_reach_the_encoder(capfd: Capture, video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mkv"
     words = ("--preset", "veryfast", "--keyint", "10", "--pix-fmt", "yuv444p", "--opt", "tune=film", "--opt", "bf=0")
     policy = ("--strength", "0.4", "--min-delta-qp", "-3", "--max-delta-qp", "4", "--anchor", "-1.5", "--floor", "0.3")
-    done = run(capfd, "encode", film, out, "--bitrate", "0.2M", "--json", *words, *policy, "--smoothing", "0")
+    done = run(capfd, "encode", video, out, "--bitrate", "0.2M", "--json", *words, *policy, "--smoothing", "0")
     assert (done.status, done.err) == (0, "")
     options = lines_of(done.out)[-1]["options"]
     assert options["bitrate_kbps"] == 200
@@ -203,8 +203,8 @@ def test_options_reach_the_encoder(capfd: Capture, film: Path, tmp_path: Path) -
     assert all(packet.pts == packet.dts for packet in packets)
 
 
-def test_no_verify(capfd: Capture, film: Path, tmp_path: Path) -> None:
-    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--no-verify", "--json", "--attention", "center")
+def test_no_verify(capfd: Capture, video: Path, tmp_path: Path) -> None:
+    done = run(capfd, "encode", video, tmp_path / "out.mp4", "--no-verify", "--json", "--attention", "center")
     report = lines_of(done.out)[-1]
     assert (done.status, report["checks"]) == (0, None)
     assert report["offsets_applied"]["why"] == "verification was turned off"
@@ -213,8 +213,8 @@ def test_no_verify(capfd: Capture, film: Path, tmp_path: Path) -> None:
 # --- maps and doctor ------------------------------------------------------------------------------------------------
 
 
-def test_maps_json(capfd: Capture, film: Path, tmp_path: Path) -> None:
-    done = run(capfd, "maps", film, tmp_path / "maps.mkv", "--json", "--attention", "0.5*center+0.5*motion")
+def test_maps_json(capfd: Capture, video: Path, tmp_path: Path) -> None:
+    done = run(capfd, "maps", video, tmp_path / "maps.mkv", "--json", "--attention", "0.5*center+0.5*motion")
     assert (done.status, done.err) == (0, "")
     report = lines_of(done.out)[-1]
     assert report["event"] == "report"
@@ -222,10 +222,10 @@ def test_maps_json(capfd: Capture, film: Path, tmp_path: Path) -> None:
     assert (report["frames"], report["shots"]) == (30, 2)
 
 
-def test_written_maps_guide_an_encode(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_written_maps_guide_an_encode(capfd: Capture, video: Path, tmp_path: Path) -> None:
     maps = tmp_path / "maps.mkv"
-    assert run(capfd, "maps", film, maps, "-q", "--attention", "motion").status == 0
-    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--json", "--attention", f"map:{maps}")
+    assert run(capfd, "maps", video, maps, "-q", "--attention", "motion").status == 0
+    done = run(capfd, "encode", video, tmp_path / "out.mp4", "--json", "--attention", f"map:{maps}")
     assert lines_of(done.out)[-1]["offsets_applied"]["verdict"] == "applied"
 
 
@@ -283,24 +283,24 @@ def _read_all(terminal: int) -> str:
     return b"".join(parts).decode("utf-8", "replace")
 
 
-def test_reader_of_stdout_may_leave(film: Path, tmp_path: Path) -> None:
-    words = program("encode", film, tmp_path / "out.mp4", "--attention", "none", "--json")
+def test_reader_of_stdout_may_leave(video: Path, tmp_path: Path) -> None:
+    words = program("encode", video, tmp_path / "out.mp4", "--attention", "none", "--json")
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
-    assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(film))
+    assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(video))
 
 
-def test_full_disk_behind_stdout(film: Path, tmp_path: Path) -> None:
+def test_full_disk_behind_stdout(video: Path, tmp_path: Path) -> None:
     """The encode is not lost, but whoever reads the JSON has to know that some of it is."""
-    words = program("encode", film, tmp_path / "out.mp4", "--attention", "none", "--json")
+    words = program("encode", video, tmp_path / "out.mp4", "--attention", "none", "--json")
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 1
     assert re.fullmatch(r"stcodec: stdout can't be written \(No space left on device\)[^\n]*\n", done.stderr)
-    assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(film))
+    assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(video))
 
 
 @pytest.mark.parametrize(
@@ -311,11 +311,11 @@ def test_full_disk_behind_stdout(film: Path, tmp_path: Path) -> None:
         ("--two-pass --bitrate 300k", "<&- >&- 2>&-"),
     ],
 )
-def test_closed_streams_cost_no_encode(film: Path, tmp_path: Path, closed: str, flags: str) -> None:
+def test_closed_streams_cost_no_encode(video: Path, tmp_path: Path, closed: str, flags: str) -> None:
     """Nor does a library write into the output what it says on stderr."""
-    words = shlex.join(program("encode", film, "out.mp4", "--attention", "none"))
+    words = shlex.join(program("encode", video, "out.mp4", "--attention", "none"))
     done = subprocess.run(
         f"{words} {flags} {closed}", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, env=ENVIRONMENT
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-    assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(film))
+    assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(video))

@@ -24,7 +24,7 @@ PSNR = ev.CompareOptions(metrics=("psnr",), jobs=1)
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return media.make_film(tmp_path_factory.mktemp("compare") / "reference.mp4", size=SIZE, frames=FRAMES)
+    return media.make_video(tmp_path_factory.mktemp("compare") / "reference.mp4", size=SIZE, frames=FRAMES)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_missing_and_extra_frames(reference: Path, files: dict[str, Path], name:
 
 
 def test_other_rates(reference: Path, files: dict[str, Path], tmp_path: Path) -> None:
-    slow = media.make_film(tmp_path / "slow.mp4", size=SIZE, frames=FRAMES, fps=Fraction(10))
+    slow = media.make_video(tmp_path / "slow.mp4", size=SIZE, frames=FRAMES, fps=Fraction(10))
     with pytest.raises(MediaError, match="has 10 frames a second, the reference 25"):
         ev.compare(reference, [slow], options=PSNR)
     with pytest.raises(MediaError, match="has 25 frames a second, the reference 50"):
@@ -144,10 +144,10 @@ def test_shorter_and_longer(reference: Path, tmp_path: Path) -> None:
 
 
 def test_other_sizes_turns_and_ranges(reference: Path, tmp_path: Path) -> None:
-    small = media.make_film(tmp_path / "small.mp4", size=(96, 64), frames=FRAMES)
+    small = media.make_video(tmp_path / "small.mp4", size=(96, 64), frames=FRAMES)
     with pytest.raises(MediaError, match=r"has frames of 96x64 px, the reference of 160x96"):
         ev.compare(reference, [small], options=PSNR)
-    turned = media.make_rotated_film(tmp_path / "turned.mp4", 90, size=SIZE, frames=FRAMES)
+    turned = media.make_rotated_video(tmp_path / "turned.mp4", 90, size=SIZE, frames=FRAMES)
     with pytest.raises(MediaError, match="is turned by 90 degrees for display, the reference by 0"):
         ev.compare(reference, [turned], options=PSNR)
     full = tmp_path / "full.mp4"

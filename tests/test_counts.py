@@ -25,14 +25,14 @@ QUICK: dict[str, Any] = {"preset": "ultrafast", "overwrite": True}
 
 
 @pytest.fixture(scope="module")
-def long_film(films: Path) -> Path:
+def long_video(videos: Path) -> Path:
     """160x96, a single key frame, so that decoding anything at its end means decoding it all."""
-    return media.make_film(films / "one_key_frame.mp4", size=(160, 96), frames=FRAMES, options={"g": "250"})
+    return media.make_video(videos / "one_key_frame.mp4", size=(160, 96), frames=FRAMES, options={"g": "250"})
 
 
 @pytest.mark.parametrize("attention", ["none", "center"])
 def test_the_source_is_decoded_once_and_the_file_hardly(
-    long_film: Path, tmp_path: Path, attention: str, monkeypatch: pytest.MonkeyPatch
+    long_video: Path, tmp_path: Path, attention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[FileDecoder] = []
     begin = FileDecoder.__init__
@@ -42,7 +42,7 @@ def test_the_source_is_decoded_once_and_the_file_hardly(
         begin(self, *arguments, **options)
 
     monkeypatch.setattr(FileDecoder, "__init__", noted)
-    report = stcodec.encode(long_film, tmp_path / "out.mp4", attention=attention, keyint=250, **QUICK)
+    report = stcodec.encode(long_video, tmp_path / "out.mp4", attention=attention, keyint=250, **QUICK)
     assert report.frames == FRAMES and report.checks is not None and report.checks.frames_decoded == 9
     counts = [one.frames_read for one in opened]
     assert counts[0] == FRAMES
@@ -51,7 +51,7 @@ def test_the_source_is_decoded_once_and_the_file_hardly(
 
 
 def test_a_still_is_looked_at_once_a_second_and_what_moves_at_every_instant(tmp_path: Path) -> None:
-    moving = media.make_film(tmp_path / "moving.mp4", size=(320, 192), frames=50)
+    moving = media.make_video(tmp_path / "moving.mp4", size=(320, 192), frames=50)
     still = tmp_path / "still.mp4"
     media.run_ffmpeg("-i", moving, "-vf", "trim=end_frame=1,loop=49:1:0,setpts=N/25/TB", "-r", "25", still)
     reports = [stcodec.encode(one, tmp_path / "out.mp4", attention="neural", **QUICK) for one in (still, moving)]
@@ -62,11 +62,11 @@ def test_a_still_is_looked_at_once_a_second_and_what_moves_at_every_instant(tmp_
 
 @pytest.mark.parametrize("attention", ["none", "center"])
 def test_no_frame_is_copied_through_python(tmp_path: Path, attention: str) -> None:
-    film = media.make_film(tmp_path / "film.mp4", size=(1280, 720), frames=8)
+    video = media.make_video(tmp_path / "video.mp4", size=(1280, 720), frames=8)
     one_frame = 1280 * 720 * 3 // 2
 
     def run() -> None:
-        stcodec.encode(film, tmp_path / "out.mp4", attention=attention, verify=False, **QUICK)
+        stcodec.encode(video, tmp_path / "out.mp4", attention=attention, verify=False, **QUICK)
 
     run()  # what is imported and made once
     tracemalloc.start()
@@ -79,12 +79,12 @@ def test_no_frame_is_copied_through_python(tmp_path: Path, attention: str) -> No
 
 
 @pytest.mark.parametrize("export", ["", "mvs", "venc_params"])
-def test_a_frame_that_was_read_is_freed_at_once(long_film: Path, export: str) -> None:
+def test_a_frame_that_was_read_is_freed_at_once(long_video: Path, export: str) -> None:
     """Without waiting for Python to collect cycles, which a loop over frames hardly ever makes it do."""
     gc.collect()
     gc.disable()
     try:
-        with VideoReader(long_film, export=export) as reader:
+        with VideoReader(long_video, export=export) as reader:
             vectors = VectorField(reader.info)
             for frame in reader.frames():
                 vectors.add(frame)
@@ -95,10 +95,10 @@ def test_a_frame_that_was_read_is_freed_at_once(long_film: Path, export: str) ->
     assert alive <= 3  # the first, which the reader keeps, and the last
 
 
-def test_a_plain_run_imports_nothing_for_attention(long_film: Path, tmp_path: Path) -> None:
+def test_a_plain_run_imports_nothing_for_attention(long_video: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from stcodec.cli import main\n"
-        f"main(['encode', {str(long_film)!r}, {str(tmp_path / 'out.mp4')!r}, '-q', '--attention', 'none'])\n"
+        f"main(['encode', {str(long_video)!r}, {str(tmp_path / 'out.mp4')!r}, '-q', '--attention', 'none'])\n"
         "print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

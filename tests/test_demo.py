@@ -40,7 +40,7 @@ def load_tool(name: str) -> ModuleType:
     return module
 
 
-def test_the_film_is_small_and_of_the_promised_shape(demo: Path, demo_mask: Path, pictures: list[Luma]) -> None:
+def test_the_video_is_small_and_of_the_promised_shape(demo: Path, demo_mask: Path, pictures: list[Luma]) -> None:
     assert demo.stat().st_size < 1_500_000
     assert demo_mask.stat().st_size < 200_000
     video, audio = streams_of(demo)
@@ -62,9 +62,9 @@ def test_the_sound_is_quiet_but_there(demo: Path) -> None:
 
 
 def test_every_frame_has_its_mask_at_its_time(demo: Path, demo_mask: Path, masks: list[Luma]) -> None:
-    film_pts, mask_pts = video_pts(demo), video_pts(demo_mask)
-    assert len(film_pts) == len(mask_pts) == len(masks)
-    assert max(abs(one - other) for one, other in zip(film_pts, mask_pts, strict=True)) <= 0.0005
+    demo_pts, mask_pts = video_pts(demo), video_pts(demo_mask)
+    assert len(demo_pts) == len(mask_pts) == len(masks)
+    assert max(abs(one - other) for one, other in zip(demo_pts, mask_pts, strict=True)) <= 0.0005
     for mask in masks:
         assert mask.shape == (720, 1280)
         assert set(np.unique(mask)) == {0, 255}
@@ -90,7 +90,7 @@ def test_the_mask_is_on_what_moves_against_the_camera(pictures: list[Luma], mask
     assert best[~still].mean() > 2 * best[still].mean()
 
 
-def test_the_recipe_still_renders_the_film(pictures: list[Luma], masks: list[Luma]) -> None:
+def test_the_recipe_still_renders_the_video(pictures: list[Luma], masks: list[Luma]) -> None:
     tool = load_tool("make_demo")
     for index, (rgb, mask) in enumerate(islice(tool.render(), 30)):
         assert psnr(pictures[index], tool.to_video(rgb).to_ndarray()[:720]) > 42

@@ -50,17 +50,17 @@ def test_who_draws_may_move_the_cursor() -> None:
 
 
 @pytest.fixture(scope="module")
-def tagged(films: Path) -> Path:
+def tagged(videos: Path) -> Path:
     """A small video whose every text is hostile: of the file, its tracks, its chapter and its attachment."""
-    media.make_film(films / "small.mkv", size=(96, 64), frames=8)
-    chapters = films / "chapters.txt"
+    media.make_video(videos / "small.mkv", size=(96, 64), frames=8)
+    chapters = videos / "chapters.txt"
     title = HOSTILE.replace("\n", "\\\n")
     chapters.write_text(f";FFMETADATA1\ntitle={title}\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=100\ntitle={title}\n")
-    words = ("-i", films / "small.mkv", "-i", chapters, "-map", "0", "-c", "copy", "-map_metadata", "1")
+    words = ("-i", videos / "small.mkv", "-i", chapters, "-map", "0", "-c", "copy", "-map_metadata", "1")
     tags = ("-metadata:s:v", f"title={HOSTILE}", "-metadata:s:v", "language=\x1b[31m", "-metadata", f"comment={HOSTILE}")
     attachment = ("-attach", chapters, "-metadata:s:t", "mimetype=text/plain", "-metadata:s:t", f"filename={HOSTILE}")
-    media.run_ffmpeg(*words, *tags, *attachment, films / "tagged.mkv")
-    return films / "tagged.mkv"
+    media.run_ffmpeg(*words, *tags, *attachment, videos / "tagged.mkv")
+    return videos / "tagged.mkv"
 
 
 @pytest.mark.parametrize("is_whole", [True, False])

@@ -1,4 +1,4 @@
-"""`stcodec.evaluate.run` on tiny films: what its figures are, that only offsets differ, that nothing is made twice."""
+"""`stcodec.evaluate.run` on tiny videos: what its figures are, that only offsets differ, that nothing is made twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stcodec.progress import Progress
 
 SIZE = (192, 128)
 STRONG = replace(POLICIES["strong"], anchor="attended")
-"""Offsets so large that what they do is seen on a short film."""
+"""Offsets so large that what they do is seen on a short video."""
 LOOKED_AT = (40.0, 44.0)
 CRFS = (14.0, 22.0, 30.0, 38.0)
 FRAMES = 12
@@ -81,10 +81,10 @@ def evaluate(clip: Path, folder: Path, chosen: ev.EvaluateOptions, **running: An
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of 12 frames with the gaze of four beside it, who all look at one place."""
+    """A video of 12 frames with the gaze of four beside it, who all look at one place."""
     folder = tmp_path_factory.mktemp("walk")
     viewers.make_gaze(folder / "walk.csv", [LOOKED_AT], spread_px=6)
-    return media.make_film(folder / "walk.mp4", size=SIZE, frames=FRAMES)
+    return media.make_video(folder / "walk.mp4", size=SIZE, frames=FRAMES)
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +262,7 @@ def test_nothing_is_made_twice(walk: Path, tmp_path: Path) -> None:
     weaker = replace(base, encode=EncodeOptions(policy=OffsetPolicy(strength=0.3)))
     other = evaluate(walk, tmp_path / "d", weaker, cache=cache)
     assert (other.encodes, other.cached) == (2, 2)  # the plain encodes don't depend on the policy
-    changed = media.make_film(tmp_path / "walk.mp4", size=SIZE, frames=FRAMES + 1)
+    changed = media.make_video(tmp_path / "walk.mp4", size=SIZE, frames=FRAMES + 1)
     gaze = replace(base, gaze=walk.with_suffix(".csv"))
     assert evaluate(changed, tmp_path / "e", gaze, cache=cache).cached == 0
 
@@ -334,9 +334,9 @@ def test_variable_rate_and_a_late_start(vfr_mp4: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pix_fmt", ["gray", "bgr0", "yuv422p10le"])
 def test_other_formats_of_pictures(tmp_path: Path, pix_fmt: str) -> None:
-    film = media.make_film(tmp_path / "film.mkv", size=(96, 64), frames=4, pix_fmt=pix_fmt, codec="ffv1", options={})
+    video = media.make_video(tmp_path / "video.mkv", size=(96, 64), frames=4, pix_fmt=pix_fmt, codec="ffv1", options={})
     chosen = options(arms=parse_arms(["center"]), crfs=(18.0,), weights="center", scale=0.5)
-    results = evaluate(film, tmp_path / "report", chosen).results
+    results = evaluate(video, tmp_path / "report", chosen).results
     assert results.failures == ()
     for one in results.curves:
         assert (one.points[0].scores["psnr-whole"] or 0) > 33  # a wrong range or matrix would cost far more

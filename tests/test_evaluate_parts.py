@@ -210,11 +210,11 @@ def test_self_weighted_is_told_by_content(tmp_path: Path) -> None:
     assert not Guide("motion").shares_with(Guide("center"))
 
 
-def test_self_weighted_is_told_whatever_the_options(film: Path, tmp_path: Path) -> None:
+def test_self_weighted_is_told_whatever_the_options(video: Path, tmp_path: Path) -> None:
     assert Guide("neural:causal,device=cpu").shares_with(Guide("neural"))
     assert Guide("0.5*neural:window=0.8+0.5*center").shares_with(Guide("neural:causal"))
     maps = tmp_path / "maps.mkv"
-    stcodec.maps(film, maps, attention="0.5*motion+0.5*center")
+    stcodec.maps(video, maps, attention="0.5*motion+0.5*center")
     for guide in ("motion", "0.2*center+0.8*neural"):
         assert Guide(guide).shares_with(Guide(f"map:{maps}"))
     assert not Guide("neural").shares_with(Guide(f"map:{maps}"))
@@ -236,9 +236,9 @@ def test_weights_are_the_density_at_each_frame_in_coded_orientation(rotated_mp4:
         assert (row + 0.5) / shown.shape[0] * 320 == pytest.approx(y, abs=4)
 
 
-def test_maps_of_a_cut_and_scaled_clip_come_from_the_original(film: Path, tmp_path: Path) -> None:
-    gaze = viewers.make_gaze(tmp_path / "film.csv", [(280, 30)], spread_px=0.1, seconds=2)
-    (clip,) = find_clips([str(film)], gaze)
+def test_maps_of_a_cut_and_scaled_clip_come_from_the_original(video: Path, tmp_path: Path) -> None:
+    gaze = viewers.make_gaze(tmp_path / "video.csv", [(280, 30)], spread_px=0.1, seconds=2)
+    (clip,) = find_clips([str(video)], gaze)
     with open_cache(tmp_path / "cache") as cache:
         reference = ReferenceTask(clip, EvaluateOptions(frames=10, scale=0.5), cache).run()
         assert (reference.width_px, reference.height_px, len(reference.seconds)) == (160, 90, 10)
@@ -292,7 +292,7 @@ def test_keys_tell_everything_apart(tmp_path: Path) -> None:
 # --- media ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["film", "vfr_mp4", "rotated_mp4", "hdr10_mkv", "odd_mp4", "bframes_avi"])
+@pytest.mark.parametrize("name", ["video", "vfr_mp4", "rotated_mp4", "hdr10_mkv", "odd_mp4", "bframes_avi"])
 def test_a_lossless_part_holds_the_same_pictures_at_the_same_times(
     name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -336,10 +336,10 @@ def test_planes_are_the_samples_of_the_file(pix_fmt: str) -> None:
             assert np.array_equal(planes[0], luma if deep == wide else luma.astype(np.uint16) * 4)
 
 
-def test_encoders_sign_their_files(film: Path, hdr10_mkv: Path, tmp_path: Path) -> None:
-    assert encoder_signature(film)["x264"].isdecimal()
+def test_encoders_sign_their_files(video: Path, hdr10_mkv: Path, tmp_path: Path) -> None:
+    assert encoder_signature(video)["x264"].isdecimal()
     assert set(encoder_signature(hdr10_mkv)) == {"x265"}
-    media.make_film(tmp_path / "plain.mkv", codec="ffv1", options={}, frames=2)
+    media.make_video(tmp_path / "plain.mkv", codec="ffv1", options={}, frames=2)
     assert encoder_signature(tmp_path / "plain.mkv") == {}
 
 
@@ -363,10 +363,10 @@ def test_presets_by_encoder() -> None:
 
 
 @pytest.mark.parametrize("pix_fmt", ["argb", "rgb24"])
-def test_packed_colours_are_copied_without_loss(film: Path, tmp_path: Path, pix_fmt: str) -> None:
+def test_packed_colours_are_copied_without_loss(video: Path, tmp_path: Path, pix_fmt: str) -> None:
     """FFV1 has no such format: it holds the same values in another order."""
     source, copy = tmp_path / "source.mov", tmp_path / "copy.mp4"
-    media.run_ffmpeg("-i", film, "-frames:v", "3", "-c:v", "qtrle", "-pix_fmt", pix_fmt, source)
+    media.run_ffmpeg("-i", video, "-frames:v", "3", "-c:v", "qtrle", "-pix_fmt", pix_fmt, source)
     with VideoReader(source) as reader:
         assert reader.info.pix_fmt == pix_fmt
         assert write_lossless(reader, copy) == 3

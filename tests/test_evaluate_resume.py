@@ -26,7 +26,7 @@ QUICK = ("--preset", "ultrafast", "--metrics", "psnr", "--instants", "0", "--arm
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A clip with gaze beside it."""
-    media.make_film(tmp_path / "clip.mp4", size=(96, 64), frames=10)
+    media.make_video(tmp_path / "clip.mp4", size=(96, 64), frames=10)
     viewers.make_gaze(tmp_path / "clip.csv", [(40, 40)])
     return tmp_path
 

@@ -26,37 +26,37 @@ FRAMES = 12
 
 
 @pytest.fixture(scope="module")
-def film(films: Path) -> Path:
-    return media.make_film(films / "to_export.mkv", size=(384, 256), frames=FRAMES)
+def video(videos: Path) -> Path:
+    return media.make_video(videos / "to_export.mkv", size=(384, 256), frames=FRAMES)
 
 
 @pytest.fixture(scope="module")
-def maps(films: Path, film: Path) -> str:
+def maps(videos: Path, video: Path) -> str:
     """The left half matters in the first six frames, the right one in the others."""
-    path = films / "sides.mkv"
-    with VideoReader(film) as reader, GrayVideoWriter(path, reader.info, path.name) as writer:
+    path = videos / "sides.mkv"
+    with VideoReader(video) as reader, GrayVideoWriter(path, reader.info, path.name) as writer:
         for number in range(FRAMES):
             side = np.tile(np.repeat([1.0, 0.1], 12), (16, 1)).astype(np.float32)
             writer.write(side if number < 6 else side[:, ::-1])
     return f"map:{path}"
 
 
-def exported(film: Path, maps: str, target: Path, kind: str) -> Path:
-    report = export_maps(film, target, kind, attention=maps, policy=stcodec.OffsetPolicy(floor=0.1, smoothing_seconds=0))
+def exported(video: Path, maps: str, target: Path, kind: str) -> Path:
+    report = export_maps(video, target, kind, attention=maps, policy=stcodec.OffsetPolicy(floor=0.1, smoothing_seconds=0))
     assert (report.frames, report.maps) == (FRAMES, FRAMES)
     return target
 
 
-def test_kvazaar_follows_its_file_from_frame_to_frame(film: Path, maps: str, tmp_path: Path) -> None:
-    text = exported(film, maps, tmp_path / "roi.txt", "kvazaar-roi")
+def test_kvazaar_follows_its_file_from_frame_to_frame(video: Path, maps: str, tmp_path: Path) -> None:
+    text = exported(video, maps, tmp_path / "roi.txt", "kvazaar-roi")
     lines = text.read_text().splitlines()
     assert lines[::2] == ["24 16"] * FRAMES
     left, right = int(lines[1].split()[0]), int(lines[1].split()[23])
     assert right - left >= 4
     out = tmp_path / "out.mkv"
     coding = ["-c:v", "libkvazaar", "-kvazaar-params", f"qp=34,period=1,roi={text}"]
-    run_ffmpeg("-i", film, *coding, out)
-    lead = [media.psnr(a[:, :192], b[:, :192]) - media.psnr(a[:, 192:], b[:, 192:]) for a, b in pairs(film, out)]
+    run_ffmpeg("-i", video, *coding, out)
+    lead = [media.psnr(a[:, :192], b[:, :192]) - media.psnr(a[:, 192:], b[:, 192:]) for a, b in pairs(video, out)]
     assert np.mean(lead[:6]) - np.mean(lead[6:]) > 4
 
 
@@ -64,9 +64,9 @@ def pairs(one: Path, other: Path) -> list[tuple[media.Luma, media.Luma]]:
     return list(zip(media.frames_of(one), media.frames_of(other), strict=True))
 
 
-def test_svt_lines_are_maps_that_the_library_takes(film: Path, maps: str, tmp_path: Path) -> None:
+def test_svt_lines_are_maps_that_the_library_takes(video: Path, maps: str, tmp_path: Path) -> None:
     assert svt_library.works() == ""
-    lines = exported(film, maps, tmp_path / "roi.txt", "svt-roi").read_text().splitlines()
+    lines = exported(video, maps, tmp_path / "roi.txt", "svt-roi").read_text().splitlines()
     rows = [[int(word) for word in line.split()] for line in lines]
     assert [row[0] for row in rows] == [0, 6]
     assert {len(row) for row in rows} == {1 + 6 * 4}
@@ -74,7 +74,7 @@ def test_svt_lines_are_maps_that_the_library_takes(film: Path, maps: str, tmp_pa
     encoder = svt_library.SvtEncoder(params, takes_maps=True)
     path, packets = tmp_path / "out.obu", list[bytes]()
     events = {row[0]: np.array(row[1:]).reshape(4, 6) for row in rows}
-    with av.open(str(film)) as container:
+    with av.open(str(video)) as container:
         for number, frame in enumerate(container.decode(video=0)):
             frame.pts = number
             segments = None
@@ -98,16 +98,16 @@ def frame_quantisers_of(path: Path) -> list[FrameQuantisers]:
     return list(frame_quantisers(out))
 
 
-def test_rectangles_reach_x264_through_addroi(film: Path, maps: str, tmp_path: Path) -> None:
-    lines = exported(film, maps, tmp_path / "rects.jsonl", "json-rects").read_text().splitlines()
+def test_rectangles_reach_x264_through_addroi(video: Path, maps: str, tmp_path: Path) -> None:
+    lines = exported(video, maps, tmp_path / "rects.jsonl", "json-rects").read_text().splitlines()
     frames = [json.loads(line) for line in lines]
     assert [frame["frame"] for frame in frames] == list(range(FRAMES))
     rects = frames[0]["rects"]
     filters = ",".join("addroi={x}:{y}:{width}:{height}:{qoffset}".format(**one) for one in rects)
     out, plain = tmp_path / "out.mkv", tmp_path / "plain.mkv"
     coding = ["-frames:v", "6", "-c:v", "libx264", "-preset", "veryfast", "-crf", "28"]
-    run_ffmpeg("-i", film, "-vf", filters, *coding, out)
-    run_ffmpeg("-i", film, *coding, plain)
+    run_ffmpeg("-i", video, "-vf", filters, *coding, out)
+    run_ffmpeg("-i", video, *coding, plain)
     policy = stcodec.OffsetPolicy(floor=0.1, smoothing_seconds=0)
     found = stcodec.verify(out, maps=maps.removeprefix("map:"), plain=plain, policy=policy)
     assert found.verdict == "applied"
@@ -127,31 +127,31 @@ def test_rectangles_cover_what_is_not_zero_once() -> None:
         assert (seen == wanted).all()
 
 
-def test_saliency_as_a_second_video(film: Path, maps: str, tmp_path: Path) -> None:
-    frames = media.frames_of(exported(film, maps, tmp_path / "saliency.avi", "x264-saliency"))
+def test_saliency_as_a_second_video(video: Path, maps: str, tmp_path: Path) -> None:
+    frames = media.frames_of(exported(video, maps, tmp_path / "saliency.avi", "x264-saliency"))
     assert [frame.shape for frame in frames] == [(256, 384)] * FRAMES
     assert frames[0][:, :150].mean() > 4 * frames[0][:, 234:].mean()
     assert frames[-1][:, 234:].mean() > 4 * frames[-1][:, :150].mean()
 
 
-def test_gaze_is_where_the_map_peaks(film: Path, maps: str, tmp_path: Path) -> None:
-    rows = [line.split() for line in exported(film, maps, tmp_path / "gaze.txt", "x265-gaze").read_text().splitlines()]
+def test_gaze_is_where_the_map_peaks(video: Path, maps: str, tmp_path: Path) -> None:
+    rows = [line.split() for line in exported(video, maps, tmp_path / "gaze.txt", "x265-gaze").read_text().splitlines()]
     assert [int(row[0]) for row in rows] == list(range(FRAMES))
     across = [int(row[1]) for row in rows]
     assert max(across[:6]) < 192 < min(across[6:])
     assert all(0 <= int(row[2]) < 256 for row in rows)
 
 
-def test_from_the_command_line(capfd: Capture, film: Path, tmp_path: Path) -> None:
-    done = run(capfd, "maps", film, tmp_path / "roi.txt", "--attention", "center", "--export", "svt-roi", "--strength", "2")
+def test_from_the_command_line(capfd: Capture, video: Path, tmp_path: Path) -> None:
+    done = run(capfd, "maps", video, tmp_path / "roi.txt", "--attention", "center", "--export", "svt-roi", "--strength", "2")
     assert done.status == 0
     assert (tmp_path / "roi.txt").read_text().startswith("0 ")
-    done = run(capfd, "maps", film, tmp_path / "roi2.txt", "--attention", "center", "--export", "nonsense")
+    done = run(capfd, "maps", video, tmp_path / "roi2.txt", "--attention", "center", "--export", "nonsense")
     assert done.status == 2
     assert "unknown format 'nonsense' to export to: allowed are svt-roi, kvazaar-roi" in done.err
     assert not (tmp_path / "roi2.txt").exists()
 
 
-def test_without_attention_there_is_nothing_to_export(film: Path, tmp_path: Path) -> None:
+def test_without_attention_there_is_nothing_to_export(video: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match="attention none has no maps"):
-        export_maps(film, tmp_path / "out.txt", "svt-roi", attention="none")
+        export_maps(video, tmp_path / "out.txt", "svt-roi", attention="none")

@@ -1,4 +1,4 @@
-"""Foveated weights: against acuity written out for each viewer, their limits, and what they say of real films."""
+"""Foveated weights: against acuity written out for each viewer, their limits, and what they say of real videos."""
 
 from __future__ import annotations
 
@@ -116,32 +116,32 @@ def test_what_can_t_be_weighed_is_refused() -> None:
         foveated_weights(gaze_at(0, 0), PICTURE, 0.0)
 
 
-# --- films ----------------------------------------------------------------------------------------------------------
+# --- videos ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return media.make_film(tmp_path_factory.mktemp("foveated") / "film.mp4", size=SIZE, frames=FRAMES)
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return media.make_video(tmp_path_factory.mktemp("foveated") / "video.mp4", size=SIZE, frames=FRAMES)
 
 
 @pytest.fixture(scope="module")
-def right_blurred(film: Path) -> Path:
-    """The film with its right third blurred."""
-    path = film.with_name("blurred.mkv")
+def right_blurred(video: Path) -> Path:
+    """The video with its right third blurred."""
+    path = video.with_name("blurred.mkv")
     third = SIZE[0] // 3
     blur = f"[0]split[a][b];[b]crop={third}:{SIZE[1]}:{2 * third}:0,boxblur=4[c];[a][c]overlay={2 * third}:0"
-    media.run_ffmpeg("-i", film, "-filter_complex", blur, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "4", path)
+    media.run_ffmpeg("-i", video, "-filter_complex", blur, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "4", path)
     return path
 
 
-def scores(film: Path, other: Path, x_px: float, heights: float = 3.0) -> dict[str, float | None]:
-    gaze = viewers.make_gaze(film.with_name(f"{x_px:g}.csv"), [(x_px, SIZE[1] / 2)])
+def scores(video: Path, other: Path, x_px: float, heights: float = 3.0) -> dict[str, float | None]:
+    gaze = viewers.make_gaze(video.with_name(f"{x_px:g}.csv"), [(x_px, SIZE[1] / 2)])
     options = ev.CompareOptions(gaze=gaze, metrics=("psnr", "ssim"), jobs=1, viewing_distance=heights)
-    return dict(ev.compare(film, [other], options=options).curves[0].points[0].scores)
+    return dict(ev.compare(video, [other], options=options).curves[0].points[0].scores)
 
 
-def test_what_lies_beside_the_gaze_counts_less_but_counts(film: Path, right_blurred: Path) -> None:
-    near, far = (scores(film, right_blurred, x) for x in (330.0, 20.0))
+def test_what_lies_beside_the_gaze_counts_less_but_counts(video: Path, right_blurred: Path) -> None:
+    near, far = (scores(video, right_blurred, x) for x in (330.0, 20.0))
     assert near["psnr-whole"] == far["psnr-whole"]
     for kind, least in (("psnr", 3.0), ("ssim", 0.02)):
         attended, foveated, whole = (far[f"{kind}-{region}"] for region in ("attended", "foveated", "whole"))
@@ -152,10 +152,10 @@ def test_what_lies_beside_the_gaze_counts_less_but_counts(film: Path, right_blur
         assert foveated - close > least
 
 
-def test_the_viewing_distance(film: Path, right_blurred: Path) -> None:
+def test_the_viewing_distance(video: Path, right_blurred: Path) -> None:
     """From nearby pixels are so coarse that the eye makes them out at any place; from afar only where it looks."""
-    whole = scores(film, right_blurred, 20.0)["psnr-whole"]
-    seen = [scores(film, right_blurred, 20.0, heights)["psnr-foveated"] for heights in (0.5, 3.0, 10.0)]
+    whole = scores(video, right_blurred, 20.0)["psnr-whole"]
+    seen = [scores(video, right_blurred, 20.0, heights)["psnr-foveated"] for heights in (0.5, 3.0, 10.0)]
     assert seen[0] == pytest.approx(whole, abs=0.05)
     near, usual, far = (one or 0.0 for one in seen)
     assert near + 0.5 < usual < far - 0.5
@@ -163,9 +163,9 @@ def test_the_viewing_distance(film: Path, right_blurred: Path) -> None:
 
 @pytest.mark.parametrize("heights", ["0", "-3", "nan", "100"])
 def test_distances_that_nobody_looks_from(
-    film: Path, right_blurred: Path, heights: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    video: Path, right_blurred: Path, heights: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with pytest.raises(OptionsError, match="heights of the picture"):
         ev.EvaluateOptions(viewing_distance=float(heights))
     words = f"viewing-distance is {float(heights):g}: allowed is 0.5 to 20 heights"
-    command.assert_refused(capfd, tmp_path, 2, words, "compare", film, right_blurred, "--viewing-distance", heights)
+    command.assert_refused(capfd, tmp_path, 2, words, "compare", video, right_blurred, "--viewing-distance", heights)

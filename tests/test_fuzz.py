@@ -19,7 +19,7 @@ from command import Outcome, Snapshot, snapshot
 from mutations import BINARY, TEXT
 
 SIZE, FRAMES = (96, 64), 12
-ENCODE = ("encode", "FILM", "out.mkv", "-q", "--attention")
+ENCODE = ("encode", "VIDEO", "out.mkv", "-q", "--attention")
 OF_VIDEOS = (
     ("encode", "FILE", "out.mkv", "-q", "--attention", "motion"),
     ("encode", "FILE", "out.mp4", "-q", "--attention", "none"),
@@ -27,15 +27,15 @@ OF_VIDEOS = (
     ("maps", "FILE", "out.mkv", "-q", "--attention", "motion"),
     ("stream", "FILE", "out.ts", "-q", "--attention", "center", "--no-pace"),
     ("batch", "FILE", "out", "-q", "--attention", "center", "--jobs", "1"),
-    ("compare", "FILM", "FILE", "-q", "--metrics", "psnr"),
+    ("compare", "VIDEO", "FILE", "-q", "--metrics", "psnr"),
 )
 WAYS = {
     "mp4": OF_VIDEOS,
     "mkv": OF_VIDEOS,
     "ts": OF_VIDEOS,
-    "map": ((*ENCODE, "map:FILE"), ("verify", "FILM", "--map", "FILE")),
+    "map": ((*ENCODE, "map:FILE"), ("verify", "VIDEO", "--map", "FILE")),
     "mask": ((*ENCODE, "mask:FILE"),),
-    "gaze": ((*ENCODE, "gaze:FILE"), ("evaluate", "FILM", "--gaze", "FILE", "--arms", "plain", "--crf", "30", "-q")),
+    "gaze": ((*ENCODE, "gaze:FILE"), ("evaluate", "VIDEO", "--gaze", "FILE", "--arms", "plain", "--crf", "30", "-q")),
     "onnx": ((*ENCODE, "onnx:FILE"),),
     "weights": (("FILE",),),
 }
@@ -58,21 +58,21 @@ SEEDS = 50
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One whole file of each kind, and the film that they go with."""
+    """One whole file of each kind, and the video that they go with."""
     folder = tmp_path_factory.mktemp("whole")
-    film = media.make_film(folder / "film.mkv", size=SIZE, frames=FRAMES)
+    video = media.make_video(folder / "video.mkv", size=SIZE, frames=FRAMES)
     tones = ("-f", "lavfi", "-i", "sine=sample_rate=44100:duration=0.5")
     for ending in ("mp4", "ts"):
-        media.run_ffmpeg("-i", film, *tones, "-c:v", "copy", "-c:a", "aac", folder / f"whole.{ending}")
+        media.run_ffmpeg("-i", video, *tones, "-c:v", "copy", "-c:a", "aac", folder / f"whole.{ending}")
     notes = folder / "notes.srt"
     notes.write_text("1\n00:00:00,100 --> 00:00:00,300\nOne\n")
-    media.run_ffmpeg("-i", film, *tones, "-i", notes, "-c:v", "copy", "-metadata", "title=t", folder / "whole.mkv")
-    for words in (("maps", "film.mkv", "whole.map", "--attention", "motion"),):
+    media.run_ffmpeg("-i", video, *tones, "-i", notes, "-c:v", "copy", "-metadata", "title=t", folder / "whole.mkv")
+    for words in (("maps", "video.mkv", "whole.map", "--attention", "motion"),):
         (folder / "tmp").mkdir(exist_ok=True)
         made = fuzzed.run_forked(folder, fuzzed.command_line, words[0], words[1], "whole.map.mkv", *words[3:], "-q")
         assert made == Outcome(0, "", "")
     (folder / "whole.map.mkv").rename(folder / "whole.map")
-    media.make_film(folder / "mask.mkv", size=SIZE, frames=FRAMES, pix_fmt="gray", codec="ffv1").rename(
+    media.make_video(folder / "mask.mkv", size=SIZE, frames=FRAMES, pix_fmt="gray", codec="ffv1").rename(
         folder / "whole.mask"
     )
     viewers.make_gaze(folder / "whole.gaze", [(40, 40), (20, 30)], seconds=0.5)
@@ -111,7 +111,7 @@ def try_one(whole: Path, folder: Path, kind: str, seed: int) -> str:
         (folder / name).mkdir(parents=True)
     file = folder / "in" / f"x{endings(kind)}"
     file.write_bytes(content)
-    shutil.copy(whole / "film.mkv", folder / "in" / "film.mkv")
+    shutil.copy(whole / "video.mkv", folder / "in" / "video.mkv")
     if kind == "weights":
         from stcodec.model.weights_file import WEIGHTS_PATH
 
@@ -119,7 +119,7 @@ def try_one(whole: Path, folder: Path, kind: str, seed: int) -> str:
             if one != WEIGHTS_PATH:
                 (folder / "in" / one.name).symlink_to(one)
     before = snapshot(folder / "in")
-    words = [word.replace("FILE", f"in/{file.name}").replace("FILM", "in/film.mkv") for word in way]
+    words = [word.replace("FILE", f"in/{file.name}").replace("VIDEO", "in/video.mkv") for word in way]
     if way[0] == "evaluate":
         words += ["--report", "report"]
     do = fuzzed.weights if kind == "weights" else fuzzed.command_line

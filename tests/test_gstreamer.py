@@ -45,9 +45,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def film(films: Path) -> Path:
+def video(videos: Path) -> Path:
     """Noise: no block is skipped, and adaptive quantisation has nothing to prefer."""
-    path = films / "for_gstreamer.y4m"
+    path = videos / "for_gstreamer.y4m"
     noise = f"color=gray:size=384x256:rate=25,format=yuv420p,noise=alls=60:allf=t,trim=end_frame={FRAMES}"
     media.run_ffmpeg("-f", "lavfi", "-i", noise, path)
     return path
@@ -59,14 +59,14 @@ def through_gstreamer(environment: dict[str, str], *words: object) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_recorded_maps_reach_the_qp_of_blocks(environment: dict[str, str], film: Path, tmp_path: Path) -> None:
+def test_recorded_maps_reach_the_qp_of_blocks(environment: dict[str, str], video: Path, tmp_path: Path) -> None:
     maps, rects, out = tmp_path / "maps.mkv", tmp_path / "rects.jsonl", tmp_path / "out.mp4"
-    with VideoReader(film) as reader, GrayVideoWriter(maps, reader.info, maps.name) as writer:
+    with VideoReader(video) as reader, GrayVideoWriter(maps, reader.info, maps.name) as writer:
         for number in range(FRAMES):
             left = np.tile(np.repeat([1.0, 0.1], 12), (16, 1)).astype(np.float32)
             writer.write(left if number < FRAMES // 2 else left[:, ::-1])
-    export_maps(film, rects, "json-rects", attention=f"map:{maps}", policy=POLICY)
-    through_gstreamer(environment, film, rects, out)
+    export_maps(video, rects, "json-rects", attention=f"map:{maps}", policy=POLICY)
+    through_gstreamer(environment, video, rects, out)
     qps = [found for _, found in coded_qps(out).values() if found is not None]
     assert len(qps) == FRAMES
     lead = [one[:, 14:].mean() - one[:, :10].mean() for one in qps]
@@ -74,8 +74,8 @@ def test_recorded_maps_reach_the_qp_of_blocks(environment: dict[str, str], film:
     assert max(lead[FRAMES // 2 :]) < -4
 
 
-def test_maps_that_are_made_in_the_pipeline(environment: dict[str, str], film: Path, tmp_path: Path) -> None:
+def test_maps_that_are_made_in_the_pipeline(environment: dict[str, str], video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    through_gstreamer(environment, film, "center", out)
+    through_gstreamer(environment, video, "center", out)
     first = next(qps for is_key, qps in coded_qps(out).values() if is_key and qps is not None)
     assert first[6:10, 9:15].mean() < first[[0, -1]].mean() - 1

@@ -52,13 +52,13 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("stcodec enc", {"encode"}),
         ("stcodec encode --poli", {"--policy"}),
         ("stcodec encode --policy ", {"gentle", "balanced", "strong"}),
-        ("stcodec encode fil", {"film.mp4"}),
+        ("stcodec encode fil", {"video.mp4"}),
         ("stcodec completion ", {"bash", "zsh", "fish"}),
     ],
 )
 def test_bash_completes(scripts: Path, tmp_path: Path, line: str, wanted: set[str]) -> None:
     """As bash does when Tab is pressed: the function that `complete` names is called with the words so far."""
-    (tmp_path / "film.mp4").touch()
+    (tmp_path / "video.mp4").touch()
     words = shlex.split(line) + ([""] if line.endswith(" ") else [])
     code = f"""
     source {scripts / "bash"}
@@ -96,9 +96,9 @@ def test_man_pages_say_what_help_says(tmp_path: Path) -> None:
     assert EXAMPLES["encode"][0] in page
 
 
-def test_encode_without_out_makes_a_name_and_says_it(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_encode_without_out_makes_a_name_and_says_it(capfd: Capture, video: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
-    source.write_bytes(film.read_bytes())
+    source.write_bytes(video.read_bytes())
     (tmp_path / "in-stcodec.mp4").write_text("precious")
     done = run(capfd, "encode", source, "--attention", "center", "--preset", "ultrafast")
     assert done.status == 0, done.err
@@ -107,7 +107,7 @@ def test_encode_without_out_makes_a_name_and_says_it(capfd: Capture, film: Path,
     assert (tmp_path / "in-stcodec-2.mp4").stat().st_size > 1000
 
 
-def test_out_may_stand_behind_options(capfd: Capture, film: Path, tmp_path: Path) -> None:
-    done = run(capfd, "encode", film, "--crf", "40", "--preset", "ultrafast", "--attention", "center", tmp_path / "out.mkv")
+def test_out_may_stand_behind_options(capfd: Capture, video: Path, tmp_path: Path) -> None:
+    done = run(capfd, "encode", video, "--crf", "40", "--preset", "ultrafast", "--attention", "center", tmp_path / "out.mkv")
     assert done.status == 0, done.err
     assert [one.name for one in tmp_path.iterdir()] == ["out.mkv"]

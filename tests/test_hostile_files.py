@@ -18,15 +18,15 @@ from stcodec.media.sniff import holds_video
 OPENERS = {
     "encode": ("encode", "FILE", "OUT.mkv", "--attention", "center"),
     "match": ("encode", "FILE", "OUT.mkv", "--attention", "center", "--match-crf", "30"),
-    "map": ("encode", "FILM", "OUT.mkv", "--attention", "map:FILE"),
-    "mask": ("encode", "FILM", "OUT.mkv", "--attention", "mask:FILE"),
+    "map": ("encode", "VIDEO", "OUT.mkv", "--attention", "map:FILE"),
+    "mask": ("encode", "VIDEO", "OUT.mkv", "--attention", "mask:FILE"),
     "batch": ("batch", "FILE", "OUT", "--attention", "center"),
     "maps": ("maps", "FILE", "OUT.mkv", "--attention", "center"),
     "inspect": ("inspect", "FILE", "--attention", "center", "--report", "OUT.html"),
-    "compare": ("compare", "FILM", "FILE"),
-    "reference": ("compare", "FILE", "FILM"),
-    "evaluate": ("evaluate", "FILE", "--weights", "mask:FILM", "--report", "OUT"),
-    "verify": ("verify", "FILE", "--map", "FILM"),
+    "compare": ("compare", "VIDEO", "FILE"),
+    "reference": ("compare", "FILE", "VIDEO"),
+    "evaluate": ("evaluate", "FILE", "--weights", "mask:VIDEO", "--report", "OUT"),
+    "verify": ("verify", "FILE", "--map", "VIDEO"),
     "stream": ("stream", "FILE", "OUT.ts", "--attention", "none", "--no-pace"),
 }
 
@@ -36,40 +36,42 @@ def own_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, "")
 
 
-def opened(capfd: pytest.CaptureFixture[str], way: str, file: Path, film: Path, folder: Path, *more: str) -> command.Outcome:
+def opened(
+    capfd: pytest.CaptureFixture[str], way: str, file: Path, video: Path, folder: Path, *more: str
+) -> command.Outcome:
     folder.mkdir(exist_ok=True)
-    places = {"FILE": file, "FILM": film, "OUT": folder / "out"}
-    words = [re.sub("FILE|FILM|OUT", lambda found: str(places[found[0]]), word) for word in OPENERS[way]]
+    places = {"FILE": file, "VIDEO": video, "OUT": folder / "out"}
+    words = [re.sub("FILE|VIDEO|OUT", lambda found: str(places[found[0]]), word) for word in OPENERS[way]]
     return command.run(capfd, *words, *more)
 
 
 @pytest.fixture(scope="module")
-def bombs(films: Path, film: Path) -> dict[str, Path]:
+def bombs(videos: Path, video: Path) -> dict[str, Path]:
     """Files of some kB that ask for much."""
-    folder = films / "bombs"
+    folder = videos / "bombs"
     folder.mkdir()
     chapters = [";FFMETADATA1"]
     for number in range(2500):
         chapters += ["[CHAPTER]", "TIMEBASE=1/1000000", f"START={10 * number}", f"END={10 * number + 9}"]
     (folder / "chapters.txt").write_text("\n".join(chapters))
-    media.run_ffmpeg("-i", film, "-i", folder / "chapters.txt", "-map_chapters", "1", "-c", "copy", folder / "chapters.mkv")
+    media.run_ffmpeg("-i", video, "-i", folder / "chapters.txt", "-map_chapters", "1", "-c", "copy", folder / "chapters.mkv")
     huge = ("-f", "lavfi", "-i", "color=gray:s=16384x8192:r=5:d=0.4")
     media.run_ffmpeg(*huge, "-c:v", "libx264", "-preset", "ultrafast", folder / "huge.mp4")
     media.run_ffmpeg("-i", folder / "huge.mp4", "-c", "copy", folder / "huge.ts")
-    media.run_ffmpeg("-i", film, *(("-map", "0:v") * 201), "-c", "copy", folder / "streams.mkv")
+    media.run_ffmpeg("-i", video, *(("-map", "0:v") * 201), "-c", "copy", folder / "streams.mkv")
     fast = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=50000:d=0.001")
     media.run_ffmpeg(*fast, "-c:v", "libx264", folder / "fast.mkv")
     return {one.name: one for one in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
-def playlists(films: Path, film: Path) -> dict[str, Path]:
+def playlists(videos: Path, video: Path) -> dict[str, Path]:
     """Texts that name other files, under names of videos."""
-    folder = films / "playlists"
+    folder = videos / "playlists"
     folder.mkdir()
-    media.run_ffmpeg("-i", film, "-c", "copy", "-f", "hls", "-hls_time", "1", folder / "all.m3u8")
+    media.run_ffmpeg("-i", video, "-c", "copy", "-f", "hls", "-hls_time", "1", folder / "all.m3u8")
     texts = {
-        "concat.mp4": f"ffconcat version 1.0\nfile '{film}'\n",
+        "concat.mp4": f"ffconcat version 1.0\nfile '{video}'\n",
         "self.mp4": "ffconcat version 1.0\nfile self.mp4\n",
         "list.mkv": (folder / "all.m3u8").read_text(),
         "live.mp4": (folder / "all.m3u8").read_text().replace("#EXT-X-ENDLIST", ""),
@@ -83,9 +85,9 @@ def playlists(films: Path, film: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("way", OPENERS)
 def test_no_command_opens_a_file_that_names_others(
-    capfd: pytest.CaptureFixture[str], playlists: dict[str, Path], film: Path, tmp_path: Path, way: str
+    capfd: pytest.CaptureFixture[str], playlists: dict[str, Path], video: Path, tmp_path: Path, way: str
 ) -> None:
-    done = opened(capfd, way, playlists["concat.mp4"], film, tmp_path)
+    done = opened(capfd, way, playlists["concat.mp4"], video, tmp_path)
     assert done.status in (1, 2, 3), done
     assert "names other files (concat): --allow-playlists opens them" in done.err + done.out
     assert not list(tmp_path.rglob("*.mkv")) and not list(tmp_path.rglob("*.ts"))
@@ -123,9 +125,9 @@ def test_playlists_go_neither_in_circles_nor_on_for_ever(
     command.assert_one_line(done, 1, words)
 
 
-def test_a_batch_walks_into_no_playlist(playlists: dict[str, Path], film: Path) -> None:
+def test_a_batch_walks_into_no_playlist(playlists: dict[str, Path], video: Path) -> None:
     set_limits(Limits(allow_playlists=True))
-    assert holds_video(film, 0, 0)
+    assert holds_video(video, 0, 0)
     assert not any(holds_video(path, 1, 1) for path in playlists.values())
 
 
@@ -156,9 +158,9 @@ def test_what_a_header_asks_for_is_limited(
 
 @pytest.mark.parametrize("way", OPENERS)
 def test_every_command_keeps_to_the_limits(
-    capfd: pytest.CaptureFixture[str], bombs: dict[str, Path], film: Path, tmp_path: Path, way: str
+    capfd: pytest.CaptureFixture[str], bombs: dict[str, Path], video: Path, tmp_path: Path, way: str
 ) -> None:
-    done = opened(capfd, way, bombs["huge.mp4"], film, tmp_path)
+    done = opened(capfd, way, bombs["huge.mp4"], video, tmp_path)
     assert done.status in (1, 2, 3) and "has frames of 16384x8192 px" in done.err + done.out
 
 
@@ -175,8 +177,10 @@ def test_it_is_refused_before_memory_is_taken(bombs: dict[str, Path], name: str)
     assert int(done.stdout) < 60_000  # kB; one frame has 200,000
 
 
-def test_limits_reach_workers_through_the_environment(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
-    done = opened(capfd, "batch", film, film, tmp_path, "--max-pixels", "100x100", "--jobs", "2")
+def test_limits_reach_workers_through_the_environment(
+    capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path
+) -> None:
+    done = opened(capfd, "batch", video, video, tmp_path, "--max-pixels", "100x100", "--jobs", "2")
     assert done.status == 3 and "has frames of 320x180 px" in done.err + done.out
     assert limits() == Limits(max_pixels=10_000)
 
@@ -195,8 +199,8 @@ def test_ctrl_c_answers_while_huge_frames_are_decoded(bombs: dict[str, Path], tm
     assert not list(tmp_path.iterdir())
 
 
-def test_a_plan_shows_no_raw_escapes(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+def test_a_plan_shows_no_raw_escapes(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:
     path = tmp_path / "m\x1b[31m\x9b\u202e.mkv"
-    path.write_bytes(film.read_bytes())
-    done = command.run(capfd, "encode", film, tmp_path / "out.mkv", "--dry-run", "--attention", f"map:{path}")
+    path.write_bytes(video.read_bytes())
+    done = command.run(capfd, "encode", video, tmp_path / "out.mkv", "--dry-run", "--attention", f"map:{path}")
     assert done.status == 0 and "m\\x1b[31m\\x9b\\u202e.mkv" in done.out and done.out.replace("\n", "").isprintable()

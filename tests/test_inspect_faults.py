@@ -37,7 +37,7 @@ def disc(x: float, y: float, radius: float = 0.1) -> BoolArray:
 def content(
     speed: float = 0.0, moves: BoolArray = NOWHERE, flickers: BoolArray = NOWHERE, jump: float = 0.0, pan: float = 0.0
 ) -> Content:
-    """What the film does: `moves` goes to the right at a speed, over a camera that pans."""
+    """What the video does: `moves` goes to the right at a speed, over a camera that pans."""
     velocity = np.zeros((*SHAPE, 2), np.float32)
     velocity[..., 0] = pan
     velocity[moves, 0] += speed
@@ -46,10 +46,10 @@ def content(
 
 @dataclass
 class Scene:
-    """Some seconds: a map and what the film does at each instant; where shots begin."""
+    """Some seconds: a map and what the video does at each instant; where shots begin."""
 
     maps: Callable[[float], FloatArray]
-    film: Callable[[float], Content] = lambda _: content()
+    video: Callable[[float], Content] = lambda _: content()
     cuts: tuple[float, ...] = ()
 
     def findings(self, seconds: float = 4.0) -> list[Finding]:
@@ -58,7 +58,7 @@ class Scene:
         for index in range(round(seconds * RATE)):
             now = index / RATE
             starts = index == 0 or any(abs(now - cut) < 1e-6 for cut in self.cuts)
-            kept.append(watch.see(now, starts, self.maps(now), self.film(now)))
+            kept.append(watch.see(now, starts, self.maps(now), self.video(now)))
         return find_faults(watch.series, kept.__getitem__)
 
     def names(self) -> set[str]:
@@ -180,14 +180,14 @@ def test_lag_after_a_sudden_change_within_a_shot() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_flat_maps_are_dead_even_if_the_film_stands_still(value: float) -> None:
+def test_flat_maps_are_dead_even_if_the_video_stands_still(value: float) -> None:
     dead = only("dead", Scene(lambda _: np.full(SHAPE, value, np.float32)))
     assert "flat" in dead.text
     assert dead.value == pytest.approx(4 - 1 / RATE)
 
 
 def test_a_map_of_another_size_is_measured_alike() -> None:
-    large = Scene(lambda now: np.kron(wandering(now), np.ones((3, 3), np.float32)), PLANTED["drift"].film)
+    large = Scene(lambda now: np.kron(wandering(now), np.ones((3, 3), np.float32)), PLANTED["drift"].video)
     assert only("drift", large).value == pytest.approx(only("drift", PLANTED["drift"]).value, abs=0.3)
 
 

@@ -25,11 +25,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page on a film with a hostile name."""
+    """A page on a video with a hostile name."""
     folder = tmp_path_factory.mktemp("inspected")
-    film, maps = make_inspected(folder)
-    film = film.rename(folder / HOSTILE)
-    inspect(film, InspectOptions(attention=f"map:{maps}", report=folder / "page.html"))
+    video, maps = make_inspected(folder)
+    video = video.rename(folder / HOSTILE)
+    inspect(video, InspectOptions(attention=f"map:{maps}", report=folder / "page.html"))
     return folder / "page.html"
 
 
@@ -121,8 +121,8 @@ def test_styles_and_layers_change_the_picture(opened: Page) -> None:
     assert opened.count("#canvases canvas") == 2
 
 
-def test_the_network_from_the_inside(page: Page, film: Path, tmp_path: Path) -> None:
-    inspect(film, InspectOptions(attention="neural:device=cpu", report=tmp_path / "page.html", moments=1))
+def test_the_network_from_the_inside(page: Page, video: Path, tmp_path: Path) -> None:
+    inspect(video, InspectOptions(attention="neural:device=cpu", report=tmp_path / "page.html", moments=1))
     page.open(tmp_path / "page.html", 1000)
     page.wait(lambda: frame_shown(page) != "", "the frame is drawn")
     page.click("#strip button:nth-child(3)")  # a token needs something before it to look at

@@ -57,7 +57,7 @@ def shots_of(path: Path) -> list[int]:
         return [index for index, (_, starts) in enumerate(mark_shots(reader.frames(), reader.info)) if starts]
 
 
-def test_cuts_of_a_real_film(bikes: Path) -> None:
+def test_cuts_of_a_real_video(bikes: Path) -> None:
     assert shots_of(bikes) == [0, *BIKES_CUTS]
 
 
@@ -65,8 +65,8 @@ def test_animation_without_cuts(bunny: Path) -> None:
     assert shots_of(bunny) == [0]
 
 
-def test_frames_pass_unchanged(film: Path) -> None:
-    with VideoReader(film) as reader:
+def test_frames_pass_unchanged(video: Path) -> None:
+    with VideoReader(video) as reader:
         frames = list(reader.frames())
         marked = list(mark_shots(iter(frames), reader.info))
     assert [frame for frame, _ in marked] == frames
@@ -117,7 +117,7 @@ def test_fade_and_dissolve_are_not_marked() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_shortest_films(count: int) -> None:
+def test_shortest_videos(count: int) -> None:
     assert starts_in(small(media.pictures((320, 180), count))) == [0][:count]
 
 
@@ -156,7 +156,7 @@ def test_mean_rate_at_variable_frame_rate() -> None:
     assert len(taken) / (times[-1] - times[0]) == pytest.approx(6, rel=0.02)
 
 
-def test_film_of_variable_frame_rate(vfr_mkv: Path) -> None:
+def test_video_of_variable_frame_rate(vfr_mkv: Path) -> None:
     clip = read_clip(vfr_mkv, ClipSpec(maps_per_second=6))
     times = [float(time) for time in media.video_pts(vfr_mkv)]
     gaps = np.diff(clip.pts_seconds)
@@ -197,10 +197,10 @@ def test_instants(steps_ms: list[int], rate: float, shots: frozenset[int], fps: 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 @pytest.mark.parametrize("fast", [True, False])
-def test_thumbnails_stand_upright(films: Path, tmp_path: Path, degrees: int, fast: bool) -> None:
-    path = films / f"upright_{degrees}.mp4"
+def test_thumbnails_stand_upright(videos: Path, tmp_path: Path, degrees: int, fast: bool) -> None:
+    path = videos / f"upright_{degrees}.mp4"
     if not path.exists():
-        media.make_rotated_film(path, degrees, frames=3, size=(320, 176))
+        media.make_rotated_video(path, degrees, frames=3, size=(320, 176))
     media.run_ffmpeg("-i", path, "-frames:v", "1", tmp_path / "shown.png")  # turns it as a player does
     shown = np.asarray(cv2.imread(str(tmp_path / "shown.png")), np.uint8)[:, :, ::-1]
     with VideoReader(path) as reader:
@@ -280,7 +280,7 @@ def test_velocity_as_a_player_shows_it(tmp_path: Path, degrees: int, turn: list[
         assert one == pytest.approx(-25 * np.array(turn) @ [8, 4], abs=20)
 
 
-def test_place_of_vectors_in_a_turned_film(tmp_path: Path) -> None:
+def test_place_of_vectors_in_a_turned_video(tmp_path: Path) -> None:
     """A disc that moves in the left half of the coded frame is at the top when it is shown turned clockwise."""
     path = tmp_path / "disc.mp4"
     with av.open(str(path), "w") as container:
@@ -303,8 +303,8 @@ def test_place_of_vectors_in_a_turned_film(tmp_path: Path) -> None:
     assert np.nanmedian(moving, axis=(0, 1)) == pytest.approx([-100, 0], abs=10)
 
 
-def test_a_new_shot_has_no_motion(films: Path) -> None:
-    path = media.make_film(films / "vectors.mp4", frames=40, cuts=[20], options={"preset": "medium", "bf": "0"})
+def test_a_new_shot_has_no_motion(videos: Path) -> None:
+    path = media.make_video(videos / "vectors.mp4", frames=40, cuts=[20], options={"preset": "medium", "bf": "0"})
     clip = read_clip(path, ClipSpec(maps_per_second=6, motion_vectors=True))
     assert clip.motion_vectors is not None
     assert clip.pts_seconds[clip.shot_starts].tolist() == [0.0, 0.8]
@@ -313,8 +313,8 @@ def test_a_new_shot_has_no_motion(films: Path) -> None:
     assert (known[~clip.shot_starts] > 0.3).all()
 
 
-def test_source_without_vectors(films: Path) -> None:
-    path = media.make_film(films / "intra.mkv", codec="ffv1", options={}, frames=12)
+def test_source_without_vectors(videos: Path) -> None:
+    path = media.make_video(videos / "intra.mkv", codec="ffv1", options={}, frames=12)
     clip = read_clip(path, ClipSpec(maps_per_second=6, motion_vectors=True))
     assert clip.motion_vectors is not None
     assert np.isnan(clip.motion_vectors).all()

@@ -91,7 +91,7 @@ def clear(folder: Path) -> None:
 
 def try_instants(folder: Path, name: str, count: int, seed: int) -> list[ending.End]:
     """Each run in a folder of its own, with a signal at an instant between its begin and the usual end."""
-    media.make_film(folder / "in.mkv", size=(320, 180), frames=FRAMES)
+    media.make_video(folder / "in.mkv", size=(320, 180), frames=FRAMES)
     (folder / "in").mkdir()
     for number in range(3):
         shutil.copy(folder / "in.mkv", folder / "in" / f"{number}.mkv")

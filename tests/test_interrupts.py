@@ -21,15 +21,15 @@ SAID = "stcodec: interrupted; nothing unfinished was left behind\n"
 
 
 @pytest.fixture(scope="module")
-def long_film(films: Path) -> Path:
+def long_video(videos: Path) -> Path:
     """Some seconds of work for an encoder."""
-    return media.make_film(films / "long.mp4", size=(640, 360), frames=200)
+    return media.make_video(videos / "long.mp4", size=(640, 360), frames=200)
 
 
 @pytest.fixture
-def folder(tmp_path: Path, long_film: Path) -> Path:
-    """A film, an old output, and a place for temporary files."""
-    (tmp_path / "in.mp4").symlink_to(long_film)
+def folder(tmp_path: Path, long_video: Path) -> Path:
+    """A video, an old output, and a place for temporary files."""
+    (tmp_path / "in.mp4").symlink_to(long_video)
     (tmp_path / "out.mp4").write_bytes(OLD)
     (tmp_path / "tmp").mkdir()
     return tmp_path

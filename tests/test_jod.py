@@ -27,31 +27,31 @@ needs_cvvdp = pytest.mark.skipif(find_spec("pycvvdp") is None, reason="cvvdp is 
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return media.make_film(tmp_path_factory.mktemp("jod") / "film.mp4", size=SIZE, frames=FRAMES)
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return media.make_video(tmp_path_factory.mktemp("jod") / "video.mp4", size=SIZE, frames=FRAMES)
 
 
 @pytest.fixture(scope="module")
-def worse(film: Path) -> dict[str, Path]:
-    """The film encoded well and badly, and with its right third blurred."""
-    made = {name: film.with_name(f"{name}.mkv") for name in ("fine", "coarse", "right")}
+def worse(video: Path) -> dict[str, Path]:
+    """The video encoded well and badly, and with its right third blurred."""
+    made = {name: video.with_name(f"{name}.mkv") for name in ("fine", "coarse", "right")}
     for name, crf in (("fine", "20"), ("coarse", "36")):
-        media.run_ffmpeg("-i", film, "-c:v", "libx264", "-preset", "ultrafast", "-crf", crf, made[name])
+        media.run_ffmpeg("-i", video, "-c:v", "libx264", "-preset", "ultrafast", "-crf", crf, made[name])
     third = SIZE[0] // 3
     blur = f"[0]split[a][b];[b]crop={third}:{SIZE[1]}:{2 * third}:0,boxblur=4[c];[a][c]overlay={2 * third}:0"
     media.run_ffmpeg(
-        "-i", film, "-filter_complex", blur, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "4", made["right"]
+        "-i", video, "-filter_complex", blur, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "4", made["right"]
     )
     return made
 
 
-def gaze_at(film: Path, x_px: float) -> Path:
-    return viewers.make_gaze(film.with_name(f"{x_px:g}.csv"), [(x_px, SIZE[1] / 2)])
+def gaze_at(video: Path, x_px: float) -> Path:
+    return viewers.make_gaze(video.with_name(f"{x_px:g}.csv"), [(x_px, SIZE[1] / 2)])
 
 
-def jods(film: Path, other: Path, x_px: float, metric: str = "fvvdp") -> float:
-    options = ev.CompareOptions(gaze=gaze_at(film, x_px), metrics=(metric,), jobs=1, observers=1)
-    results = ev.compare(film, [other], options=options)
+def jods(video: Path, other: Path, x_px: float, metric: str = "fvvdp") -> float:
+    options = ev.CompareOptions(gaze=gaze_at(video, x_px), metrics=(metric,), jobs=1, observers=1)
+    results = ev.compare(video, [other], options=options)
     assert results.failures == ()
     value = results.curves[0].points[0].scores[metric]
     assert value is not None
@@ -61,7 +61,7 @@ def jods(film: Path, other: Path, x_px: float, metric: str = "fvvdp") -> float:
 # --- viewers ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_scanpath_is_at_the_fixation_that_began_last(film: Path, tmp_path: Path) -> None:
+def test_a_scanpath_is_at_the_fixation_that_began_last(video: Path, tmp_path: Path) -> None:
     path = tmp_path / "gaze.csv"
     path.write_text(
         "observer,start_ms,duration_ms,x_px,y_px\n"
@@ -69,63 +69,65 @@ def test_a_scanpath_is_at_the_fixation_that_began_last(film: Path, tmp_path: Pat
         "3,0,400,500,-9\n"  # beside the frame
         "5,100,10,0,0\n"
     )
-    with VideoReader(film) as reader:
+    with VideoReader(video) as reader:
         places = scanpath(GazeSource(path).fixations, 7, [0.0, 0.08, 0.2, 0.24, 0.4], reader.info)
     assert places.tolist() == [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [1.0, 0.25], [1.0, 0.25]]
-    write_scanpaths(film, Guide(f"gaze:{path}"), [0.04 * index for index in range(FRAMES)], 2, tmp_path / "paths.npy")
+    write_scanpaths(video, Guide(f"gaze:{path}"), [0.04 * index for index in range(FRAMES)], 2, tmp_path / "paths.npy")
     stored = np.load(tmp_path / "paths.npy")
     assert stored.shape == (2, FRAMES, 2) and stored.dtype == np.float32
     assert stored[0].tolist() == [[1.0, 0.0]] * FRAMES  # whose gaze is known longest comes first
     assert stored[1, -1].tolist() == [1.0, 0.25]
     judging = Guide(f"gaze:{path}", observers=(5, 7))
-    write_scanpaths(film, judging, [0.0, 0.3], 9, tmp_path / "judging.npy")
+    write_scanpaths(video, judging, [0.0, 0.3], 9, tmp_path / "judging.npy")
     assert np.load(tmp_path / "judging.npy").shape == (2, 2, 2)
 
 
 def test_pictures_as_a_display_takes_them(tmp_path: Path) -> None:
-    turned = media.make_rotated_film(tmp_path / "turned.mp4", 90, size=(96, 64), frames=3)
+    turned = media.make_rotated_video(tmp_path / "turned.mp4", 90, size=(96, 64), frames=3)
     with VideoReader(turned) as reader:
         picture = RgbReader(reader.info)(next(iter(reader.frames())))
         assert picture.shape == (reader.info.display_height_px, reader.info.display_width_px, 3) == (96, 64, 3)
         assert picture.dtype == np.uint8
 
 
-def test_what_is_missing_is_said_in_a_line(film: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    one = ("compare", film, film, "--metrics")
+def test_what_is_missing_is_said_in_a_line(video: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    one = ("compare", video, video, "--metrics")
     refused = command.assert_refused
     if find_spec("pyfvvdp") is None:
         words = "fvvdp needs the package pyfvvdp, which is not installed: .*docs/evaluate.md"
-        refused(capfd, film.parent, 2, words, *one, "fvvdp", "--gaze", gaze_at(film, 20))
+        refused(capfd, video.parent, 2, words, *one, "fvvdp", "--gaze", gaze_at(video, 20))
     if find_spec("pycvvdp") is None:
-        refused(capfd, film.parent, 2, "cvvdp needs the package cvvdp, which is not installed", *one, "cvvdp")
-    refused(capfd, film.parent, 2, "fvvdp needs to know where people look", *one, "fvvdp")
-    refused(capfd, film.parent, 2, "observers is 0", *one, "psnr", "--observers", "0")
+        refused(capfd, video.parent, 2, "cvvdp needs the package cvvdp, which is not installed", *one, "cvvdp")
+    refused(capfd, video.parent, 2, "fvvdp needs to know where people look", *one, "fvvdp")
+    refused(capfd, video.parent, 2, "observers is 0", *one, "psnr", "--observers", "0")
     with pytest.raises(OptionsError, match="observers is 0: allowed is 1 or more"):
         ev.EvaluateOptions(observers=0)
 
 
 @needs_fvvdp
-def test_viewers_are_needed(film: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_viewers_are_needed(video: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = "fvvdp follows recorded viewers: give --gaze"
-    command.assert_refused(capfd, film.parent, 2, words, "compare", film, film, "--metrics", "fvvdp", "--weights", "center")
+    command.assert_refused(
+        capfd, video.parent, 2, words, "compare", video, video, "--metrics", "fvvdp", "--weights", "center"
+    )
 
 
 # --- the packages -----------------------------------------------------------------------------------------------------
 
 
 @needs_fvvdp
-def test_foveated_jods_fall_with_quality_and_less_beside_the_gaze(film: Path, worse: dict[str, Path]) -> None:
-    fine, coarse = (jods(film, worse[name], 330.0) for name in ("fine", "coarse"))
+def test_foveated_jods_fall_with_quality_and_less_beside_the_gaze(video: Path, worse: dict[str, Path]) -> None:
+    fine, coarse = (jods(video, worse[name], 330.0) for name in ("fine", "coarse"))
     assert 10 > fine > coarse + 0.5
-    assert jods(film, worse["right"], 20.0) > jods(film, worse["right"], 330.0) + 0.1
-    assert jods(film, film, 20.0) == pytest.approx(10, abs=1e-3)
+    assert jods(video, worse["right"], 20.0) > jods(video, worse["right"], 330.0) + 0.1
+    assert jods(video, video, 20.0) == pytest.approx(10, abs=1e-3)
 
 
 @needs_cvvdp
-def test_color_jods_fall_with_quality_wherever_viewers_look(film: Path, worse: dict[str, Path]) -> None:
-    fine, coarse = (jods(film, worse[name], 330.0, "cvvdp") for name in ("fine", "coarse"))
+def test_color_jods_fall_with_quality_wherever_viewers_look(video: Path, worse: dict[str, Path]) -> None:
+    fine, coarse = (jods(video, worse[name], 330.0, "cvvdp") for name in ("fine", "coarse"))
     assert 10 > fine > coarse + 0.3
-    assert jods(film, worse["right"], 20.0, "cvvdp") == jods(film, worse["right"], 330.0, "cvvdp")
+    assert jods(video, worse["right"], 20.0, "cvvdp") == jods(video, worse["right"], 330.0, "cvvdp")
 
 
 def noisy_pairs(frames: int) -> list[tuple[np.ndarray, np.ndarray]]:

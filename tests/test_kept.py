@@ -19,11 +19,11 @@ Result = tuple[Path, Path, EncodeReport]
 
 
 @pytest.fixture(scope="module", params=WAYS, ids="-to-".join)
-def result(request: pytest.FixtureRequest, films: Path) -> Result:
-    """(source, output, report) of a rich film encoded from one container to another."""
+def result(request: pytest.FixtureRequest, videos: Path) -> Result:
+    """(source, output, report) of a rich video encoded from one container to another."""
     before, after = request.param
     source: Path = request.getfixturevalue(f"rich_{before}")
-    output = films / f"rich_{before}.{after}"
+    output = videos / f"rich_{before}.{after}"
     return source, output, stcodec.encode(source, output, attention="center", preset="veryfast")
 
 
@@ -151,8 +151,8 @@ def test_what_is_changed_is_said_and_nothing_else(result: Result) -> None:
     assert set(said) <= {"converted", "dropped", "marks"}
 
 
-def test_a_font_with_a_modern_type_is_kept(films: Path, tmp_path: Path) -> None:
-    source = media.make_rich_film(tmp_path / "modern.mkv", seconds=1.0, font_mimetype="font/ttf")
+def test_a_font_with_a_modern_type_is_kept(videos: Path, tmp_path: Path) -> None:
+    source = media.make_rich_video(tmp_path / "modern.mkv", seconds=1.0, font_mimetype="font/ttf")
     report = stcodec.encode(source, tmp_path / "out.mkv", attention="none", preset="ultrafast")
     with av.open(str(tmp_path / "out.mkv")) as container:
         assert [bytes(one.data) for one in container.streams.attachments] == [FONT]
@@ -160,9 +160,9 @@ def test_a_font_with_a_modern_type_is_kept(films: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
-def test_a_second_film_is_copied_whole(film: Path, open_gop_mp4: Path, tmp_path: Path, suffix: str) -> None:
+def test_a_second_video_is_copied_whole(video: Path, open_gop_mp4: Path, tmp_path: Path, suffix: str) -> None:
     source, output = tmp_path / "two.mkv", tmp_path / f"out.{suffix}"
-    run_ffmpeg("-i", film, "-i", open_gop_mp4, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "0", source)
+    run_ffmpeg("-i", video, "-i", open_gop_mp4, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "0", source)
     stcodec.encode(source, output, attention="none", preset="ultrafast")
     packets = [[bytes(packet) for packet in packets_of(path, 1) if packet.size] for path in (source, output)]
     assert len(packets[0]) == 48

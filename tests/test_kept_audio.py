@@ -35,17 +35,17 @@ SOUNDS = {
 }
 
 
-def make_source(folder: Path, film: Path, kind: str) -> Path:
-    ending, codec, video, words = SOUNDS[kind]
+def make_source(folder: Path, video: Path, kind: str) -> Path:
+    ending, codec, video_codec, words = SOUNDS[kind]
     source = folder / f"{kind}{ending}"
     clicks = make_clicks(folder / f"{kind}.wav", "pcm_s16le")
-    run_ffmpeg("-i", film, "-i", clicks, "-map", "0:v", "-map", "1:a", "-c:v", video, "-c:a", codec, *words, source)
+    run_ffmpeg("-i", video, "-i", clicks, "-map", "0:v", "-map", "1:a", "-c:v", video_codec, "-c:a", codec, *words, source)
     return source
 
 
 @pytest.fixture(scope="module")
-def picture(films: Path) -> Path:
-    return media.make_film(films / "three_seconds.mkv", frames=75)
+def picture(videos: Path) -> Path:
+    return media.make_video(videos / "three_seconds.mkv", frames=75)
 
 
 @pytest.mark.parametrize("ending", [".mkv", ".mp4", ".mov", ".ts"])
@@ -120,7 +120,7 @@ def test_plain_text_subtitles(rich_mkv: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "codec", "video"),
+    ("ending", "codec", "video_codec"),
     [
         (".mov", "pcm_alaw", "copy"),
         (".avi", "pcm_mulaw", "mpeg4"),
@@ -131,11 +131,11 @@ def test_plain_text_subtitles(rich_mkv: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_windows_has_a_number_for_is_copied_into_matroska(
-    film: Path, tmp_path: Path, ending: str, codec: str, video: str
+    video: Path, tmp_path: Path, ending: str, codec: str, video_codec: str
 ) -> None:
     clicks = make_clicks(tmp_path / "clicks.wav", "pcm_s16le", seconds=1.2)
     source, output = tmp_path / f"in{ending}", tmp_path / "out.mkv"
-    run_ffmpeg("-i", film, "-i", clicks, "-map", "0:v", "-map", "1:a", "-c:v", video, "-c:a", codec, source)
+    run_ffmpeg("-i", video, "-i", clicks, "-map", "0:v", "-map", "1:a", "-c:v", video_codec, "-c:a", codec, source)
     report = stcodec.encode(source, output, options=PLAIN)
     assert not [one for one in report.messages if "audio" in one]
     facts = [[one for one in streams_of(path) if one["kind"] == "audio"] for path in (source, output)]
@@ -153,10 +153,10 @@ def samples_of(path: Path) -> bytes:
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 5, 6, 7, 8])
 @pytest.mark.parametrize("audio", ["aac", "opus"])
-def test_every_number_of_channels(film: Path, tmp_path: Path, audio: AudioCoding, channels: int) -> None:
+def test_every_number_of_channels(video: Path, tmp_path: Path, audio: AudioCoding, channels: int) -> None:
     clicks = make_clicks(tmp_path / "clicks.wav", "pcm_s16le", seconds=1.0, channels=channels)
     source = tmp_path / "source.mkv"
-    run_ffmpeg("-i", film, "-i", clicks, "-map", "0", "-map", "1", "-c", "copy", source)
+    run_ffmpeg("-i", video, "-i", clicks, "-map", "0", "-map", "1", "-c", "copy", source)
     stcodec.encode(source, tmp_path / "out.mp4", audio=audio, options=PLAIN)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.streams.audio[0].channels == channels
@@ -165,10 +165,10 @@ def test_every_number_of_channels(film: Path, tmp_path: Path, audio: AudioCoding
 
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 96000, 192000])
 @pytest.mark.parametrize("audio", ["aac", "opus"])
-def test_every_sample_rate(film: Path, tmp_path: Path, audio: AudioCoding, rate: int) -> None:
+def test_every_sample_rate(video: Path, tmp_path: Path, audio: AudioCoding, rate: int) -> None:
     clicks = make_clicks(tmp_path / "clicks.wav", "pcm_s16le", seconds=1.0, rate=rate)
     source = tmp_path / "source.mkv"
-    run_ffmpeg("-i", film, "-i", clicks, "-map", "0", "-map", "1", "-c", "copy", source)
+    run_ffmpeg("-i", video, "-i", clicks, "-map", "0", "-map", "1", "-c", "copy", source)
     stcodec.encode(source, tmp_path / "out.mkv", audio=audio, options=PLAIN)
     with av.open(str(tmp_path / "out.mkv")) as container:
         assert container.streams.audio[0].rate == (48000 if audio == "opus" else min(rate, 96000))

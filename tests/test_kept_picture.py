@@ -93,7 +93,7 @@ def test_colour_tags_are_kept(tmp_path: Path, encoder: str, tags: Colours) -> No
         context = stream.codec_context
         context.color_range, context.color_primaries, context.color_trc, context.colorspace = tags
 
-    source = media.make_film(tmp_path / "tagged.mkv", frames=5, prepare=tag)
+    source = media.make_video(tmp_path / "tagged.mkv", frames=5, prepare=tag)
     assert colours(first_frame(source)) == tags
     encode(source, tmp_path / "out.mkv", encoder)
     assert colours(first_frame(tmp_path / "out.mkv"))[0::3] == tags[0::3]
@@ -120,17 +120,17 @@ def test_other_formats_come_out_nearest_and_look_the_same(tmp_path: Path, encode
 
 def make_of_kind(path: Path, kind: str) -> Path:
     if kind == "yuvj420p":
-        return media.make_film(path, frames=5, pix_fmt=kind, codec="mjpeg", options={})
+        return media.make_video(path, frames=5, pix_fmt=kind, codec="mjpeg", options={})
     if kind == "gbrp":  # as screen recorders write it, tagged as RGB
-        return media.make_film(
+        return media.make_video(
             path, frames=5, pix_fmt="bgr0", codec="libx264rgb", options={"preset": "ultrafast", "crf": "5"}
         )
-    return media.make_film(path, frames=5, pix_fmt=kind, codec="ffv1", options={})
+    return media.make_video(path, frames=5, pix_fmt=kind, codec="ffv1", options={})
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
 def test_another_depth_can_be_asked_for(tmp_path: Path, encoder: str) -> None:
-    source = media.make_film(tmp_path / "deep.mkv", frames=8, pix_fmt="yuv420p10le")
+    source = media.make_video(tmp_path / "deep.mkv", frames=8, pix_fmt="yuv420p10le")
     report = encode(source, tmp_path / "out.mkv", encoder, pix_fmt="yuv420p", crf=16, verify=True)
     assert report.pix_fmt == "yuv420p"
     frames = media.frames_of(tmp_path / "out.mkv")
@@ -147,7 +147,7 @@ def test_another_depth_can_be_asked_for(tmp_path: Path, encoder: str) -> None:
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotation_is_kept_and_maps_turn_with_it(tmp_path: Path, degrees: int, suffix: str) -> None:
     """A mask of the left half of what a player shows."""
-    source = media.make_rotated_film(tmp_path / "turned.mp4", degrees, frames=6)
+    source = media.make_rotated_video(tmp_path / "turned.mp4", degrees, frames=6)
     width, height = (320, 180) if degrees == 180 else (180, 320)
     mask = np.zeros((height, width), np.uint8)
     mask[:, : width // 2] = 255
@@ -194,8 +194,8 @@ def test_odd_sizes_lose_no_pixel(odd_mp4: Path, tmp_path: Path, encoder: str) ->
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
-def test_odd_sizes_of_subsampled_films_get_full_chroma(tmp_path: Path, encoder: str) -> None:
-    source = media.make_film(tmp_path / "odd.mkv", size=(321, 179), frames=5, codec="ffv1", options={})
+def test_odd_sizes_of_subsampled_videos_get_full_chroma(tmp_path: Path, encoder: str) -> None:
+    source = media.make_video(tmp_path / "odd.mkv", size=(321, 179), frames=5, codec="ffv1", options={})
     report = encode(source, tmp_path / "out.mkv", encoder, crf=16)
     assert report.pix_fmt == "yuv444p" and any("encoded as yuv444p" in message for message in report.messages)
     assert media.psnr_y(tmp_path / "out.mkv", source) > 34
@@ -212,13 +212,13 @@ def test_the_aspect_of_pixels_is_kept_or_its_loss_said(tmp_path: Path, encoder: 
     def stretch(stream: av.VideoStream) -> None:
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
 
-    source = media.make_film(tmp_path / "wide.mp4", frames=5, prepare=stretch)
+    source = media.make_video(tmp_path / "wide.mp4", frames=5, prepare=stretch)
     report = encode(source, tmp_path / f"out.{suffix}", encoder)
     assert ("SAR 4:3" in ffmpeg_says(tmp_path / f"out.{suffix}")) == kept
     assert any("aspect 4/3 is lost" in message for message in report.messages) == (not kept)
 
 
-def test_interlaced_films_are_refused_where_offsets_would_be_lost(interlaced_mkv: Path, tmp_path: Path) -> None:
+def test_interlaced_videos_are_refused_where_offsets_would_be_lost(interlaced_mkv: Path, tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="is interlaced: libx264 drops the offsets"):
         encode(interlaced_mkv, tmp_path / "out.mkv")
     assert list(tmp_path.iterdir()) == []
@@ -227,7 +227,7 @@ def test_interlaced_films_are_refused_where_offsets_would_be_lost(interlaced_mkv
     assert any("players will take them for progressive" in message for message in report.messages)
 
 
-def test_interlaced_films_are_marked_so_or_said_not_to_be(interlaced_mkv: Path, tmp_path: Path) -> None:
+def test_interlaced_videos_are_marked_so_or_said_not_to_be(interlaced_mkv: Path, tmp_path: Path) -> None:
     for name, extra, marked in (("plain", {}, False), ("fields", {"flags": "+ildct"}, True)):
         report = encode(interlaced_mkv, tmp_path / f"{name}.mkv", attention="none", extra=extra)
         assert first_frame(tmp_path / f"{name}.mkv").interlaced_frame == marked
@@ -276,8 +276,8 @@ def test_open_gops_are_whole(open_gop_mp4: Path, tmp_path: Path, suffix: str) ->
     assert media.psnr_y(tmp_path / f"out.{suffix}", open_gop_mp4) > 30
 
 
-def test_a_single_frame_is_a_film_too(tmp_path: Path) -> None:
-    source = media.make_film(tmp_path / "one.mkv", frames=1)
+def test_a_single_frame_is_a_video_too(tmp_path: Path) -> None:
+    source = media.make_video(tmp_path / "one.mkv", frames=1)
     report = encode(source, tmp_path / "out.mp4")
     assert (report.frames, len(media.frames_of(tmp_path / "out.mp4"))) == (1, 1)
     assert report.offsets_applied.verdict == "applied"
@@ -287,6 +287,6 @@ def test_full_range_survives_a_change_of_container(tmp_path: Path) -> None:
     def full(stream: av.VideoStream) -> None:
         stream.codec_context.color_range = ColorRange.JPEG
 
-    source = media.make_film(tmp_path / "full.mkv", frames=5, pix_fmt="yuv420p10le", prepare=full)
+    source = media.make_video(tmp_path / "full.mkv", frames=5, pix_fmt="yuv420p10le", prepare=full)
     encode(source, tmp_path / "out.mp4", "libx265")
     assert rgb(tmp_path / "out.mp4") == pytest.approx(rgb(source), abs=2)

@@ -27,10 +27,10 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def tagged(films: Path, film: Path) -> Path:
-    source = films / "tagged.mov"
+def tagged(videos: Path, video: Path) -> Path:
+    source = videos / "tagged.mov"
     words = [word for key, value in KEYS.items() for word in ("-metadata", f"{key}={value}")]
-    run_ffmpeg("-i", film, "-c", "copy", "-movflags", "use_metadata_tags", *words, source)
+    run_ffmpeg("-i", video, "-c", "copy", "-movflags", "use_metadata_tags", *words, source)
     return source
 
 
@@ -48,7 +48,7 @@ def test_free_tags_are_kept(tagged: Path, tmp_path: Path, ending: str) -> None:
     ("ending", "places"), [(".mp4", (b"\xa9nam", b"\xa9wrt", b"mdir")), (".mov", (b"\xa9nam", b"\xa9mak"))]
 )
 def test_usual_tags_stay_in_their_places_beside_free_ones(
-    film: Path, tmp_path: Path, ending: str, places: tuple[bytes, ...], words: list[str], capfd: pytest.CaptureFixture[str]
+    video: Path, tmp_path: Path, ending: str, places: tuple[bytes, ...], words: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Programs that read iTunes' list or QuickTime's user data find the title there, whatever other tags there are."""
     tags = {
@@ -61,7 +61,7 @@ def test_usual_tags_stay_in_their_places_beside_free_ones(
     }
     source, out = tmp_path / "source.mkv", tmp_path / f"out{ending}"
     given = [word for key, value in {**tags, "season_number": "two"}.items() for word in ("-metadata", f"{key}={value}")]
-    run_ffmpeg("-i", film, "-c", "copy", *given, source)
+    run_ffmpeg("-i", video, "-c", "copy", *given, source)
     assert run(capfd, "encode", source, out, "--attention", "none", "--preset", "ultrafast", *words).status == 0
     with av.open(str(out)) as container:
         found = {key.lower(): value for key, value in container.metadata.items()}
@@ -75,11 +75,11 @@ def test_usual_tags_stay_in_their_places_beside_free_ones(
     assert "A walk" in said and "tt1" in said
 
 
-def test_free_tags_beside_a_cover(film: Path, tmp_path: Path) -> None:
-    run_ffmpeg("-i", film, "-frames:v", "1", "-update", "1", tmp_path / "cover.jpg")
+def test_free_tags_beside_a_cover(video: Path, tmp_path: Path) -> None:
+    run_ffmpeg("-i", video, "-frames:v", "1", "-update", "1", tmp_path / "cover.jpg")
     of_cover = ["-metadata:s:1", "mimetype=image/jpeg", "-metadata:s:1", "filename=cover.jpg"]
     words = ["-c", "copy", "-metadata", "IMDB=tt1", *of_cover]
-    run_ffmpeg("-i", film, "-attach", tmp_path / "cover.jpg", *words, tmp_path / "source.mkv")
+    run_ffmpeg("-i", video, "-attach", tmp_path / "cover.jpg", *words, tmp_path / "source.mkv")
     report = stcodec.encode(tmp_path / "source.mkv", tmp_path / "out.mp4", options=PLAIN)
     said = ffmpeg_says(tmp_path / "out.mp4")
     assert "tt1" in said and "attached pic" in said
@@ -106,19 +106,19 @@ def test_names_of_places() -> None:
 
 
 @pytest.mark.parametrize("at_front", [True, False])
-def test_the_index_stays_where_it_was(film: Path, tmp_path: Path, at_front: bool) -> None:
+def test_the_index_stays_where_it_was(video: Path, tmp_path: Path, at_front: bool) -> None:
     source = tmp_path / "source.mp4"
-    run_ffmpeg("-i", film, "-c", "copy", "-movflags", "+faststart" if at_front else "0", source)
+    run_ffmpeg("-i", video, "-c", "copy", "-movflags", "+faststart" if at_front else "0", source)
     assert has_index_first(source) is at_front
     for faststart, found in ((None, at_front), (True, True), (False, False)):
         stcodec.encode(source, tmp_path / "out.mp4", options=PLAIN, faststart=faststart, overwrite=True)
         assert has_index_first(tmp_path / "out.mp4") is found
-    assert has_index_first(film) is (None if film.suffix == ".mkv" else has_index_first(film))
+    assert has_index_first(video) is (None if video.suffix == ".mkv" else has_index_first(video))
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mov"])
-def test_hevc_is_tagged_for_apples_players(film: Path, tmp_path: Path, ending: str) -> None:
-    stcodec.encode(film, tmp_path / f"out{ending}", options=PLAIN, encoder="libx265")
+def test_hevc_is_tagged_for_apples_players(video: Path, tmp_path: Path, ending: str) -> None:
+    stcodec.encode(video, tmp_path / f"out{ending}", options=PLAIN, encoder="libx265")
     with av.open(str(tmp_path / f"out{ending}")) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
         assert len(list(container.decode(video=0))) == 30
@@ -133,41 +133,41 @@ def test_hevc_is_tagged_for_apples_players(film: Path, tmp_path: Path, ending: s
         ("ffv1", "bgra", ".mkv"),
     ],
 )
-def test_lost_transparency_is_said(film: Path, tmp_path: Path, codec: str, pix_fmt: str, ending: str) -> None:
+def test_lost_transparency_is_said(video: Path, tmp_path: Path, codec: str, pix_fmt: str, ending: str) -> None:
     source = tmp_path / f"source{ending}"
     hole = f"format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='if(lt(X,99),255,0)',format={pix_fmt}"
-    run_ffmpeg("-i", film, "-frames:v", "5", "-vf", hole, "-c:v", codec, "-pix_fmt", pix_fmt, source)
+    run_ffmpeg("-i", video, "-frames:v", "5", "-vf", hole, "-c:v", codec, "-pix_fmt", pix_fmt, source)
     report = stcodec.encode(source, tmp_path / "out.mkv", options=PLAIN)
     assert [message for message in report.messages if "transparency is lost" in message]
     assert "alpha_mode" not in ffmpeg_says(tmp_path / "out.mkv").lower()
 
 
-def test_what_is_opaque_is_not_said_to_be_transparent(film: Path, tmp_path: Path) -> None:
-    run_ffmpeg("-i", film, "-frames:v", "5", tmp_path / "source.gif")
+def test_what_is_opaque_is_not_said_to_be_transparent(video: Path, tmp_path: Path) -> None:
+    run_ffmpeg("-i", video, "-frames:v", "5", tmp_path / "source.gif")
     report = stcodec.encode(tmp_path / "source.gif", tmp_path / "out.mp4", options=PLAIN)
     assert not [message for message in report.messages if "transparency" in message]
 
 
 @pytest.mark.parametrize("keep_partial", [True, False])
-def test_encrypted_media_are_called_so(film: Path, tmp_path: Path, keep_partial: bool) -> None:
+def test_encrypted_media_are_called_so(video: Path, tmp_path: Path, keep_partial: bool) -> None:
     source = tmp_path / "source.mp4"
-    run_ffmpeg("-i", film, "-c", "copy", *KEY, "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8", source)
+    run_ffmpeg("-i", video, "-c", "copy", *KEY, "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8", source)
     with pytest.raises(MediaError, match="is encrypted"):
         stcodec.encode(source, tmp_path / "out.mp4", options=PLAIN, keep_partial=keep_partial)
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_an_animated_webp_is_not_called_damaged(film: Path, tmp_path: Path) -> None:
+def test_an_animated_webp_is_not_called_damaged(video: Path, tmp_path: Path) -> None:
     source = tmp_path / "source.webp"
-    run_ffmpeg("-i", film, "-frames:v", "5", "-c:v", "libwebp_anim", source)
+    run_ffmpeg("-i", video, "-frames:v", "5", "-c:v", "libwebp_anim", source)
     with pytest.raises(MediaError, match="animated WebP, which is not supported by the ffmpeg here"):
         stcodec.encode(source, tmp_path / "out.mp4", options=PLAIN, keep_partial=True)
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265", "libvpx-vp9"])
-def test_stereo_3d_is_kept_or_said(film: Path, tmp_path: Path, encoder: str) -> None:
+def test_stereo_3d_is_kept_or_said(video: Path, tmp_path: Path, encoder: str) -> None:
     source = tmp_path / "source.mkv"
-    run_ffmpeg("-i", film, "-c:v", "libx264", "-x264-params", "frame-packing=3", source)
+    run_ffmpeg("-i", video, "-c:v", "libx264", "-x264-params", "frame-packing=3", source)
     report = stcodec.encode(source, tmp_path / "out.mp4", encoder=encoder, attention="none")
     with av.open(str(tmp_path / "out.mp4")) as container:
         is_kept = side_data(next(container.decode(video=0)), "STEREO3D") is not None

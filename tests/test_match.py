@@ -29,32 +29,32 @@ from stcodec.progress import Meter, Progress
 
 ALL, FIRST, SECOND = slice(None), slice(0, CUT), slice(CUT, FRAMES)
 STRONG: dict[str, Any] = {"policy": replace(POLICIES["strong"], anchor="attended")}
-"""Offsets so large that what they do is seen on a short film."""
+"""Offsets so large that what they do is seen on a short video."""
 SETTINGS: dict[str, Any] = {"preset": "veryfast", "extra": {"threads": "1"}, **STRONG}
 """On one thread an encode gives the same bits every time."""
 CRF = 30.0
 
 
 @pytest.fixture(scope="module")
-def film(films: Path) -> Path:
-    return matching.make_two_shots(films / "two_shots.mkv")
+def video(videos: Path) -> Path:
+    return matching.make_two_shots(videos / "two_shots.mkv")
 
 
 @pytest.fixture(scope="module")
-def picture(films: Path) -> Path:
-    return matching.make_map(films / "left.png")
+def picture(videos: Path) -> Path:
+    return matching.make_map(videos / "left.png")
 
 
 @pytest.fixture(scope="module")
-def plain(film: Path, films: Path) -> Path:
-    stcodec.encode(film, films / "plain.mp4", crf=CRF, attention="none", **SETTINGS)
-    return films / "plain.mp4"
+def plain(video: Path, videos: Path) -> Path:
+    stcodec.encode(video, videos / "plain.mp4", crf=CRF, attention="none", **SETTINGS)
+    return videos / "plain.mp4"
 
 
 @pytest.fixture(scope="module")
-def matched(film: Path, picture: Path, films: Path) -> tuple[Path, stcodec.EncodeReport]:
-    out = films / "matched.mp4"
-    return out, stcodec.match(film, out, stcodec.MatchOptions(crf=CRF), attention=f"map:{picture}", **SETTINGS)
+def matched(video: Path, picture: Path, videos: Path) -> tuple[Path, stcodec.EncodeReport]:
+    out = videos / "matched.mp4"
+    return out, stcodec.match(video, out, stcodec.MatchOptions(crf=CRF), attention=f"map:{picture}", **SETTINGS)
 
 
 def found(report: stcodec.EncodeReport) -> stcodec.MatchReport:
@@ -63,11 +63,11 @@ def found(report: stcodec.EncodeReport) -> stcodec.MatchReport:
 
 
 def test_each_shot_is_as_good_as_the_plain_encode(
-    film: Path, picture: Path, plain: Path, matched: tuple[Path, stcodec.EncodeReport]
+    video: Path, picture: Path, plain: Path, matched: tuple[Path, stcodec.EncodeReport]
 ) -> None:
     out, report = matched
     weight = matching.weights(picture)
-    ours, theirs = frame_errors(film, out, weight), frame_errors(film, plain, weight)
+    ours, theirs = frame_errors(video, out, weight), frame_errors(video, plain, weight)
     match = found(report)
     for part, tolerance in ((ALL, 0.1), (FIRST, 0.25), (SECOND, 0.25)):
         assert abs(decibels(ours[part]) - decibels(theirs[part])) <= tolerance
@@ -82,14 +82,14 @@ def test_each_shot_is_as_good_as_the_plain_encode(
 
 
 def test_it_was_the_search_that_did_it(
-    film: Path, picture: Path, plain: Path, matched: tuple[Path, stcodec.EncodeReport], tmp_path: Path
+    video: Path, picture: Path, plain: Path, matched: tuple[Path, stcodec.EncodeReport], tmp_path: Path
 ) -> None:
     """Without it the shots are off, and each by another amount."""
     one, two = found(matched[1]).shots
     assert abs(one.shift_qp - two.shift_qp) > 0.5
-    stcodec.encode(film, tmp_path / "guided.mp4", crf=CRF, attention=f"map:{picture}", **SETTINGS)
+    stcodec.encode(video, tmp_path / "guided.mp4", crf=CRF, attention=f"map:{picture}", **SETTINGS)
     weight = matching.weights(picture)
-    ours, theirs = frame_errors(film, tmp_path / "guided.mp4", weight), frame_errors(film, plain, weight)
+    ours, theirs = frame_errors(video, tmp_path / "guided.mp4", weight), frame_errors(video, plain, weight)
     assert abs(decibels(ours) - decibels(theirs)) > 0.5
 
 
@@ -109,12 +109,12 @@ def test_cost_and_sizes(plain: Path, matched: tuple[Path, stcodec.EncodeReport])
     assert (match.target, match.metric, match.control, match.base_crf) == ("crf=30", "attended-psnr", "shots", CRF)
 
 
-def test_value_of_attended_psnr(film: Path, picture: Path, tmp_path: Path) -> None:
+def test_value_of_attended_psnr(video: Path, picture: Path, tmp_path: Path) -> None:
     """A value far from the encoder's own quality: another base crf is found, and both shots get there."""
     out = tmp_path / "out.mkv"
     goal = stcodec.MatchOptions(value=38.0, metric="attended-psnr")
-    match = found(stcodec.match(film, out, goal, attention=f"map:{picture}", **SETTINGS))
-    errors = frame_errors(film, out, matching.weights(picture))
+    match = found(stcodec.match(video, out, goal, attention=f"map:{picture}", **SETTINGS))
+    errors = frame_errors(video, out, matching.weights(picture))
     assert abs(decibels(errors) - 38) <= 0.1
     assert max(abs(decibels(errors[FIRST]) - 38), abs(decibels(errors[SECOND]) - 38)) <= 0.2
     assert match.wanted == 38
@@ -122,14 +122,14 @@ def test_value_of_attended_psnr(film: Path, picture: Path, tmp_path: Path) -> No
     assert match.plain_bytes is match.percentile_5_difference is None
 
 
-def test_value_of_vmaf(film: Path, picture: Path, tmp_path: Path) -> None:
+def test_value_of_vmaf(video: Path, picture: Path, tmp_path: Path) -> None:
     """As ffmpeg's own filter measures it. So few blocks jump from one QP to the next together, by a point of VMAF."""
     out, log = tmp_path / "out.mkv", tmp_path / "vmaf.json"
     goal = stcodec.MatchOptions(value=85.0, metric="vmaf")
-    match = found(stcodec.match(film, out, goal, attention=f"map:{picture}", **SETTINGS))
+    match = found(stcodec.match(video, out, goal, attention=f"map:{picture}", **SETTINGS))
     paired = "settb=1/1000,setpts=PTS-STARTPTS"
     graph = f"[0:v]{paired}[a];[1:v]{paired}[b];[a][b]libvmaf=log_fmt=json:log_path={log}"
-    media.run_ffmpeg("-i", out, "-i", film, "-lavfi", graph, "-f", "null", "-")
+    media.run_ffmpeg("-i", out, "-i", video, "-lavfi", graph, "-f", "null", "-")
     measured = json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"]
     assert match.reached == pytest.approx(measured, abs=1e-3)
     assert abs(measured - 85) <= 1.0
@@ -137,9 +137,9 @@ def test_value_of_vmaf(film: Path, picture: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("metric", ["attended-vmaf", "attended-ssim", "foveated-psnr"])
-def test_match_by_other_metrics(film: Path, picture: Path, tmp_path: Path, metric: str) -> None:
+def test_match_by_other_metrics(video: Path, picture: Path, tmp_path: Path, metric: str) -> None:
     goal = stcodec.MatchOptions(crf=CRF, metric=metric)
-    match = found(stcodec.match(film, tmp_path / "out.mkv", goal, attention=f"map:{picture}", **SETTINGS))
+    match = found(stcodec.match(video, tmp_path / "out.mkv", goal, attention=f"map:{picture}", **SETTINGS))
     assert match.within_tolerance
     assert abs(match.difference) <= METRICS[metric].tolerance
     assert match.shots[0].shift_qp != match.shots[1].shift_qp
@@ -170,14 +170,14 @@ def test_foveated_errors_count_as_an_eye_sees_them(display_height: int) -> None:
     assert shares[1] < 0.4
 
 
-def test_one_crf_where_frames_cannot_be_shifted(film: Path, picture: Path, tmp_path: Path) -> None:
+def test_one_crf_where_frames_cannot_be_shifted(video: Path, picture: Path, tmp_path: Path) -> None:
     out, plain = tmp_path / "out.webm", tmp_path / "plain.webm"
     vp9: dict[str, Any] = {"encoder": "libvpx-vp9", "preset": "5", **STRONG}
     goal = stcodec.MatchOptions(crf=40)
-    match = found(stcodec.match(film, out, goal, attention=f"map:{picture}", **vp9))
-    stcodec.encode(film, plain, crf=40, attention="none", **vp9)
+    match = found(stcodec.match(video, out, goal, attention=f"map:{picture}", **vp9))
+    stcodec.encode(video, plain, crf=40, attention="none", **vp9)
     weight = matching.weights(picture)
-    difference = decibels(frame_errors(film, out, weight)) - decibels(frame_errors(film, plain, weight))
+    difference = decibels(frame_errors(video, out, weight)) - decibels(frame_errors(video, plain, weight))
     assert match.control == "file"
     assert match.base_crf == round(match.base_crf) != 40
     assert {shot.shift_qp for shot in match.shots} == {0.0}
@@ -186,20 +186,20 @@ def test_one_crf_where_frames_cannot_be_shifted(film: Path, picture: Path, tmp_p
 
 
 def test_a_miss_is_corrected(
-    monkeypatch: pytest.MonkeyPatch, film: Path, picture: Path, plain: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, video: Path, picture: Path, plain: Path, tmp_path: Path
 ) -> None:
     """What the samples led to is 2 QP off: the finished file shows it, and is encoded once more."""
     right = search.Search.best
     monkeypatch.setattr(search.Search, "best", lambda self: [qp + 2 for qp in right(self)])
     out = tmp_path / "out.mkv"
-    match = found(stcodec.match(film, out, stcodec.MatchOptions(crf=CRF), attention=f"map:{picture}", **SETTINGS))
+    match = found(stcodec.match(video, out, stcodec.MatchOptions(crf=CRF), attention=f"map:{picture}", **SETTINGS))
     assert match.misses[0] < -0.5
     weight = matching.weights(picture)
-    assert abs(decibels(frame_errors(film, out, weight)) - decibels(frame_errors(film, plain, weight))) <= 0.1
+    assert abs(decibels(frame_errors(video, out, weight)) - decibels(frame_errors(video, plain, weight))) <= 0.1
     assert match.within_tolerance
 
 
-def test_turned_video(films: Path, picture: Path, rotated_mp4: Path, tmp_path: Path) -> None:
+def test_turned_video(videos: Path, picture: Path, rotated_mp4: Path, tmp_path: Path) -> None:
     """The map is of the frame as it is shown, errors are of the frame as it is coded."""
     tall = tmp_path / "tall.png"
     shown = np.full((24, 14), 20, np.uint8)
@@ -227,24 +227,24 @@ def test_times_of_any_kind(monkeypatch: pytest.MonkeyPatch, vfr_mkv: Path, bfram
 
 
 @pytest.fixture(scope="module")
-def long_film(film: Path, films: Path) -> Path:
+def long_video(video: Path, videos: Path) -> Path:
     """Four shots of 5.4 s, alike by twos, at 5 frames a second: too long to be tried whole."""
-    out = films / "long_shots.mkv"
+    out = videos / "long_shots.mkv"
     slowed = "setpts=N/5/TB,fps=5,scale=128:72,trim=end_frame=108"
     media.run_ffmpeg(
-        "-stream_loop", "1", "-i", film, "-vf", slowed, "-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", out
+        "-stream_loop", "1", "-i", video, "-vf", slowed, "-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", out
     )
     return out
 
 
-def test_a_long_video_is_tried_in_samples(film: Path, picture: Path, long_film: Path, tmp_path: Path) -> None:
-    frames = len(media.frames_of(long_film))
+def test_a_long_video_is_tried_in_samples(video: Path, picture: Path, long_video: Path, tmp_path: Path) -> None:
+    frames = len(media.frames_of(long_video))
     out, plain = tmp_path / "out.mkv", tmp_path / "plain.mkv"
     goal = stcodec.MatchOptions(crf=CRF, verify="full")
-    match = found(stcodec.match(long_film, out, goal, attention=f"map:{picture}", **SETTINGS))
-    stcodec.encode(long_film, plain, crf=CRF, attention="none", **SETTINGS)
+    match = found(stcodec.match(long_video, out, goal, attention=f"map:{picture}", **SETTINGS))
+    stcodec.encode(long_video, plain, crf=CRF, attention="none", **SETTINGS)
     weight = matching.weights(picture, (128, 72))
-    difference = decibels(frame_errors(long_film, out, weight)) - decibels(frame_errors(long_film, plain, weight))
+    difference = decibels(frame_errors(long_video, out, weight)) - decibels(frame_errors(long_video, plain, weight))
     assert abs(difference) <= 0.1
     assert match.difference == pytest.approx(difference, abs=1e-3)
     assert len(match.shots) == 4
@@ -254,11 +254,11 @@ def test_a_long_video_is_tried_in_samples(film: Path, picture: Path, long_film: 
 
 
 def test_parts_of_a_long_video_are_compared(
-    monkeypatch: pytest.MonkeyPatch, picture: Path, long_film: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, picture: Path, long_video: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(shots, "LEAST_COMPARED_SECONDS", 6.0)
     goal = stcodec.MatchOptions(crf=CRF, tolerance=0.3)  # so few blocks jump from one QP to the next together
-    match = found(stcodec.match(long_film, tmp_path / "out.mkv", goal, attention=f"map:{picture}", **SETTINGS))
+    match = found(stcodec.match(long_video, tmp_path / "out.mkv", goal, attention=f"map:{picture}", **SETTINGS))
     assert match.frames_compared < sum(shot.frames for shot in match.shots)
     assert match.plain_bytes is match.saving_percent is None
     compared = [shot for shot in match.shots if shot.difference is not None]
@@ -266,9 +266,9 @@ def test_parts_of_a_long_video_are_compared(
     assert match.within_tolerance
 
 
-def test_no_point_is_encoded_twice(film: Path, picture: Path, tmp_path: Path) -> None:
+def test_no_point_is_encoded_twice(video: Path, picture: Path, tmp_path: Path) -> None:
     options = EncodeOptions(crf=CRF, attention=f"map:{picture}", **SETTINGS)
-    job = prepare(film, tmp_path / "out.mkv", options, RunOptions())
+    job = prepare(video, tmp_path / "out.mkv", options, RunOptions())
     with job.reader:
         meter = Meter(None, job.reader.info)
         seen = scan(job, tmp_path, meter)
@@ -283,8 +283,8 @@ def test_no_point_is_encoded_twice(film: Path, picture: Path, tmp_path: Path) ->
         assert trials.cost.encodes == spent.encodes + 1
 
 
-def test_command_and_its_progress(capfd: pytest.CaptureFixture[str], film: Path, picture: Path, tmp_path: Path) -> None:
-    words: list[str | Path] = ["encode", film, tmp_path / "a.mp4", "--attention", f"map:{picture}", "--preset", "veryfast"]
+def test_command_and_its_progress(capfd: pytest.CaptureFixture[str], video: Path, picture: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = ["encode", video, tmp_path / "a.mp4", "--attention", f"map:{picture}", "--preset", "veryfast"]
     done = run(capfd, *words, "--match-crf", "30", "--json")
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert done.status == 0
@@ -296,19 +296,19 @@ def test_command_and_its_progress(capfd: pytest.CaptureFixture[str], film: Path,
     assert "searched: 2 shots at crf" in done.err
 
 
-def test_stages_are_told(monkeypatch: pytest.MonkeyPatch, film: Path, picture: Path, tmp_path: Path) -> None:
+def test_stages_are_told(monkeypatch: pytest.MonkeyPatch, video: Path, picture: Path, tmp_path: Path) -> None:
     monkeypatch.setattr("stcodec.progress._INTERVAL_SECONDS", 0.0)
     told: list[Progress] = []
     goal = stcodec.MatchOptions(crf=CRF)
-    stcodec.match(film, tmp_path / "a.mkv", goal, attention=f"map:{picture}", progress=told.append, **SETTINGS)
+    stcodec.match(video, tmp_path / "a.mkv", goal, attention=f"map:{picture}", progress=told.append, **SETTINGS)
     stages = list(dict.fromkeys(one.stage for one in told))
     assert stages[:3] == ["shots", "plain", "search 1"]
     assert stages[-3:] == ["encode", "verify", "compare"]
     assert all(one.total is None or one.done <= one.total for one in told)
 
 
-def test_plan_of_a_dry_run(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
-    done = run(capfd, "encode", film, tmp_path / "a.mp4", "--target", "attended-vmaf=93", "--dry-run", "--json")
+def test_plan_of_a_dry_run(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:
+    done = run(capfd, "encode", video, tmp_path / "a.mp4", "--target", "attended-vmaf=93", "--dry-run", "--json")
     plan = json.loads(done.out)["match"]
     assert (plan["target"], plan["control"], plan["first_crf"]) == ("attended-vmaf=93", "shots", 23)
     assert (plan["tolerance"], plan["lowest_qp"], plan["highest_qp"]) == (0.3, -13, 22)

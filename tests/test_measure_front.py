@@ -37,13 +37,13 @@ def tool() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two films of twelve frames with gaze at one place each, laid out as the tools want it."""
+    """Two videos of twelve frames with gaze at one place each, laid out as the tools want it."""
     folder = tmp_path_factory.mktemp("front")
     for name in ("videos", "fixations"):
         (folder / name).mkdir()
     manifest = []
     for name, place in (("left", (40.0, 44.0)), ("right", (150.0, 80.0))):
-        media.make_film(folder / "videos" / f"{name}.mkv", size=SIZE, frames=12)
+        media.make_video(folder / "videos" / f"{name}.mkv", size=SIZE, frames=12)
         viewers.make_gaze(folder / "fixations" / f"{name}.csv", [place], spread_px=6)
         manifest.append({"name": name, "split": "train", "width": SIZE[0], "height": SIZE[1]})
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -94,11 +94,11 @@ def test_a_run_and_what_a_second_one_adds(
 
 
 def test_the_observers_are_cut_in_two(tool: ModuleType, data: Path, tmp_path: Path) -> None:
-    films = sorted((data / "videos").iterdir())
-    guide, judge = tool.halves(data, films, 0, tmp_path)
-    for film in films:
+    videos = sorted((data / "videos").iterdir())
+    guide, judge = tool.halves(data, videos, 0, tmp_path)
+    for video in videos:
         seen = [
-            {line.split(",")[0] for line in (folder / f"{film.stem}.csv").read_text().splitlines()[1:]}
+            {line.split(",")[0] for line in (folder / f"{video.stem}.csv").read_text().splitlines()[1:]}
             for folder in (guide, judge)
         ]
         assert len(seen[0]) == len(seen[1]) == 2 and not seen[0] & seen[1]

@@ -39,23 +39,23 @@ def read(path: Path) -> list[tuple[int, float, media.Luma]]:
 
 
 @pytest.fixture(scope="module")
-def shelf(films: Path) -> Path:
-    """A folder of films that are hard to seek in, all of the same 60 frames or more."""
-    folder = films / "shelf"
+def shelf(videos: Path) -> Path:
+    """A folder of videos that are hard to seek in, all of the same 60 frames or more."""
+    folder = videos / "shelf"
     folder.mkdir()
     gop = {**media.QUICK, "g": "12", "bf": "2"}
     for suffix in ("mp4", "mkv", "ts", "mov"):
-        media.make_film(folder / f"plain.{suffix}", frames=60, options=gop, size=(160, 96))
-        media.make_open_gop_film(folder / f"open.{suffix}", frames=60, size=(160, 96))
+        media.make_video(folder / f"plain.{suffix}", frames=60, options=gop, size=(160, 96))
+        media.make_open_gop_video(folder / f"open.{suffix}", frames=60, size=(160, 96))
     media.make_bframes_in_avi(folder / "bframes.avi", frames=60, size=(160, 96))
     for bframes in "02":
         path = folder / f"mpeg4_bf{bframes}.avi"
-        media.make_film(path, codec="mpeg4", frames=60, options={"bf": bframes}, size=(160, 96))
-    media.make_film(folder / "hevc.mkv", codec="libx265", frames=60, options=_hevc(), size=(160, 96))
-    media.make_vfr_film(folder / "vfr.mkv", frames=60)
-    media.make_vfr_film(folder / "vfr.mp4", frames=60, time_base=Fraction(1, 90_000))
-    media.make_vfr_film(folder / "vfr.ts", frames=60, time_base=Fraction(1, 90_000))
-    media.make_film(folder / "raw.h264", frames=60, options=gop, size=(160, 96))
+        media.make_video(path, codec="mpeg4", frames=60, options={"bf": bframes}, size=(160, 96))
+    media.make_video(folder / "hevc.mkv", codec="libx265", frames=60, options=_hevc(), size=(160, 96))
+    media.make_vfr_video(folder / "vfr.mkv", frames=60)
+    media.make_vfr_video(folder / "vfr.mp4", frames=60, time_base=Fraction(1, 90_000))
+    media.make_vfr_video(folder / "vfr.ts", frames=60, time_base=Fraction(1, 90_000))
+    media.make_video(folder / "raw.h264", frames=60, options=gop, size=(160, 96))
     return folder
 
 
@@ -209,7 +209,7 @@ def test_it_seeks_where_it_can(shelf: Path, name: str) -> None:
 
 
 def test_from_the_middle_of_a_damaged_file(tmp_path: Path) -> None:
-    path = media.make_film(tmp_path / "in.mp4", frames=60, options={**media.QUICK, "g": "12"}, size=(160, 96))
+    path = media.make_video(tmp_path / "in.mp4", frames=60, options={**media.QUICK, "g": "12"}, size=(160, 96))
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 1500] = bytes(1500)
     path.write_bytes(content)
@@ -225,9 +225,9 @@ def test_from_the_middle_of_a_damaged_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "avi", "ts", "webm"])
-def test_missing_bytes(films: Path, tmp_path: Path, suffix: str) -> None:
+def test_missing_bytes(videos: Path, tmp_path: Path, suffix: str) -> None:
     codec = "libvpx-vp9" if suffix == "webm" else "libx264"
-    whole = media.make_film(films / f"whole.{suffix}", frames=8, codec=codec, options={}, size=(160, 96))
+    whole = media.make_video(videos / f"whole.{suffix}", frames=8, codec=codec, options={}, size=(160, 96))
     content = whole.read_bytes()
     assert missing_bytes(whole) == 0
     part = tmp_path / f"part.{suffix}"
@@ -255,8 +255,8 @@ def test_large_boxes(tmp_path: Path) -> None:
     assert missing_bytes(path) == 0
 
 
-def test_recordings_of_unknown_size(film: Path, tmp_path: Path) -> None:
-    media.run_ffmpeg("-i", film, "-c", "copy", "-f", "matroska", "-live", "1", tmp_path / "live.mkv")
+def test_recordings_of_unknown_size(video: Path, tmp_path: Path) -> None:
+    media.run_ffmpeg("-i", video, "-c", "copy", "-f", "matroska", "-live", "1", tmp_path / "live.mkv")
     content = (tmp_path / "live.mkv").read_bytes()
     (tmp_path / "part.mkv").write_bytes(content[: len(content) // 2])
     assert missing_bytes(tmp_path / "live.mkv") == 0

@@ -1,4 +1,4 @@
-"""The test films really are what their names promise: otherwise the tests built on them would prove nothing."""
+"""The test videos really are what their names promise: otherwise the tests built on them would prove nothing."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def by_kind(path: Path, kind: str) -> list[StreamFacts]:
     return [stream for stream in streams_of(path) if stream["kind"] == kind]
 
 
-def test_plain_film_moves_and_cuts(film: Path) -> None:
-    frames = frames_of(film)
+def test_plain_video_moves_and_cuts(video: Path) -> None:
+    frames = frames_of(video)
     assert [frame.shape for frame in frames] == [(180, 320)] * 30
-    assert video_pts(film) == [Fraction(index, 25) for index in range(30)]
+    assert video_pts(video) == [Fraction(index, 25) for index in range(30)]
     change = np.array([np.abs(b.astype(float) - a).mean() for a, b in pairwise(frames)])
     assert change.min() > 0.5
     assert int(change.argmax()) + 1 == 15
@@ -37,7 +37,7 @@ def test_plain_film_moves_and_cuts(film: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
-def test_rich_film(request: pytest.FixtureRequest, suffix: str) -> None:
+def test_rich_video(request: pytest.FixtureRequest, suffix: str) -> None:
     path: Path = request.getfixturevalue(f"rich_{suffix}")
     audio, subtitles = by_kind(path, "audio"), by_kind(path, "subtitle")
     assert [(one["language"], "default" in one["disposition"], "comment" in one["disposition"]) for one in audio] == [
@@ -56,9 +56,9 @@ def test_rich_film(request: pytest.FixtureRequest, suffix: str) -> None:
     assert media.audio_packets(path, 0) != media.audio_packets(path, 1)
 
 
-def test_attached_font(rich_mkv: Path, films: Path) -> None:
+def test_attached_font(rich_mkv: Path, videos: Path) -> None:
     assert "Attachment: ttf" in ffmpeg_says(rich_mkv)
-    modern = media.make_rich_film(films / "modern_font.mkv", font_mimetype="font/ttf")
+    modern = media.make_rich_video(videos / "modern_font.mkv", font_mimetype="font/ttf")
     for path in (rich_mkv, modern):
         with av.open(str(path)) as container:
             assert [bytes(one.data) for one in container.streams.attachments] == [media.FONT]
@@ -75,8 +75,8 @@ def test_variable_frame_rate(request: pytest.FixtureRequest, suffix: str) -> Non
 
 
 @pytest.mark.parametrize(("degrees", "said"), [(90, "-90.00"), (180, "180.00"), (270, "90.00")])
-def test_rotation(films: Path, degrees: int, said: str) -> None:
-    path = media.make_rotated_film(films / f"turned_{degrees}.mp4", degrees, frames=5)
+def test_rotation(videos: Path, degrees: int, said: str) -> None:
+    path = media.make_rotated_video(videos / f"turned_{degrees}.mp4", degrees, frames=5)
     assert f"rotation of {said}" in ffmpeg_says(path).replace("-180.00", "180.00")
 
 
@@ -120,23 +120,23 @@ def test_open_gop(open_gop_mp4: Path) -> None:
         assert (packets[key + 1].pts or 0) < (packets[key].pts or 0)
 
 
-def test_data_track(data_track_mp4: Path, films: Path) -> None:
+def test_data_track(data_track_mp4: Path, videos: Path) -> None:
     assert "Data: none (tmcd" in ffmpeg_says(data_track_mp4)
     assert [(one["kind"], one["frames"]) for one in streams_of(data_track_mp4)] == [("video", 30), ("data", 1)]
     with pytest.raises(AssertionError, match=r"(?i)only audio, video, and subtitles are supported"):
-        media.run_ffmpeg("-i", data_track_mp4, "-map", "0", "-c", "copy", films / "refused.mkv")
+        media.run_ffmpeg("-i", data_track_mp4, "-map", "0", "-c", "copy", videos / "refused.mkv")
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "ts"])
-def test_truncated_film_begins_well(films: Path, suffix: str) -> None:
-    path = media.make_truncated_film(films / f"cut.{suffix}")
+def test_truncated_video_begins_well(videos: Path, suffix: str) -> None:
+    path = media.make_truncated_video(videos / f"cut.{suffix}")
     assert 10 < streams_of(path)[0]["frames"] < 30
 
 
-def test_truncated_mp4(films: Path) -> None:
+def test_truncated_mp4(videos: Path) -> None:
     with pytest.raises(av.InvalidDataError):
-        av.open(str(media.make_truncated_film(films / "no_index.mp4")))
-    indexed = media.make_truncated_film(films / "indexed.mp4", container_options={"movflags": "+faststart"})
+        av.open(str(media.make_truncated_video(videos / "no_index.mp4")))
+    indexed = media.make_truncated_video(videos / "indexed.mp4", container_options={"movflags": "+faststart"})
     assert 10 < len(video_pts(indexed)) < 30
 
 
@@ -144,10 +144,10 @@ def test_audio_only(audio_only: Path) -> None:
     assert [one["kind"] for one in streams_of(audio_only)] == ["audio"]
 
 
-def test_psnr_tells_encodes_apart(film: Path, films: Path) -> None:
-    coarse = media.make_film(films / "coarse.mp4", cuts=[15], options={**media.QUICK, "crf": "40"})
-    assert media.psnr_y(film, film) == float("inf")
-    assert 20 < media.psnr_y(film, coarse) < 40
+def test_psnr_tells_encodes_apart(video: Path, videos: Path) -> None:
+    coarse = media.make_video(videos / "coarse.mp4", cuts=[15], options={**media.QUICK, "crf": "40"})
+    assert media.psnr_y(video, video) == float("inf")
+    assert 20 < media.psnr_y(video, coarse) < 40
 
 
 def test_real_clips_are_there(bikes: Path, bunny: Path) -> None:

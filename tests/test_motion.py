@@ -21,13 +21,13 @@ from moving_scenes import (
     attend_in_pieces,
     clip,
     densities,
-    film,
     pan,
     scene,
     shake,
     still,
     times,
     vectors,
+    video,
     zoom,
 )
 from numpy.typing import NDArray
@@ -124,7 +124,7 @@ def test_a_still_picture_gives_the_prior_itself(use_vectors: bool) -> None:
 def test_noise_on_a_still_picture_is_not_motion(photo: str, use_vectors: bool) -> None:
     at = times(12)
     rng = np.random.default_rng(7)
-    noisy = film(photo, still, at) + rng.normal(0, 3, (len(at), HEIGHT, WIDTH, 3))
+    noisy = video(photo, still, at) + rng.normal(0, 3, (len(at), HEIGHT, WIDTH, 3))
     seen = clip(at, np.asarray(np.clip(np.rint(noisy), 0, 255), np.uint8))
     if use_vectors:
         seen = replace(seen, motion_vectors=vectors(still, at, noise_px=1.0))
@@ -135,7 +135,7 @@ def test_noise_on_a_still_picture_is_not_motion(photo: str, use_vectors: bool) -
 def test_flicker_of_the_whole_picture_is_not_motion() -> None:
     at = times(8)
     steps = np.array([0, 4, -3, 5, 0, -4, 3, 0])[:, None, None, None]
-    flickering = np.clip(film("coffee", still, at).astype(int) + steps, 0, 255).astype(np.uint8)
+    flickering = np.clip(video("coffee", still, at).astype(int) + steps, 0, 255).astype(np.uint8)
     for density in densities(MotionSource().attend(clip(at, flickering))):
         assert likeness(density) > 0.95
 
@@ -152,14 +152,14 @@ def test_a_shot_begins_with_the_prior_and_fades_over() -> None:
 
 def test_a_cut_is_not_motion() -> None:
     at = times(8)
-    pictures = np.concatenate([film("coffee", still, at[:4]), film("astronaut", still, at[4:])])
+    pictures = np.concatenate([video("coffee", still, at[:4]), video("astronaut", still, at[4:])])
     found = densities(MotionSource().attend(clip(at, pictures, shots=(0, 4))))
     assert np.allclose(found, prior(), atol=1e-6)
 
 
 def test_what_stopped_is_forgotten() -> None:
     at = times(18)
-    moving = film("coffee", still, at[:6], Disc(0.2, 0.2, 0.15))
+    moving = video("coffee", still, at[:6], Disc(0.2, 0.2, 0.15))
     found = densities(MotionSource().attend(clip(at, np.concatenate([moving, np.repeat(moving[-1:], 12, axis=0)]))))
     assert likeness(found[5]) < 0.9
     assert likeness(found[-1]) > 0.99
@@ -184,7 +184,7 @@ def test_many_instants_a_second_cost_no_more_steps_and_still_show_slow_motion(us
     disc = Disc(0.2, 0.42, 0.04)
     at = times(60, rate=60)
     motion = vectors(still, at, disc) if use_vectors else None
-    track = MotionSource().attend(clip(at, film("coffee", still, at, disc), motion))
+    track = MotionSource().attend(clip(at, video("coffee", still, at, disc), motion))
     place = on_disc(disc, at[-1])
     assert densities(track)[-1][place].sum() > 4 * prior()[place].sum()
     assert 5 <= np.count_nonzero(np.diff(track.saliency, axis=0).any(axis=(1, 2))) <= 1 / MIN_STEP_SECONDS
@@ -193,7 +193,7 @@ def test_many_instants_a_second_cost_no_more_steps_and_still_show_slow_motion(us
 @pytest.mark.parametrize("photo", ["astronaut", "chelsea"])
 def test_flow_keeps_up_with_a_fast_pan(photo: str) -> None:
     """A fifth of the frame from one instant to the next."""
-    before, now = (gray_thumbnail(one) for one in film(photo, pan(1.2), np.array([0.3, 0.3 + 1 / 6])))
+    before, now = (gray_thumbnail(one) for one in video(photo, pan(1.2), np.array([0.3, 0.3 + 1 / 6])))
     velocity = DenseFlow().velocity(now, before, 1 / 6, None, (ROWS, COLS))
     assert np.median(np.linalg.norm(velocity - [-1.2, 0], axis=2)) < 0.01
 
@@ -232,7 +232,7 @@ def test_larger_thumbnails_made_for_another_source_serve_as_well() -> None:
 
 
 def test_one_instant_and_none() -> None:
-    track = MotionSource().attend(clip(times(1), film("coffee", still, times(1))))
+    track = MotionSource().attend(clip(times(1), video("coffee", still, times(1))))
     assert np.allclose(densities(track), prior(), atol=1e-6)
     assert len(MotionSource().open(VIDEO).attend(clip(times(0), np.empty((0, HEIGHT, WIDTH, 3), np.uint8)))) == 0
 
@@ -255,7 +255,7 @@ def test_clip_without_anything_to_see_is_refused() -> None:
 
 
 @BOTH_INPUTS
-def test_demo_film(demo: Path, demo_mask: Path, use_vectors: bool) -> None:
+def test_demo_video(demo: Path, demo_mask: Path, use_vectors: bool) -> None:
     """A real decode: the thing that moves in the demo gets several times its share, at all times after the fade."""
     seen = read_clip(demo, MotionSource.spec)
     assert seen.motion_vectors is not None

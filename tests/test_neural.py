@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media import make_film
-from moving_scenes import VIDEO, Camera, Disc, attend_in_pieces, clip, film, pan, part, shake, still, times, zoom
+from media import make_video
+from moving_scenes import VIDEO, Camera, Disc, attend_in_pieces, clip, pan, part, shake, still, times, video, zoom
 
 from stcodec.attention.center import center_density
 from stcodec.attention.global_motion import GlobalMotion
@@ -33,7 +33,7 @@ LOOKAHEAD = NeuralOptions(device="cpu")
 
 def scene(camera: Camera = still, disc: Disc | None = DISC, count: int = 9, shots: tuple[int, ...] = (0,)) -> Clip:
     at = times(count, 5)
-    return clip(at, film("coffee", camera, at, disc), shots=shots)
+    return clip(at, video("coffee", camera, at, disc), shots=shots)
 
 
 def details_of(options: NeuralOptions, seen: Clip) -> list[NeuralDetail]:
@@ -193,9 +193,9 @@ def test_positions_follow_the_camera_and_the_gate_stays_closed(camera: Camera) -
 @pytest.mark.parametrize("camera", [still, pan(0.1), shake(0.002)], ids=["still", "pan", "shake"])
 def test_gate_opens_within_one_instant_of_a_sudden_object(camera: Camera) -> None:
     at = times(6, 5)
-    pictures = film("coffee", camera, at)
+    pictures = video("coffee", camera, at)
     disc = replace(DISC, x=-0.1, speed_x=0.6)
-    pictures[4:] = film("coffee", camera, at, disc)[4:]
+    pictures[4:] = video("coffee", camera, at, disc)[4:]
     details: list[NeuralDetail] = []
     NeuralSource(CAUSAL, on_detail=details.append).attend(clip(at, pictures))
     before, after = details[3], details[4]
@@ -300,7 +300,7 @@ _WITHOUT_EXTRAS = "import sys; sys.modules |= dict.fromkeys(('torch', 'safetenso
 
 
 def test_encode_without_torch(tmp_path: Path) -> None:
-    source = make_film(tmp_path / "in.mp4", frames=25, size=(192, 108), cuts=(12,))
+    source = make_video(tmp_path / "in.mp4", frames=25, size=(192, 108), cuts=(12,))
     code = (
         f"{_WITHOUT_EXTRAS}; from stcodec.cli import main; from stcodec.model.weights_file import WEIGHTS_PATH, read_info\n"
         f"print(main(['encode', {str(source)!r}, {str(tmp_path / 'out.mp4')!r}, '-q', '--attention', 'neural']))\n"
@@ -314,7 +314,7 @@ def test_encode_without_torch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["torch", "safetensors"])
 def test_a_gpu_needs_the_extra(tmp_path: Path, missing: str) -> None:
-    source = make_film(tmp_path / "in.mp4", frames=6, size=(192, 108))
+    source = make_video(tmp_path / "in.mp4", frames=6, size=(192, 108))
     command = ["maps", str(source), str(tmp_path / "out.mkv"), "-q", "--attention", "neural:device=cuda"]
     code = f"import sys; sys.modules[{missing!r}] = None; from stcodec.cli import main; sys.exit(main({command!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -325,7 +325,7 @@ def test_a_gpu_needs_the_extra(tmp_path: Path, missing: str) -> None:
 
 @pytest.mark.skipif(no_gpu_reason() is None, reason="a GPU is there")
 def test_auto_says_once_that_there_is_no_gpu(tmp_path: Path) -> None:
-    source = make_film(tmp_path / "in.mp4", frames=6, size=(192, 108))
+    source = make_video(tmp_path / "in.mp4", frames=6, size=(192, 108))
     command = [sys.executable, "-m", "stcodec", "maps", str(source), str(tmp_path / "out.mkv"), "-q", "--attention"]
     done = subprocess.run([*command, "neural", "--device", "auto"], capture_output=True, text=True, check=True)
     assert done.stderr == f"stcodec: {no_gpu_reason()}: attention runs on the CPU\n"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 from av.video.frame import VideoFrame
-from media import make_film
-from moving_scenes import VIDEO, Disc, attend_in_pieces, clip, densities, film, pan, times
+from media import make_video
+from moving_scenes import VIDEO, Disc, attend_in_pieces, clip, densities, pan, times, video
 from numpy.typing import NDArray
 
 from stcodec.attention.neural import NeuralSource, open_engine
@@ -38,7 +38,7 @@ DISC = Disc(0.3, 0.25, 0.35)
 
 def scene(count: int = 6, shots: tuple[int, ...] = (0, 2)) -> Clip:
     at = times(count, 5)
-    return clip(at, film("coffee", pan(0.1), at, DISC), shots=shots)
+    return clip(at, video("coffee", pan(0.1), at, DISC), shots=shots)
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +154,9 @@ def test_area_weights_are_opencvs(have: int, want: int) -> None:
 
 @pytest.mark.parametrize(("kind", "levels"), [("rgb24", 2.0), ("nv12", 4.0)])
 def test_pictures_made_on_the_device_are_those_of_the_cpu(
-    films: Path, kind: str, levels: float, reference: TorchEngine
+    videos: Path, kind: str, levels: float, reference: TorchEngine
 ) -> None:
-    path = make_film(films / f"device_{kind}.mp4", frames=2, size=(854, 480))
+    path = make_video(videos / f"device_{kind}.mp4", frames=2, size=(854, 480))
     with VideoReader(path) as reader:
         frame = next(iter(reader.frames()))
         shape = input_shape(frame.width, frame.height)

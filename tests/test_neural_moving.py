@@ -13,12 +13,12 @@ from moving_scenes import (
     Disc,
     clip,
     densities,
-    film,
     pan,
     part,
     shake,
     still,
     times,
+    video,
 )
 from numpy.typing import NDArray
 
@@ -48,7 +48,7 @@ def correlation(one: Densities, other: Densities) -> float:
 @pytest.mark.parametrize("camera", [pan(0.125), pan(-0.125, 0.0586)], ids=["right", "left and down"])
 def test_the_map_of_a_panning_still_is_that_of_the_still(camera: Camera, photo: str, options: NeuralOptions) -> None:
     at = times(6, MAPS_PER_SECOND)
-    pictures = film(photo, camera, at)
+    pictures = video(photo, camera, at)
     panning = attended(options, clip(at, pictures))
     stills = attended(options, clip(at, pictures, shots=tuple(range(len(at)))))
     assert min(correlation(*pair) for pair in zip(panning, stills, strict=True)) > 0.9
@@ -71,8 +71,8 @@ def overlapping(later: Densities, first: Densities, travel: NDArray[np.float64])
 def test_a_sudden_object_is_on_the_map_within_200_ms(disc: Disc, camera: Camera, options: NeuralOptions) -> None:
     at = times(6, MAPS_PER_SECOND)
     assert at[4] - at[3] < 0.2001  # it turns up after instant 3
-    without = film("coffee", camera, at)
-    pictures = np.concatenate([without[:4], film("coffee", camera, at, disc)[4:]])
+    without = video("coffee", camera, at)
+    pictures = np.concatenate([without[:4], video("coffee", camera, at, disc)[4:]])
     before, after = (attended(options, clip(at, one))[4] for one in (without, pictures))
     inside = covered(disc, float(at[4]), after.shape)
     assert after[inside].mean() > 2 * after.mean()
@@ -89,7 +89,7 @@ def covered(disc: Disc, seconds: float, shape: Sequence[int]) -> NDArray[np.bool
 
 def moving_scene(count: int = 9) -> Clip:
     at = times(count, MAPS_PER_SECOND)
-    return clip(at, film("coffee", pan(0.1), at, Disc(0.3, 0.25, 0.35)))
+    return clip(at, video("coffee", pan(0.1), at, Disc(0.3, 0.25, 0.35)))
 
 
 def details(options: NeuralOptions, seen: Clip) -> list[NeuralDetail]:

@@ -1,4 +1,4 @@
-"""Films of so few frames that libx265 leaves their decoding times to chance."""
+"""Videos of so few frames that libx265 leaves their decoding times to chance."""
 
 from __future__ import annotations
 

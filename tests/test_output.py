@@ -35,41 +35,41 @@ with temporary_folder(Path(sys.argv[1]), is_hidden=True) as folder:
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "report.json"])
-def test_what_appears_during_an_encode_stays(tmp_path: Path, film: Path, name: str) -> None:
+def test_what_appears_during_an_encode_stays(tmp_path: Path, video: Path, name: str) -> None:
     appeared = tmp_path / name
 
     def appear(_: Progress) -> None:
         appeared.write_bytes(THEIRS)
 
     with pytest.raises(MediaError, match=f"{name}: exists already, since a moment ago; -y replaces it"):
-        stcodec.encode(film, tmp_path / "out.mp4", report_path=tmp_path / "report.json", progress=appear, **QUICK)
+        stcodec.encode(video, tmp_path / "out.mp4", report_path=tmp_path / "report.json", progress=appear, **QUICK)
     assert appeared.read_bytes() == THEIRS
     assert not list(tmp_path.glob(".stcodec-*"))
 
 
-def test_replacing_keeps_permissions_and_owner(tmp_path: Path, film: Path) -> None:
+def test_replacing_keeps_permissions_and_owner(tmp_path: Path, video: Path) -> None:
     output = tmp_path / "out.mp4"
     output.write_bytes(THEIRS)
     output.chmod(0o640)
     owner = (12345, 23456) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     os.chown(output, *owner)
-    stcodec.encode(film, output, overwrite=True, **QUICK)
+    stcodec.encode(video, output, overwrite=True, **QUICK)
     status = output.stat()
     assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o640, *owner)
     assert media.frames_of(output)
 
 
-def test_a_new_file_has_the_permissions_of_any(tmp_path: Path, film: Path) -> None:
+def test_a_new_file_has_the_permissions_of_any(tmp_path: Path, video: Path) -> None:
     mask = os.umask(0o027)
     try:
-        stcodec.encode(film, tmp_path / "out.mp4", **QUICK)
+        stcodec.encode(video, tmp_path / "out.mp4", **QUICK)
     finally:
         os.umask(mask)
     assert (tmp_path / "out.mp4").stat().st_mode & 0o7777 == 0o640
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, film: Path, is_there: bool) -> None:
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, video: Path, is_there: bool) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "links").mkdir()
     stored, link = tmp_path / "store" / "video.mp4", tmp_path / "links" / "out.mp4"
@@ -77,8 +77,8 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, film: Path
     if is_there:
         stored.write_bytes(THEIRS)
     with pytest.raises(MediaError, match="exists already"):
-        stcodec.encode(film, link, **QUICK)
-    stcodec.encode(film, link, overwrite=True, **QUICK)
+        stcodec.encode(video, link, **QUICK)
+    stcodec.encode(video, link, overwrite=True, **QUICK)
     assert link.is_symlink() and media.frames_of(stored)
 
 
@@ -129,7 +129,7 @@ def test_a_folder_whose_removal_was_broken_off_is_swept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_killed_encodes_leave_nothing_for_long(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_encodes_leave_nothing_for_long(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both beside the output and in the folder for temporary files."""
     place = tmp_path / "tmp"
     place.mkdir()
@@ -137,11 +137,11 @@ def test_killed_encodes_leave_nothing_for_long(tmp_path: Path, film: Path, monke
         "import os, signal, sys, stcodec\n"
         "def kill(progress):\n"
         "    if progress.stage == 'pass 2': os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"stcodec.encode({str(film)!r}, 'out.mp4', report_path='r.json', bitrate_kbps=100, two_pass=True, progress=kill)\n"
+        f"stcodec.encode({str(video)!r}, 'out.mp4', report_path='r.json', bitrate_kbps=100, two_pass=True, progress=kill)\n"
     )
     environment = {**ENVIRONMENT, "TMPDIR": str(place)}
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False).returncode == -9
     assert len(list(tmp_path.glob(".stcodec-*"))) == 2 and len(list(place.iterdir())) == 1
     monkeypatch.setattr(tempfile, "tempdir", str(place))
-    stcodec.encode(film, tmp_path / "out.mp4", bitrate_kbps=100, two_pass=True, **QUICK)
+    stcodec.encode(video, tmp_path / "out.mp4", bitrate_kbps=100, two_pass=True, **QUICK)
     assert {one.name for one in tmp_path.iterdir()} == {"out.mp4", "tmp"} and not list(place.iterdir())

@@ -42,40 +42,40 @@ QUIET = {"libx265": "log-level=error"}
 
 
 @pytest.fixture(scope="module")
-def film(films: Path) -> Path:
+def video(videos: Path) -> Path:
     """384x216, 30 frames, a cut at frame 15.
 
     Rows of 8 macroblocks, or twice as many: with any other number x264 (core 165, mbtree, AVX-512) reads memory that
     nobody wrote, and the same call gives other bits each time.
     """
-    return media.make_film(films / "rows_of_24.mp4", size=(384, 216), cuts=[15])
+    return media.make_video(videos / "rows_of_24.mp4", size=(384, 216), cuts=[15])
 
 
 def encode_without_stcodec(source: Path, target: Path, encoder: str, options: Mapping[str, str]) -> Path:
-    """What anyone would write with PyAV to encode a film again."""
+    """What anyone would write with PyAV to encode a video again."""
     chosen = dict(options)
     if encoder in QUIET:
         chosen["x265-params"] = ":".join(filter(None, [QUIET[encoder], options.get("x265-params", "")]))
     bit_rate, gop, pix_fmt = chosen.pop("b", None), chosen.pop("g", None), chosen.pop("pix_fmt", None)
     with av.open(str(source)) as container, av.open(str(target), "w") as output:
-        film = container.streams.video[0]
-        assert film.average_rate is not None and film.time_base is not None
-        stream = output.add_stream(encoder, rate=film.average_rate)
+        video = container.streams.video[0]
+        assert video.average_rate is not None and video.time_base is not None
+        stream = output.add_stream(encoder, rate=video.average_rate)
         assert isinstance(stream, av.VideoStream)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = film.width, film.height, pix_fmt or film.pix_fmt
-        context.framerate, context.time_base = film.average_rate, film.time_base
+        context.width, context.height, context.pix_fmt = video.width, video.height, pix_fmt or video.pix_fmt
+        context.framerate, context.time_base = video.average_rate, video.time_base
         context.thread_type = ThreadType.AUTO if encoder == "libvpx-vp9" else ThreadType.FRAME
-        context.color_range, context.color_primaries = film.color_range, film.color_primaries
-        context.color_trc, context.colorspace = film.color_trc, film.colorspace
-        if film.sample_aspect_ratio:
-            context.sample_aspect_ratio = film.sample_aspect_ratio
+        context.color_range, context.color_primaries = video.color_range, video.color_primaries
+        context.color_trc, context.colorspace = video.color_trc, video.colorspace
+        if video.sample_aspect_ratio:
+            context.sample_aspect_ratio = video.sample_aspect_ratio
         if bit_rate:
             context.bit_rate = int(bit_rate)
         if gop:
             context.gop_size = int(gop)
         context.options = chosen
-        for frame in container.decode(film):
+        for frame in container.decode(video):
             frame.pict_type = 0
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
@@ -84,10 +84,10 @@ def encode_without_stcodec(source: Path, target: Path, encoder: str, options: Ma
 
 @pytest.mark.parametrize(("encoder", "fields", "options"), CHOICES, ids=str)
 def test_no_attention_is_pyav_alone(
-    film: Path, tmp_path: Path, encoder: str, fields: dict[str, Any], options: dict[str, str]
+    video: Path, tmp_path: Path, encoder: str, fields: dict[str, Any], options: dict[str, str]
 ) -> None:
-    report = stcodec.encode(film, tmp_path / "ours.mkv", encoder=encoder, attention="none", **fields)
-    theirs = encode_without_stcodec(film, tmp_path / "theirs.mkv", encoder, options)
+    report = stcodec.encode(video, tmp_path / "ours.mkv", encoder=encoder, attention="none", **fields)
+    theirs = encode_without_stcodec(video, tmp_path / "theirs.mkv", encoder, options)
     assert report.messages == ()
     assert len(video_hashes(theirs)) == 30
     assert video_hashes(tmp_path / "ours.mkv") == video_hashes(theirs)
@@ -97,9 +97,9 @@ def test_no_attention_is_pyav_alone(
         assert one.streams.video[0].codec_context.extradata == other.streams.video[0].codec_context.extradata
 
 
-def test_films_of_a_variable_frame_rate_too(tmp_path: Path) -> None:
+def test_videos_of_a_variable_frame_rate_too(tmp_path: Path) -> None:
     ticks = [1400, 1433, 1450, 1500, 1533, 2300, 2333, 2366, 2399, 2450]
-    source = media.make_film(tmp_path / "vfr.mkv", size=(384, 216), ticks=ticks, time_base=Fraction(1, 1000))
+    source = media.make_video(tmp_path / "vfr.mkv", size=(384, 216), ticks=ticks, time_base=Fraction(1, 1000))
     stcodec.encode(source, tmp_path / "ours.mkv", attention="none", preset="veryfast")
     theirs = encode_without_stcodec(source, tmp_path / "theirs.mkv", "libx264", {"preset": "veryfast"})
     assert video_hashes(tmp_path / "ours.mkv") == video_hashes(theirs)
@@ -119,13 +119,13 @@ def payload(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("options", [["-preset", "medium"], ["-preset", "veryfast", "-crf", "30", "-g", "12"]], ids=str)
-def test_no_attention_is_the_ffmpeg_command_line(film: Path, tmp_path: Path, options: list[str]) -> None:
+def test_no_attention_is_the_ffmpeg_command_line(video: Path, tmp_path: Path, options: list[str]) -> None:
     threads = ["-threads", "4"]
-    run_ffmpeg("-i", film, "-c:v", "libx264", *options, *threads, tmp_path / "theirs.mkv")
+    run_ffmpeg("-i", video, "-c:v", "libx264", *options, *threads, tmp_path / "theirs.mkv")
     names = {"-preset": "preset", "-crf": "crf", "-g": "keyint"}
     fields: dict[str, Any] = {names[key]: value for key, value in zip(options[::2], options[1::2], strict=True)}
     fields |= {key: int(fields[key]) for key in ("crf", "keyint") if key in fields}
-    stcodec.encode(film, tmp_path / "ours.mkv", attention="none", extra={"threads": "4"}, **fields)
+    stcodec.encode(video, tmp_path / "ours.mkv", attention="none", extra={"threads": "4"}, **fields)
     ours, theirs = ([bytes(p) for p in main_packets(tmp_path / f"{name}.mkv")] for name in ("ours", "theirs"))
     if x264_version(ours[0]) != x264_version(theirs[0]):
         assert sum(map(len, ours)) == pytest.approx(sum(map(len, theirs)), rel=0.02)
@@ -134,31 +134,31 @@ def test_no_attention_is_the_ffmpeg_command_line(film: Path, tmp_path: Path, opt
 
 
 @pytest.mark.parametrize("preset", ["medium", "veryfast"])
-def test_strength_zero_is_the_plain_encode(film: Path, tmp_path: Path, preset: str) -> None:
-    report = stcodec.encode(film, tmp_path / "zero.mkv", attention="center", strength=0, preset=preset)
-    stcodec.encode(film, tmp_path / "none.mkv", attention="none", preset=preset)
+def test_strength_zero_is_the_plain_encode(video: Path, tmp_path: Path, preset: str) -> None:
+    report = stcodec.encode(video, tmp_path / "zero.mkv", attention="center", strength=0, preset=preset)
+    stcodec.encode(video, tmp_path / "none.mkv", attention="none", preset=preset)
     assert report.offsets_applied.verdict == "flat"
     assert (report.mean_delta_qp or 0.0, report.spread_delta_qp or 0.0) == pytest.approx((0, 0), abs=1e-6)
     assert video_hashes(tmp_path / "zero.mkv") == video_hashes(tmp_path / "none.mkv")
 
 
-def test_attention_is_not_the_plain_encode(film: Path, tmp_path: Path) -> None:
+def test_attention_is_not_the_plain_encode(video: Path, tmp_path: Path) -> None:
     """The control of all tests above: offsets do change the bits."""
-    stcodec.encode(film, tmp_path / "center.mkv", attention="center")
-    stcodec.encode(film, tmp_path / "none.mkv", attention="none")
+    stcodec.encode(video, tmp_path / "center.mkv", attention="center")
+    stcodec.encode(video, tmp_path / "none.mkv", attention="none")
     assert video_hashes(tmp_path / "center.mkv")[0] != video_hashes(tmp_path / "none.mkv")[0]
 
 
 @pytest.mark.parametrize("attention", ["none", "motion"])
-def test_the_same_command_gives_the_same_file(film: Path, tmp_path: Path, attention: str) -> None:
+def test_the_same_command_gives_the_same_file(video: Path, tmp_path: Path, attention: str) -> None:
     for name in ("one.mkv", "other.mkv"):
-        stcodec.encode(film, tmp_path / name, attention=attention, preset="veryfast")
+        stcodec.encode(video, tmp_path / name, attention=attention, preset="veryfast")
     assert video_hashes(tmp_path / "one.mkv") == video_hashes(tmp_path / "other.mkv")
 
 
 def test_frames_are_encoded_as_they_are(tmp_path: Path) -> None:
     """Lossless in, lossless out: nothing on the way converts, scales or drops a pixel."""
-    film = media.make_film(tmp_path / "film.mkv", codec="ffv1", options={}, frames=6, fps=Fraction(25))
-    stcodec.encode(film, tmp_path / "same.mkv", attention="none", crf=0, preset="ultrafast")
-    for ours, theirs in zip(media.frames_of(tmp_path / "same.mkv"), media.frames_of(film), strict=True):
+    video = media.make_video(tmp_path / "video.mkv", codec="ffv1", options={}, frames=6, fps=Fraction(25))
+    stcodec.encode(video, tmp_path / "same.mkv", attention="none", crf=0, preset="ultrafast")
+    for ours, theirs in zip(media.frames_of(tmp_path / "same.mkv"), media.frames_of(video), strict=True):
         assert (ours == theirs).all()

@@ -13,9 +13,9 @@ from command import assert_refused, run
 HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 
 
-def test_a_preview_says_and_shows_what_would_happen(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+def test_a_preview_says_and_shows_what_would_happen(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:
     source, look = tmp_path / HOSTILE, tmp_path / "look.html"
-    source.write_bytes(film.read_bytes())
+    source.write_bytes(video.read_bytes())
     flags = ("--attention", "center", "--policy", "strong", "--preset", "ultrafast", "--crf", "30")
     done = run(capfd, "preview", source, "--page", look, "--json", *flags)
     assert done.status == 0, done.err
@@ -44,10 +44,10 @@ def test_a_preview_says_and_shows_what_would_happen(capfd: pytest.CaptureFixture
         assert [one for one in asked if not one.startswith(("file:", "data:", "about:"))] == []
 
 
-def test_nothing_is_overwritten(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+def test_nothing_is_overwritten(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("precious")
-    assert_refused(capfd, tmp_path, 1, "exists already", "preview", film, "--page", tmp_path / "page.html")
+    assert_refused(capfd, tmp_path, 1, "exists already", "preview", video, "--page", tmp_path / "page.html")
     assert_refused(
-        capfd, tmp_path, 2, "nothing to be seen", "preview", film, "--page", tmp_path / "p.html", "--attention", "none"
+        capfd, tmp_path, 2, "nothing to be seen", "preview", video, "--page", tmp_path / "p.html", "--attention", "none"
     )
     assert_refused(capfd, tmp_path, 1, "no such file", "preview", tmp_path / "no.mp4", "--page", tmp_path / "p.html")

@@ -112,7 +112,7 @@ def test_each_key_frame_has_the_map_of_its_own_time(ride: Path, tmp_path: Path) 
 
 
 def test_what_the_source_has_of_other_times_does_not_count(ride: Path, tmp_path: Path) -> None:
-    """The same film, later: its frames are told from maps by time since the film's start, not by their number."""
+    """The same video, later: its frames are told from maps by time since the video's start, not by their number."""
     late = tmp_path / "late.mkv"
     run_ffmpeg("-itsoffset", "2.5", "-i", ride, "-c", "copy", late)
     map_name = write_map(tmp_path / "map.png", blob((80, 34), 0.3, 0.4))
@@ -201,9 +201,9 @@ def block_errors(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDAr
 
 @pytest.mark.parametrize("size", [(320, 180), (322, 178), (48, 64)])
 def test_our_reader_agrees_with_pyavs_on_h264(tmp_path: Path, size: tuple[int, int]) -> None:
-    film = media.make_film(tmp_path / "film.mkv", size=size, frames=6, options={"preset": "medium"})
-    theirs = [qps for _, qps in coded_qps(film).values()]
-    with VideoReader(film, export="venc_params") as reader:
+    video = media.make_video(tmp_path / "video.mkv", size=size, frames=6, options={"preset": "medium"})
+    theirs = [qps for _, qps in coded_qps(video).values()]
+    with VideoReader(video, export="venc_params") as reader:
         ours = [qp_blocks(frame, BlockGrid(*size, 16)) for frame in reader.frames()]
     assert len(ours) == 6
     assert len({float(one.mean()) for one in ours if one is not None}) > 1
@@ -214,9 +214,9 @@ def test_our_reader_agrees_with_pyavs_on_h264(tmp_path: Path, size: tuple[int, i
 
 def test_our_reader_agrees_with_pyavs_on_vp9(ride: Path, tmp_path: Path) -> None:
     map_name = write_map(tmp_path / "map.png", blob((80, 34), 0.6, 0.4))
-    stcodec.encode(ride, tmp_path / "film.webm", encoder="libvpx-vp9", attention=map_name)
-    theirs = [qps for _, qps in coded_qps(tmp_path / "film.webm").values()]
-    with VideoReader(tmp_path / "film.webm", export="venc_params") as reader:
+    stcodec.encode(ride, tmp_path / "video.webm", encoder="libvpx-vp9", attention=map_name)
+    theirs = [qps for _, qps in coded_qps(tmp_path / "video.webm").values()]
+    with VideoReader(tmp_path / "video.webm", export="venc_params") as reader:
         ours = [qp_blocks(frame, BlockGrid(640, 272, 8)) for frame in reader.frames()]
     assert [one is None for one in ours] == [other is None for other in theirs]
     assert any(one is not None for one in ours)
@@ -225,9 +225,9 @@ def test_our_reader_agrees_with_pyavs_on_vp9(ride: Path, tmp_path: Path) -> None
             assert one == pytest.approx(6 * np.log2(vp9.quantisers()[other]), abs=1e-4)
 
 
-def test_hevc_and_plain_frames_export_nothing(film: Path, tmp_path: Path) -> None:
-    stcodec.encode(film, tmp_path / "film.mkv", encoder="libx265", attention="none", preset="ultrafast")
-    with VideoReader(tmp_path / "film.mkv", export="venc_params") as reader:
+def test_hevc_and_plain_frames_export_nothing(video: Path, tmp_path: Path) -> None:
+    stcodec.encode(video, tmp_path / "video.mkv", encoder="libx265", attention="none", preset="ultrafast")
+    with VideoReader(tmp_path / "video.mkv", export="venc_params") as reader:
         assert qp_blocks(reader.first_frame, BlockGrid(320, 180, 16)) is None
     assert qp_blocks(VideoFrame(32, 16, "yuv420p"), BlockGrid(32, 16, 16)) is None
 

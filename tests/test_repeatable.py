@@ -61,8 +61,8 @@ def test_new_memory_is_zero_in_the_block_alone() -> None:
 
 def test_an_encode_has_the_same_bits_every_time(tmp_path: Path) -> None:
     """On processors without AVX-512 it has them anyway."""
-    film = media.make_film(tmp_path / "film.mp4", size=(416, 240), frames=48)
-    (clip,) = find_clips([str(film)], None)
+    video = media.make_video(tmp_path / "video.mp4", size=(416, 240), frames=48)
+    (clip,) = find_clips([str(video)], None)
     made = set()
     for byte in (0, 0x11, 0x7F, 0xFF):
         leave_dirt(byte)

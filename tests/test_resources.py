@@ -25,11 +25,11 @@ def limited(folder: Path, limit: str, *arguments: Argument) -> subprocess.Comple
 
 @pytest.mark.parametrize("attention", ["none", "motion", "neural"])
 @pytest.mark.parametrize("limit", ["-v 300000", "-v 500000", "-v 700000", "-v 1000000", "-n 5", "-n 7", "-n 20"])
-def test_a_machine_that_is_too_small(film: Path, tmp_path: Path, limit: str, attention: str) -> None:
+def test_a_machine_that_is_too_small(video: Path, tmp_path: Path, limit: str, attention: str) -> None:
     """Whatever was missing, and wherever: no traceback, no file is called damaged, no half file."""
-    done = limited(tmp_path, limit, "encode", film, "out.mp4", "--attention", attention, "-q")
+    done = limited(tmp_path, limit, "encode", video, "out.mp4", "--attention", attention, "-q")
     if done.returncode == 0:
-        assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(film))
+        assert len(media.frames_of(tmp_path / "out.mp4")) == len(media.frames_of(video))
         return
     assert done.returncode in (1, -6, -11), done.stderr  # C++ libraries end the process when they get no memory
     assert list(tmp_path.iterdir()) == [] or done.returncode < 0
@@ -41,10 +41,10 @@ def test_a_machine_that_is_too_small(film: Path, tmp_path: Path, limit: str, att
 @pytest.mark.parametrize("free_kb", [0, 4, 8, 16, 24, 32])
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
 def test_full_folder_for_temporary_files(
-    film: Path, tmp_path: Path, small_disk: Path, free_kb: int, attention: str, encoder: str
+    video: Path, tmp_path: Path, small_disk: Path, free_kb: int, attention: str, encoder: str
 ) -> None:
     (small_disk / "filling").write_bytes(bytes((64 - free_kb) * 1024))
-    arguments = ("encode", film, "out.mkv", "--encoder", encoder, "--attention", attention, *TWO_PASSES)
+    arguments = ("encode", video, "out.mkv", "--encoder", encoder, "--attention", attention, *TWO_PASSES)
     done = subprocess.run(
         program(*arguments),
         cwd=tmp_path,
@@ -55,7 +55,7 @@ def test_full_folder_for_temporary_files(
     )
     assert [one.name for one in small_disk.iterdir()] == ["filling"]
     if done.returncode == 0:
-        assert len(media.frames_of(tmp_path / "out.mkv")) == len(media.frames_of(film))
+        assert len(media.frames_of(tmp_path / "out.mkv")) == len(media.frames_of(video))
         return
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if not line.startswith("x265 [")]  # it prints for itself
@@ -76,9 +76,9 @@ def test_full_folder_for_temporary_files(
 )
 @pytest.mark.parametrize("free_kb", [4, 12, 20])
 def test_full_disk_behind_the_output(
-    film: Path, tmp_path: Path, small_disk: Path, arguments: tuple[str, ...], free_kb: int
+    video: Path, tmp_path: Path, small_disk: Path, arguments: tuple[str, ...], free_kb: int
 ) -> None:
-    (tmp_path / "in.mp4").symlink_to(film)
+    (tmp_path / "in.mp4").symlink_to(video)
     (small_disk / "filling").write_bytes(bytes((64 - free_kb) * 1024))
     done = run_apart(*arguments, folder=tmp_path)
     assert "Traceback" not in done.err

@@ -16,7 +16,7 @@ from coding import RATE, decode_packets, frames_for, halves, left_gain_db
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from media import make_interlaced_film
+from media import make_interlaced_video
 
 from stcodec import roi
 from stcodec.encoders.readback import EXPORT, qp_blocks
@@ -161,7 +161,7 @@ def test_the_example_does_what_it_says(ride: Path, tmp_path: Path) -> None:
 
 
 def test_an_interlaced_frame_is_refused_where_it_would_lose_them(tmp_path: Path) -> None:
-    with av.open(str(make_interlaced_film(tmp_path / "fields.mp4", frames=2))) as container:
+    with av.open(str(make_interlaced_video(tmp_path / "fields.mp4", frames=2))) as container:
         frame = next(container.decode(video=0))
     offsets = np.zeros(roi.block_grid(frame).shape)
     with pytest.raises(EncoderError, match="interlaced: libx264 drops the offsets"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from media import make_film
+from media import make_video
 
 from stcodec.attention.base import AttentionSession, AttentionSource, track
 from stcodec.errors import AttentionError
@@ -53,8 +53,8 @@ class _PacedSession(AttentionSession):
 
 
 @pytest.fixture(scope="module")
-def path(films: Path) -> Path:
-    return make_film(films / "paced.mp4", frames=FRAMES, size=(64, 48), cuts=(22,))
+def path(videos: Path) -> Path:
+    return make_video(videos / "paced.mp4", frames=FRAMES, size=(64, 48), cuts=(22,))
 
 
 def values(path: Path, source: Paced) -> list[tuple[float, float]]:

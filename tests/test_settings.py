@@ -66,9 +66,9 @@ def test_what_excludes_each_other_is_decided_by_who_wins(show: Show, own: Path) 
 
 
 @pytest.mark.usefixtures("own")
-def test_an_encode_takes_them_and_says_so(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_an_encode_takes_them_and_says_so(capfd: Capture, video: Path, tmp_path: Path) -> None:
     (tmp_path / "stcodec.toml").write_text('[encode]\ncrf = 37\nencoder = "libx265"\n')
-    done = run(capfd, "encode", film, tmp_path / "out.mp4", "--dry-run", "--preset", "ultrafast")
+    done = run(capfd, "encode", video, tmp_path / "out.mp4", "--dry-run", "--preset", "ultrafast")
     assert done.status == 0, done.err
     assert "stcodec.toml sets crf = 37, encoder = libx265" in done.err
     assert "libx265" in done.out and "crf=37" in done.out
@@ -151,10 +151,10 @@ def test_lists_of_names_are_names_of_options() -> None:
 
 
 @pytest.mark.usefixtures("own")
-def test_a_batch_remembers_what_was_resolved(capfd: Capture, film: Path, tmp_path: Path) -> None:
+def test_a_batch_remembers_what_was_resolved(capfd: Capture, video: Path, tmp_path: Path) -> None:
     """With the same options said in another way nothing is made again; with others the file in the folder counts."""
     (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "a.mp4").write_bytes(film.read_bytes())
+    (tmp_path / "videos" / "a.mp4").write_bytes(video.read_bytes())
     (tmp_path / "stcodec.toml").write_text("crf = 40\nattention = 'center'\npreset = 'ultrafast'\n")
     assert run(capfd, "batch", "videos", "encoded").status == 0
     made = (tmp_path / "encoded" / "a.mp4").stat().st_mtime_ns

@@ -36,15 +36,15 @@ LADDER = (Rendition(180, 600.0), Rendition(90, 200.0))
 
 
 @pytest.fixture(scope="module")
-def flashing(films: Path) -> Path:
+def flashing(videos: Path) -> Path:
     """Three seconds with AAC, that flash and audio."""
-    return live_source.make_flashing_ts(films / "flashing.ts", seconds=3)
+    return live_source.make_flashing_ts(videos / "flashing.ts", seconds=3)
 
 
 @pytest.fixture(scope="module")
-def mp2(films: Path) -> Path:
+def mp2(videos: Path) -> Path:
     """The same with another kind of audio, at another rate."""
-    return live_source.make_flashing_ts(films / "mp2.ts", seconds=3, audio="mp2", rate_hz=44100)
+    return live_source.make_flashing_ts(videos / "mp2.ts", seconds=3, audio="mp2", rate_hz=44100)
 
 
 def frame_times(path: Path, *, key: bool = False) -> list[Fraction]:
@@ -110,9 +110,9 @@ def test_renditions_have_their_key_frames_together(demo: Path, tmp_path: Path) -
     assert ended.maps > 3 and ended.map_condition in ("fresh", "held")
 
 
-def test_a_file_comes_at_the_pace_of_its_time(film: Path, tmp_path: Path) -> None:
+def test_a_file_comes_at_the_pace_of_its_time(video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.ts"
-    ended = run_stream(StreamOptions(str(film), (str(out),), attention="center", loops=True, duration_seconds=2.0))
+    ended = run_stream(StreamOptions(str(video), (str(out),), attention="center", loops=True, duration_seconds=2.0))
     assert ended.running_seconds >= 1.9
     times = frame_times(out)
     assert len(times) + ended.renditions[0].frames_dropped == 50
@@ -121,7 +121,7 @@ def test_a_file_comes_at_the_pace_of_its_time(film: Path, tmp_path: Path) -> Non
 
 
 def test_the_rate_is_kept_and_the_buffer_never_runs_dry(bunny: Path, tmp_path: Path) -> None:
-    """A film with cuts at a rate far too low for it, with the strongest map."""
+    """A video with cuts at a rate far too low for it, with the strongest map."""
     out = tmp_path / "out.ts"
     options = StreamOptions(
         str(bunny), (str(out),), renditions=(Rendition(360, 400.0),), attention="motion", is_paced=False, audio="none"
@@ -140,7 +140,7 @@ def test_interlaced_pictures_are_made_whole(interlaced_mkv: Path, tmp_path: Path
     assert len(frames) >= 28 and not any(one.interlaced_frame for one in frames)
 
 
-def test_a_turned_film_is_set_upright(rotated_mp4: Path, tmp_path: Path) -> None:
+def test_a_turned_video_is_set_upright(rotated_mp4: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     run_stream(StreamOptions(str(rotated_mp4), (str(out),), attention="center", is_paced=False))
     with av.open(str(out)) as container, av.open(str(rotated_mp4)) as source:
@@ -152,9 +152,11 @@ def test_a_turned_film_is_set_upright(rotated_mp4: Path, tmp_path: Path) -> None
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
-def test_the_command_says_what_it_does_in_json(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+def test_the_command_says_what_it_does_in_json(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.ts"
-    done = command.run(capfd, "stream", film, out, "--attention", "center", "--no-pace", "--bitrate", "500k", "--json", "-q")
+    done = command.run(
+        capfd, "stream", video, out, "--attention", "center", "--no-pace", "--bitrate", "500k", "--json", "-q"
+    )
     assert done.status == 0, done.err
     said = [json.loads(line) for line in done.out.splitlines()]
     assert said[-1]["event"] == "end" and said[-1]["frames_in"] == 30
@@ -189,25 +191,25 @@ def test_an_interrupt_ends_the_files(demo: Path, tmp_path: Path, number: signal.
         (["nowhere.mp4", "out.ts"], 1, "nowhere.mp4: no such file"),
         (["gopher://host/x", "out.ts"], 1, "gopher://host/x: can't be streamed from"),
         (["tcp://127.0.0.1:1", "out.ts"], 1, "can't be opened .*refused"),
-        (["FILM", "rtmp://127.0.0.1:1/app/secret"], 1, r"rtmp://127.0.0.1:1/app/\*\*\*: can't be reached .*refused"),
-        (["FILM", "folder/out.ts"], 1, "folder/out.ts: the folder folder does not exist"),
-        (["FILM"], 2, "nowhere to stream to"),
-        (["FILM", "out.ts", "--encoder", "libsvtav1"], 2, "drops the QP offsets silently"),
-        (["FILM", "out.ts", "--encoder", "libvpx-vp9"], 2, "mpegts can't carry vp9"),
-        (["FILM", "out.ts", "--preset", "quick"], 2, "preset 'quick' is unknown"),
-        (["FILM", "out.ts", "--rendition", "720p@1M"], 2, "720p is larger than the source"),
-        (["FILM", "out.ts", "--rendition", "90p@1M", "--bufsize", "1M"], 2, "every --rendition has its own rate"),
-        (["FILM", "out.ts", "--maxrate", "1M"], 2, "maxrate is 1000 kbit/s: it must be at least the bitrate"),
-        (["FILM", "out.ts", "--attention", "gaze:eyes.csv"], 2, "recording of one video"),
-        (["FILM", "out.ts", "--opt", "aq-mode=0"], 2, "drops the QP offsets silently"),
-        (["FILM", "out.ts", "--max-latency", "soon"], 2, "'soon' is no time"),
-        (["FILM", "out.ts", "--metrics", "0.0.0.0:0"], 2, "can be reached from other machines"),
+        (["VIDEO", "rtmp://127.0.0.1:1/app/secret"], 1, r"rtmp://127.0.0.1:1/app/\*\*\*: can't be reached .*refused"),
+        (["VIDEO", "folder/out.ts"], 1, "folder/out.ts: the folder folder does not exist"),
+        (["VIDEO"], 2, "nowhere to stream to"),
+        (["VIDEO", "out.ts", "--encoder", "libsvtav1"], 2, "drops the QP offsets silently"),
+        (["VIDEO", "out.ts", "--encoder", "libvpx-vp9"], 2, "mpegts can't carry vp9"),
+        (["VIDEO", "out.ts", "--preset", "quick"], 2, "preset 'quick' is unknown"),
+        (["VIDEO", "out.ts", "--rendition", "720p@1M"], 2, "720p is larger than the source"),
+        (["VIDEO", "out.ts", "--rendition", "90p@1M", "--bufsize", "1M"], 2, "every --rendition has its own rate"),
+        (["VIDEO", "out.ts", "--maxrate", "1M"], 2, "maxrate is 1000 kbit/s: it must be at least the bitrate"),
+        (["VIDEO", "out.ts", "--attention", "gaze:eyes.csv"], 2, "recording of one video"),
+        (["VIDEO", "out.ts", "--opt", "aq-mode=0"], 2, "drops the QP offsets silently"),
+        (["VIDEO", "out.ts", "--max-latency", "soon"], 2, "'soon' is no time"),
+        (["VIDEO", "out.ts", "--metrics", "0.0.0.0:0"], 2, "can be reached from other machines"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_what_can_not_work_is_said_in_one_line_before_anything_starts(
     capfd: pytest.CaptureFixture[str],
-    film: Path,
+    video: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],
@@ -215,7 +217,7 @@ def test_what_can_not_work_is_said_in_one_line_before_anything_starts(
     said: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = [os.fspath(film) if one == "FILM" else one for one in words]
+    given = [os.fspath(video) if one == "VIDEO" else one for one in words]
     command.assert_refused(capfd, tmp_path, status, said, "stream", *given)
 
 

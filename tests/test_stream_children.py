@@ -39,10 +39,10 @@ def programs(word: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("side", "number"), ENDS)
-def test_a_listening_program_ends_with_the_stream(film: Path, tmp_path: Path, side: str, number: signal.Signals) -> None:
+def test_a_listening_program_ends_with_the_stream(video: Path, tmp_path: Path, side: str, number: signal.Signals) -> None:
     port = str(free_port(socket.SOCK_DGRAM))
     url = f"srt://127.0.0.1:{port}?mode=listener"
-    places = (url, tmp_path / "out.ts") if side == "source" else (film, url)
+    places = (url, tmp_path / "out.ts") if side == "source" else (video, url)
     words = ("--attention", "none", "-q", *(("--loop",) if side == "target" else ()))
     with subprocess.Popen(command.program("stream", *places, *words), stderr=subprocess.DEVNULL) as running:
         try:
@@ -70,8 +70,8 @@ def test_a_program_ends_with_the_thread_that_started_it() -> None:
     assert started[0].wait(5) == -signal.SIGKILL
 
 
-def test_a_caller_may_come_late(films: Path, tmp_path: Path) -> None:
-    published = live_source.make_flashing_ts(films / "late_caller.ts", seconds=6, start_seconds=0)
+def test_a_caller_may_come_late(videos: Path, tmp_path: Path) -> None:
+    published = live_source.make_flashing_ts(videos / "late_caller.ts", seconds=6, start_seconds=0)
     url = f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     words = ("--attention", "none", "-q", "--stall", "0.5s", "--duration", "2s", "--bitrate", "300k")
     streaming = command.program("stream", f"{url}?mode=listener", tmp_path / "out.ts", *words)

@@ -44,10 +44,10 @@ def published(url: str, video: Path, log: Path, *, calls: bool = False) -> Itera
 class Place:
     """What stands for the hosts, ports and cameras of a command line."""
 
-    def __init__(self, stack: ExitStack, folder: Path, film: Path) -> None:
+    def __init__(self, stack: ExitStack, folder: Path, video: Path) -> None:
         self.stack = stack
         self.folder = folder
-        self.film = film
+        self.video = video
         self.written: list[Path] = []
         """Files that tell that it is at work."""
         self.caller = ""
@@ -65,7 +65,7 @@ class Place:
         if word.startswith("rtmp://"):
             server = self.stack.enter_context(nginx_rtmp(self.folder / "server"))
             if is_source:
-                self.stack.enter_context(published(f"{server.rtmp}/key", self.film, self.folder / "publisher.log"))
+                self.stack.enter_context(published(f"{server.rtmp}/key", self.video, self.folder / "publisher.log"))
                 wait_until((self.folder / "server" / "hls" / "key.m3u8").exists, "it is published", 60)
             else:
                 self.written.append(self.folder / "server" / "hls" / "key.m3u8")
@@ -89,12 +89,12 @@ def is_at_work(paths: list[Path]) -> bool:
     return all(path.exists() and path.stat().st_size > 100 for path in paths)
 
 
-def run_documented(line: str, folder: Path, film: Path) -> None:
-    (folder / "talk.mp4").symlink_to(film)
+def run_documented(line: str, folder: Path, video: Path) -> None:
+    (folder / "talk.mp4").symlink_to(video)
     (folder / "live").mkdir()  # as the docs say
     before, _, command = line.rpartition(" | ")
     with ExitStack() as stack:
-        place = Place(stack, folder, film)
+        place = Place(stack, folder, video)
         words = program(*place.words(command)[1:], *(() if before else ("--json",)))
         if before:
             camera = shlex.split(before.replace(CAMERA, "-re -f lavfi -i testsrc2=s=320x180:r=25"))
@@ -114,7 +114,7 @@ def run_documented(line: str, folder: Path, film: Path) -> None:
         )
         stack.callback(stream.kill)
         if place.caller:
-            stack.enter_context(published(place.caller, film, folder / "caller.log", calls=True))
+            stack.enter_context(published(place.caller, video, folder / "caller.log", calls=True))
         assert place.written
         wait_until(lambda: is_at_work(place.written) or stream.poll() is not None, f"{line}: all is written", 90)
         if stream.poll() is None and "talk.mp4" not in line.partition("stream")[2].split()[0]:
@@ -126,15 +126,15 @@ def run_documented(line: str, folder: Path, film: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("line", documented())
-def test_a_documented_stream_works_as_it_is_written(line: str, tmp_path: Path, films: Path) -> None:
-    film = films / "flashes.mp4"
-    if not film.exists():
-        ts = live_source.make_flashing_ts(films / "flashes.ts", size=(1280, 720), seconds=4, start_seconds=0)
+def test_a_documented_stream_works_as_it_is_written(line: str, tmp_path: Path, videos: Path) -> None:
+    video = videos / "flashes.mp4"
+    if not video.exists():
+        ts = live_source.make_flashing_ts(videos / "flashes.ts", size=(1280, 720), seconds=4, start_seconds=0)
         subprocess.run(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", ts, "-c", "copy", "-bsf:a", "aac_adtstoasc", film],
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", ts, "-c", "copy", "-bsf:a", "aac_adtstoasc", video],
             check=True,
         )
-    run_documented(line, tmp_path, film)
+    run_documented(line, tmp_path, video)
 
 
 def test_all_of_them_are_found() -> None:

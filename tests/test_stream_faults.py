@@ -30,15 +30,15 @@ from stcodec.types import Clip, ClipSpec, SaliencyTrack, VideoInfo
 
 
 @pytest.fixture(scope="module")
-def early(films: Path) -> Path:
+def early(videos: Path) -> Path:
     """Two seconds of flashes and tones, from 10 s on by its clock."""
-    return make_flashing_ts(films / "early.ts")
+    return make_flashing_ts(videos / "early.ts")
 
 
 @pytest.fixture(scope="module")
-def late(films: Path) -> Path:
+def late(videos: Path) -> Path:
     """The same by a clock that is hours ahead."""
-    return make_flashing_ts(films / "late.ts", start_seconds=50_000)
+    return make_flashing_ts(videos / "late.ts", start_seconds=50_000)
 
 
 @contextmanager
@@ -142,9 +142,9 @@ def test_a_source_that_stays_away_ends_the_stream_with_a_reason(early: Path, tmp
     assert len(steps(out)) > 40
 
 
-def test_a_looped_file_that_vanishes_ends_the_stream_with_a_reason(film: Path, tmp_path: Path) -> None:
-    source, out = tmp_path / "film.mp4", tmp_path / "out.ts"
-    source.write_bytes(film.read_bytes())
+def test_a_looped_file_that_vanishes_ends_the_stream_with_a_reason(video: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "video.mp4", tmp_path / "out.ts"
+    source.write_bytes(video.read_bytes())
     with pytest.raises(MediaError, match="can't be"), live(str(source), out, loops=True, is_paced=False) as running:
         source.unlink()
         running.wait()
@@ -164,8 +164,8 @@ def test_a_jump_of_the_clock_leaves_no_gap_and_sound_stays_with_the_picture(
     assert np.diff(flashes) == pytest.approx([1, 1, 1], abs=0.35)
 
 
-def test_another_size_is_fitted_into_the_first(early: Path, films: Path, tmp_path: Path) -> None:
-    square = make_flashing_ts(films / "square.ts", size=(240, 240), start_seconds=12.0)
+def test_another_size_is_fitted_into_the_first(early: Path, videos: Path, tmp_path: Path) -> None:
+    square = make_flashing_ts(videos / "square.ts", size=(240, 240), start_seconds=12.0)
     seen = stream_acts(tmp_path / "out.ts", play(early, speed=3), play(square, speed=3), frames=96)
     assert seen.frames_damaged < 5
     with av.open(str(tmp_path / "out.ts")) as container:
@@ -175,8 +175,8 @@ def test_another_size_is_fitted_into_the_first(early: Path, films: Path, tmp_pat
     assert float(frames[-20][:, :60].max()) < 40 and float(frames[-20][:, 80:240].mean()) > 40  # black beside it
 
 
-def test_another_frame_rate_is_what_the_encoder_reckons_with(early: Path, films: Path, tmp_path: Path) -> None:
-    fast = make_flashing_ts(films / "fast.ts", fps=50, start_seconds=12.0)
+def test_another_frame_rate_is_what_the_encoder_reckons_with(early: Path, videos: Path, tmp_path: Path) -> None:
+    fast = make_flashing_ts(videos / "fast.ts", fps=50, start_seconds=12.0)
     with feeding(play(early, speed=3), play(fast, speed=3)) as feed, live(feed.url, tmp_path / "out.ts") as running:
         assert feed.played.wait(60)
         wait_until(lambda: running.snapshot().frames_in >= 140, "all frames come in")
@@ -223,7 +223,7 @@ class _FaultySession(AttentionSession):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("kind", ["fails", "dies", "hangs"])
-def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(film: Path, tmp_path: Path, kind: str) -> None:
+def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(video: Path, tmp_path: Path, kind: str) -> None:
     broken, released = threading.Event(), threading.Event()
 
     def fault() -> None:
@@ -235,7 +235,7 @@ def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(film: Path, t
             raise (RuntimeError("no\nmore") if kind == "fails" else SystemExit)
 
     options = StreamOptions(
-        str(film), (str(tmp_path / "out.ts"),), (Rendition(180, 400.0),), max_latency_seconds=5.0, loops=True
+        str(video), (str(tmp_path / "out.ts"),), (Rendition(180, 400.0),), max_latency_seconds=5.0, loops=True
     )
     with LiveStream(
         options,

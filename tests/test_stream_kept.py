@@ -62,10 +62,10 @@ def test_a_recording_that_was_removed_goes_on_in_a_new_file(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("name", "free_kb"), [("talk.mp4", 0), ("talk.ts", 0), ("talk.mkv", 24), ("talk.ts", 24)])
 def test_a_full_disk_leaves_no_empty_recording_and_is_no_success(
-    film: Path, tmp_path: Path, small_disk: Path, name: str, free_kb: int
+    video: Path, tmp_path: Path, small_disk: Path, name: str, free_kb: int
 ) -> None:
     (small_disk / "filling").write_bytes(bytes((64 - free_kb) * 1024))
-    words = ("stream", film, tmp_path / "out.ts", "--record", small_disk / name, "--attention", "none", "-q")
+    words = ("stream", video, tmp_path / "out.ts", "--record", small_disk / name, "--attention", "none", "-q")
     done = command.run_apart(*words, "--loop", "--duration", "1.6", "--bitrate", "1000k")
     command.assert_one_line(done, 1, f"{name}: No space left on device")
     left = {one.name: one.stat().st_size for one in small_disk.iterdir() if one.name != "filling"}
@@ -75,10 +75,10 @@ def test_a_full_disk_leaves_no_empty_recording_and_is_no_success(
         assert len(media.frames_of(tmp_path / "out.ts")) > 30
 
 
-def test_health_is_of_what_is_written(film: Path, tmp_path: Path) -> None:
+def test_health_is_of_what_is_written(video: Path, tmp_path: Path) -> None:
     folder, port = tmp_path / "live", live_rigs.free_port()
     folder.mkdir()
-    words = ("stream", film, folder / "all.m3u8", "--loop", "--attention", "none", "--keyint", "0.4s", "-q")
+    words = ("stream", video, folder / "all.m3u8", "--loop", "--attention", "none", "--keyint", "0.4s", "-q")
 
     def health() -> tuple[int, str]:
         try:

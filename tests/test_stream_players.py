@@ -34,16 +34,16 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory, demo: Path) -> Path:
-    return make_counted(tmp_path_factory.mktemp("counted") / "film.mkv", demo, 180, size=SIZE)
+    return make_counted(tmp_path_factory.mktemp("counted") / "video.mkv", demo, 180, size=SIZE)
 
 
 @contextmanager
-def streaming(film: Path, playlist: Path, *more: str) -> Iterator[Feed]:
+def streaming(video: Path, playlist: Path, *more: str) -> Iterator[Feed]:
     """`stcodec stream` from a pipe into a folder."""
     command = [sys.executable, "-m", "stcodec", "stream", "-", str(playlist), "-q", "--bitrate", "800k", *more]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        feed = Feed(film, process.stdin)
+        feed = Feed(video, process.stdin)
         feed.start()
         try:
             end = time.monotonic() + 60
@@ -58,9 +58,9 @@ def streaming(film: Path, playlist: Path, *more: str) -> Iterator[Feed]:
             assert process.wait(60) == 0
 
 
-def watch(page: Page, film: Path, folder: Path, kind: PlayerKind, settle: float, seconds: float, *more: str) -> Watched:
+def watch(page: Page, video: Path, folder: Path, kind: PlayerKind, settle: float, seconds: float, *more: str) -> Watched:
     folders = player_folders(kind)
-    with streaming(film, folder / PLAYLISTS[kind], *more) as feed, serve_folders(folder, *folders) as server:
+    with streaming(video, folder / PLAYLISTS[kind], *more) as feed, serve_folders(folder, *folders) as server:
         player = Player(page, server, kind, PLAYLISTS[kind])
         player.wait_until_it_plays()
         time.sleep(settle)
@@ -100,8 +100,8 @@ def test_an_ordinary_player_is_close_to_live(page: Page, counted: Path, tmp_path
 @pytest.mark.parametrize("kind", ["hls", "dash"])
 def test_half_a_minute_without_a_dropped_frame(page: Page, demo: Path, tmp_path: Path, kind: PlayerKind) -> None:
     """On a machine that does nothing else."""
-    film = make_counted(tmp_path / "film.mkv", demo, 1800, size=(1280, 720))
-    seen = watch(page, film, tmp_path, kind, 15.0, 30.0, "--bitrate", "2500k")
+    video = make_counted(tmp_path / "video.mkv", demo, 1800, size=(1280, 720))
+    seen = watch(page, video, tmp_path, kind, 15.0, 30.0, "--bitrate", "2500k")
     assert seen.errors == []
     assert (seen.dropped, seen.stalls) == (0, 0)
     assert seen.presented >= 30 * 30 - 15

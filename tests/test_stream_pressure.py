@@ -36,20 +36,20 @@ def slowed(monkeypatch: pytest.MonkeyPatch, seconds_by_preset: Callable[[str], f
     monkeypatch.setattr(EncoderSession, "send", slow)
 
 
-def watched(film: Path, out: Path, until: Callable[[StreamSnapshot], bool]) -> list[StreamSnapshot]:
-    """The states of a stream of a film, over and over, until one of them is as wanted."""
+def watched(video: Path, out: Path, until: Callable[[StreamSnapshot], bool]) -> list[StreamSnapshot]:
+    """The states of a stream of a video, over and over, until one of them is as wanted."""
 
     def run() -> list[StreamSnapshot]:
         for left in out.parent.iterdir():  # of a run before
             left.unlink()
-        return states(film, out, until)
+        return states(video, out, until)
 
     return undisturbed(run)
 
 
-def states(film: Path, out: Path, until: Callable[[StreamSnapshot], bool]) -> list[StreamSnapshot]:
+def states(video: Path, out: Path, until: Callable[[StreamSnapshot], bool]) -> list[StreamSnapshot]:
     options = StreamOptions(
-        str(film),
+        str(video),
         (str(out),),
         renditions=(Rendition(180, 400.0),),
         attention="center",
@@ -68,10 +68,10 @@ def states(film: Path, out: Path, until: Callable[[StreamSnapshot], bool]) -> li
 
 
 def test_an_easier_preset_comes_before_dropped_frames_and_targets_notice_nothing(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slowed(monkeypatch, lambda preset: 0.0 if preset == "ultrafast" else 0.05)
-    seen = watched(film, tmp_path / "out.mp4", lambda now: now.renditions[0].preset == "ultrafast" and now.frames_in > 60)
+    seen = watched(video, tmp_path / "out.mp4", lambda now: now.renditions[0].preset == "ultrafast" and now.frames_in > 60)
     levels = [one.pressure for one in seen]
     assert levels == sorted(levels) and set(levels) >= {Pressure.OLDER_MAPS, Pressure.FEWER_MAPS, Pressure.EASIER_PRESET}
     assert seen[-1].renditions[0].frames_dropped == 0
@@ -83,12 +83,12 @@ def test_an_easier_preset_comes_before_dropped_frames_and_targets_notice_nothing
 
 
 def test_frames_are_dropped_last_and_latency_stays_bounded(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slowed(monkeypatch, lambda preset: 0.08)
     # Until frames come behind those that were dropped: the first sixteen or so fill the queue.
     seen = watched(
-        film, tmp_path / "out.ts", lambda now: now.renditions[0].frames_dropped > 20 and now.renditions[0].frames > 24
+        video, tmp_path / "out.ts", lambda now: now.renditions[0].frames_dropped > 20 and now.renditions[0].frames > 24
     )
     first_drop = next(one for one in seen if one.renditions[0].frames_dropped)
     assert first_drop.pressure == Pressure.DROPPED_FRAMES

@@ -250,7 +250,7 @@ def test_dash_players_are_told_the_time_and_given_segments_as_they_grow(tmp_path
     sender.close()
 
 
-def test_what_can_not_be_served_is_said(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+def test_what_can_not_be_served_is_said(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:
     refusals: list[tuple[list[str | Path], str]] = [
         ([tmp_path / "out.ts", "--serve", "127.0.0.1:0"], "there is no HLS or DASH target"),
         ([tmp_path / "all.m3u8", tmp_path / "sub" / "all.mpd", "--serve"], "more than one folder"),
@@ -258,9 +258,9 @@ def test_what_can_not_be_served_is_said(capfd: pytest.CaptureFixture[str], film:
         ([tmp_path / "all.m3u8", "--allow-origin", "https://example.org"], "is of --serve"),
     ]
     for words, reason in refusals:
-        command.assert_refused(capfd, tmp_path, 2, reason, "stream", film, *words, "--attention", "none")
+        command.assert_refused(capfd, tmp_path, 2, reason, "stream", video, *words, "--attention", "none")
 
 
 @pytest.fixture
-def film(films: Path) -> Path:
-    return media.make_film(films / "short.mp4", frames=10)
+def video(videos: Path) -> Path:
+    return media.make_video(videos / "short.mp4", frames=10)

@@ -29,22 +29,22 @@ from stcodec.stream.stream import run_stream
 
 SECONDS = 2.0
 Peer = Callable[[Path, Path, ExitStack], tuple[str, dict[str, str]]]
-"""Begins to publish a film, with a folder of its own; gives the address to read from, and options for it."""
+"""Begins to publish a video, with a folder of its own; gives the address to read from, and options for it."""
 
 
 @pytest.fixture(scope="module")
-def published_film(films: Path) -> Path:
-    return live_source.make_flashing_ts(films / "published.ts", seconds=6, start_seconds=0)
+def published_video(videos: Path) -> Path:
+    return live_source.make_flashing_ts(videos / "published.ts", seconds=6, start_seconds=0)
 
 
 @contextmanager
-def publishing(film: Path, log: Path, *words: str | Path) -> Iterator[None]:
-    """A film sent at its pace, over and over, as soon as somebody takes it."""
+def publishing(video: Path, log: Path, *words: str | Path) -> Iterator[None]:
+    """A video sent at its pace, over and over, as soon as somebody takes it."""
     stop = threading.Event()
 
     def run() -> None:
         while not stop.is_set():
-            sending = ("-v", "error", "-re", "-stream_loop", "-1", "-i", film, "-c", "copy", *words)
+            sending = ("-v", "error", "-re", "-stream_loop", "-1", "-i", video, "-c", "copy", *words)
             with ffmpeg_peer(*sending, log=log) as process:
                 while process.poll() is None and not stop.wait(0.05):
                     pass
@@ -58,55 +58,55 @@ def publishing(film: Path, log: Path, *words: str | Path) -> Iterator[None]:
         thread.join()
 
 
-def rtmp(film: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+def rtmp(video: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
     server = stack.enter_context(nginx_rtmp(folder / "nginx"))
-    stack.enter_context(publishing(film, folder / "log", "-f", "flv", f"{server.rtmp}/key"))
+    stack.enter_context(publishing(video, folder / "log", "-f", "flv", f"{server.rtmp}/key"))
     return f"{server.rtmp}/key", {}
 
 
-def rtsp(film: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+def rtsp(video: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
     url = f"rtsp://127.0.0.1:{free_port()}/live"
-    packed = folder / "film.mp4"  # RTSP takes no AAC with ADTS headers
-    media.run_ffmpeg("-i", film, "-c", "copy", packed)
+    packed = folder / "video.mp4"  # RTSP takes no AAC with ADTS headers
+    media.run_ffmpeg("-i", video, "-c", "copy", packed)
     stack.enter_context(publishing(packed, folder / "log", "-f", "rtsp", "-rtsp_transport", "tcp", url))
     return url, {"rtsp_flags": "listen"}
 
 
-def srt(film: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+def srt(video: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
     url = f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
-    stack.enter_context(publishing(film, folder / "log", "-f", "mpegts", f"{url}?mode=listener"))
+    stack.enter_context(publishing(video, folder / "log", "-f", "mpegts", f"{url}?mode=listener"))
     return url, {}
 
 
-def udp(film: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+def udp(video: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
-    stack.enter_context(publishing(film, folder / "log", "-f", "mpegts", f"{url}?pkt_size=1316"))
+    stack.enter_context(publishing(video, folder / "log", "-f", "mpegts", f"{url}?pkt_size=1316"))
     return url, {}
 
 
-def rtp(film: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+def rtp(video: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
     url = f"rtp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
-    stack.enter_context(publishing(film, folder / "log", "-f", "rtp_mpegts", url))
+    stack.enter_context(publishing(video, folder / "log", "-f", "rtp_mpegts", url))
     return url, {}
 
 
-def http(film: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
-    return f"{stack.enter_context(serve_folders(film.parent))}/{film.name}", {}
+def http(video: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+    return f"{stack.enter_context(serve_folders(video.parent))}/{video.name}", {}
 
 
-def hls(film: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
-    media.run_ffmpeg("-i", film, "-c", "copy", "-f", "hls", "-hls_time", "1", folder / "film.m3u8")
-    return f"{stack.enter_context(serve_folders(folder))}/film.m3u8", {}
+def hls(video: Path, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+    media.run_ffmpeg("-i", video, "-c", "copy", "-f", "hls", "-hls_time", "1", folder / "video.m3u8")
+    return f"{stack.enter_context(serve_folders(folder))}/video.m3u8", {}
 
 
 PEERS: tuple[Peer, ...] = (rtmp, rtsp, srt, udp, rtp, http, hls)
 
 
-def streamed(peer: Peer, film: Path, folder: Path) -> StreamSnapshot:
+def streamed(peer: Peer, video: Path, folder: Path) -> StreamSnapshot:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with ExitStack() as stack:
-        url, given = peer(film, folder, stack)
+        url, given = peer(video, folder, stack)
         options = StreamOptions(
             url,
             (str(folder / "out.ts"),),
@@ -120,12 +120,12 @@ def streamed(peer: Peer, film: Path, folder: Path) -> StreamSnapshot:
 
 
 @pytest.fixture(scope="module")
-def all_streamed(published_film: Path, films: Path) -> dict[str, StreamSnapshot | BaseException]:
+def all_streamed(published_video: Path, videos: Path) -> dict[str, StreamSnapshot | BaseException]:
     """All at once: it is mostly waiting."""
 
     def run() -> dict[str, StreamSnapshot | BaseException]:
         with ThreadPoolExecutor(len(PEERS)) as pool:
-            running = {one.__name__: pool.submit(streamed, one, published_film, films / one.__name__) for one in PEERS}
+            running = {one.__name__: pool.submit(streamed, one, published_video, videos / one.__name__) for one in PEERS}
             return {name: future.exception() or future.result() for name, future in running.items()}
 
     return undisturbed(run)
@@ -133,21 +133,21 @@ def all_streamed(published_film: Path, films: Path) -> dict[str, StreamSnapshot 
 
 @pytest.mark.parametrize("name", [one.__name__ for one in PEERS])
 def test_a_source_of_every_kind_is_streamed(
-    all_streamed: dict[str, StreamSnapshot | BaseException], films: Path, name: str
+    all_streamed: dict[str, StreamSnapshot | BaseException], videos: Path, name: str
 ) -> None:
     ended = all_streamed[name]
     if isinstance(ended, BaseException):
         raise ended
     # RTSP has no times before RTCP says what time it is.
     assert ended.frames_in >= 49 and ended.timestamp_jumps <= (name == "rtsp")
-    flashes, tones = live_source.flashes_and_tones(films / name / "out.ts")
+    flashes, tones = live_source.flashes_and_tones(videos / name / "out.ts")
     assert len(flashes) >= 1
     for flash in flashes:
         assert min(abs(tone - flash) for tone in tones) < 0.04
 
 
-def test_what_comes_through_a_pipe_is_streamed(published_film: Path, tmp_path: Path) -> None:
-    send = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", published_film, "-c", "copy", "-f", "mpegts", "-"]
+def test_what_comes_through_a_pipe_is_streamed(published_video: Path, tmp_path: Path) -> None:
+    send = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", published_video, "-c", "copy", "-f", "mpegts", "-"]
     words: list[str | Path] = ["stream", "-", tmp_path / "out.ts", "--attention", "none", "--no-pace", "-q"]
     with subprocess.Popen(send, stdout=subprocess.PIPE) as sending:
         done = subprocess.run(

@@ -37,11 +37,11 @@ def states_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(one) for one in lines_of(path) if one.startswith("{") and one.endswith("}")]
 
 
-def test_while_it_runs_all_can_be_seen(film: Path, tmp_path: Path) -> None:
+def test_while_it_runs_all_can_be_seen(video: Path, tmp_path: Path) -> None:
     said = tmp_path / "said"
     shown = ["--json", "--dashboard", "127.0.0.1:0"]
     guided = ["--attention", "center", "--policy", "strong", "--bitrate", "150k"]
-    program = command.program("stream", film, "-", "--loop", *guided, *shown)
+    program = command.program("stream", video, "-", "--loop", *guided, *shown)
     with (
         said.open("wb") as errors,
         subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=errors, env=command.ENVIRONMENT) as process,
@@ -62,9 +62,9 @@ def test_while_it_runs_all_can_be_seen(film: Path, tmp_path: Path) -> None:
     assert families["stcodec_stream_target_bytes"].samples[0].labels["kind"] == "pipe"
 
 
-def test_on_a_terminal_the_line_is_drawn_again(film: Path, tmp_path: Path) -> None:
+def test_on_a_terminal_the_line_is_drawn_again(video: Path, tmp_path: Path) -> None:
     here, there = pty.openpty()
-    program = command.program("stream", film, "out.ts", "--loop", "--duration", "2.5s", "--attention", "none")
+    program = command.program("stream", video, "out.ts", "--loop", "--duration", "2.5s", "--attention", "none")
     with subprocess.Popen(program, stderr=there, cwd=tmp_path, env=command.ENVIRONMENT) as process:
         os.close(there)
         said = b""
@@ -80,7 +80,7 @@ def test_on_a_terminal_the_line_is_drawn_again(film: Path, tmp_path: Path) -> No
     assert text.splitlines()[-1].startswith("ended: 0:00:0")
 
 
-def test_what_can_not_be_served_is_said_before_anything_starts(film: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_what_can_not_be_served_is_said_before_anything_starts(video: Path, tmp_path: Path, capfd: Capture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = f"127.0.0.1:{taken.getsockname()[1]}"
         for words, reason in (
@@ -89,5 +89,5 @@ def test_what_can_not_be_served_is_said_before_anything_starts(film: Path, tmp_p
             (["--metrics", "nowhere"], "is no address to listen on"),
             (["--metrics", "192.0.2.1:0", "--token-file", tmp_path / "none"], "the token can't be read"),
         ):
-            given = ["stream", film, tmp_path / "out.ts", "--attention", "none", *words]
+            given = ["stream", video, tmp_path / "out.ts", "--attention", "none", *words]
             command.assert_refused(capfd, tmp_path, 2, reason, *given)

@@ -71,19 +71,19 @@ def left(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return saliency
 
 
-def test_a_function_of_a_picture_guides_an_encode(film: Path, tmp_path: Path) -> None:
+def test_a_function_of_a_picture_guides_an_encode(video: Path, tmp_path: Path) -> None:
     source = stcodec.map_per_frame(left)
-    report = stcodec.encode(film, tmp_path / "out.mp4", attention=source, crf=30, policy="strong")
+    report = stcodec.encode(video, tmp_path / "out.mp4", attention=source, crf=30, policy="strong")
     assert report.attention == "function:left"
     assert report.offsets_applied.verdict == "applied"
-    made = stcodec.maps(film, tmp_path / "maps.mkv", attention=source)
+    made = stcodec.maps(video, tmp_path / "maps.mkv", attention=source)
     assert (made.attention, made.maps) == ("function:left", 8)
     for _, saliency in MapReader(tmp_path / "maps.mkv").maps():
         half = saliency.shape[1] // 2
         assert saliency[:, : half - 2].min() > 0.95 and saliency[:, half + 2 :].max() < 0.05
 
 
-def test_a_decorated_function_is_shown_what_it_asks_for(film: Path, tmp_path: Path) -> None:
+def test_a_decorated_function_is_shown_what_it_asks_for(video: Path, tmp_path: Path) -> None:
     shapes = set()
 
     @stcodec.map_per_frame(maps_per_second=3, side_px=64)
@@ -91,7 +91,7 @@ def test_a_decorated_function_is_shown_what_it_asks_for(film: Path, tmp_path: Pa
         shapes.add((picture.shape, picture.dtype.name))
         return [[0.5]]
 
-    assert stcodec.maps(film, tmp_path / "maps.mkv", attention=flat).maps == 4
+    assert stcodec.maps(video, tmp_path / "maps.mkv", attention=flat).maps == 4
     assert shapes == {((36, 64, 3), "uint8")}
 
 
@@ -103,7 +103,7 @@ def test_a_decorated_function_is_shown_what_it_asks_for(film: Path, tmp_path: Pa
         (np.zeros((4, 4, 3)), r"gave an array of shape \(4, 4, 3\): allowed is \[rows, cols\]"),
     ],
 )
-def test_a_function_without_a_map_is_refused(value: NDArray[np.float64], message: str, film: Path, tmp_path: Path) -> None:
+def test_a_function_without_a_map_is_refused(value: NDArray[np.float64], message: str, video: Path, tmp_path: Path) -> None:
     with pytest.raises(AttentionError, match=message):
-        stcodec.encode(film, tmp_path / "out.mp4", attention=stcodec.map_per_frame(lambda picture: value))
+        stcodec.encode(video, tmp_path / "out.mp4", attention=stcodec.map_per_frame(lambda picture: value))
     assert list(tmp_path.iterdir()) == []

@@ -49,7 +49,7 @@ def encoded(source: Path, target: Path, **fields: object) -> Path:
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "webm", "m4v"])
 def test_every_frame_with_its_time_in_every_container(tmp_path: Path, ending: str) -> None:
     ticks = [0, 40, 80, 200, 240, 1000, 1040]
-    source = media.make_film(tmp_path / "vfr.mkv", size=(130, 70), ticks=ticks)
+    source = media.make_video(tmp_path / "vfr.mkv", size=(130, 70), ticks=ticks)
     done = encoded(source, tmp_path / f"out.{ending}")
     assert media.video_pts(done) == media.video_pts(source)
     with av.open(str(done)) as container:
@@ -60,14 +60,14 @@ def test_every_frame_with_its_time_in_every_container(tmp_path: Path, ending: st
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 33), (65, 64)])
 def test_small_and_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
-    source = media.make_film(tmp_path / "in.mkv", size=size, frames=5, pix_fmt="yuv444p")
+    source = media.make_video(tmp_path / "in.mkv", size=size, frames=5, pix_fmt="yuv444p")
     done = encoded(source, tmp_path / "out.mkv")
     assert [frame.shape for frame in media.frames_of(done)] == [size[::-1]] * 5
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
 def test_hdr10_is_kept(tmp_path: Path, ending: str) -> None:
-    source = media.make_hdr10_film(tmp_path / "hdr.mkv")
+    source = media.make_hdr10_video(tmp_path / "hdr.mkv")
     done = encoded(source, tmp_path / f"out.{ending}")
     numbers = []
     for path in (source, done):
@@ -82,7 +82,7 @@ def test_hdr10_is_kept(tmp_path: Path, ending: str) -> None:
 
 
 def test_the_name_for_playlists_is_that_of_the_header(tmp_path: Path) -> None:
-    source = media.make_film(tmp_path / "in.mkv", size=(384, 216), frames=3)
+    source = media.make_video(tmp_path / "in.mkv", size=(384, 216), frames=3)
     done = encoded(source, tmp_path / "out.mp4")
     with av.open(str(done)) as container:
         context = container.streams.video[0].codec_context
@@ -97,7 +97,7 @@ def test_the_name_for_playlists_is_that_of_the_header(tmp_path: Path) -> None:
 
 
 def test_key_frames_are_placed(tmp_path: Path) -> None:
-    source = media.make_film(tmp_path / "in.mkv", size=(128, 96), frames=30, cuts=[7])
+    source = media.make_video(tmp_path / "in.mkv", size=(128, 96), frames=30, cuts=[7])
     done = encoded(source, tmp_path / "out.mkv", keyint=10)
     assert [number for number, packet in enumerate(main_packets(done)) if packet.is_keyframe] == [0, 10, 20]
 
@@ -112,8 +112,8 @@ def proven() -> None:
 
 
 @pytest.fixture(scope="module")
-def film(films: Path) -> Path:
-    return media.make_film(films / "for_av1.mp4", size=(640, 360), frames=24, cuts=[10])
+def video(videos: Path) -> Path:
+    return media.make_video(videos / "for_av1.mp4", size=(640, 360), frames=24, cuts=[10])
 
 
 LIBRARY: list[dict[str, str]] = [
@@ -127,7 +127,7 @@ LIBRARY: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("options", LIBRARY, ids=str)
-def test_without_a_map_the_library_writes_what_pyav_does(proven: None, film: Path, options: dict[str, str]) -> None:
+def test_without_a_map_the_library_writes_what_pyav_does(proven: None, video: Path, options: dict[str, str]) -> None:
     context = av.CodecContext.create("libsvtav1", "w")
     assert isinstance(context, VideoCodecContext)
     chosen = dict(options)
@@ -140,7 +140,7 @@ def test_without_a_map_the_library_writes_what_pyav_does(proven: None, film: Pat
     context.options = chosen
     ours = svt_library.SvtEncoder(library_params(context), takes_maps=False)
     units = [list[tuple[object, ...]](), list[tuple[object, ...]]()]
-    with av.open(str(film)) as container:
+    with av.open(str(video)) as container:
         for number, frame in enumerate(container.decode(video=0)):
             shown = frame.reformat(format=context.pix_fmt)
             shown.pts, shown.time_base = number, Fraction(1, 25)
@@ -156,14 +156,14 @@ def test_without_a_map_the_library_writes_what_pyav_does(proven: None, film: Pat
 
 @pytest.mark.parametrize(("ending", "pix_fmt"), [("mp4", "yuv420p"), ("mkv", "yuv420p10le"), ("webm", "yuv420p")])
 def test_every_frame_has_the_levels_that_were_asked_for(
-    proven: None, film: Path, tmp_path: Path, ending: str, pix_fmt: str
+    proven: None, video: Path, tmp_path: Path, ending: str, pix_fmt: str
 ) -> None:
     target = tmp_path / f"out.{ending}"
     fields: dict[str, Any] = {"preset": "10", "crf": 40, "attention": "center", "pix_fmt": pix_fmt, "policy": STRONG}
-    report = stcodec.encode(film, target, encoder="libsvtav1", **fields)
+    report = stcodec.encode(video, target, encoder="libsvtav1", **fields)
     applied = report.offsets_applied
     assert (applied.method, applied.verdict, applied.share_applied) == ("headers", "applied", 1.0)
-    assert media.video_pts(target) == media.video_pts(film)
+    assert media.video_pts(target) == media.video_pts(video)
     assert len(media.frames_of(target)) == 24
     frames = list(frame_quantisers(target))
     assert len(frames) >= 24
@@ -176,15 +176,15 @@ def test_every_frame_has_the_levels_that_were_asked_for(
 
 
 def center_offsets() -> FloatArray:
-    """What the centre prior asks for in the film."""
+    """What the centre prior asks for in the video."""
     return QpLaw(BlockGrid(640, 360, 64), STRONG)(peak_one(center_density(36, 64)))
 
 
 @pytest.mark.parametrize("left", [True, False])
-def test_quality_falls_only_where_it_is_asked_for(proven: None, film: Path, left: bool) -> None:
-    with av.open(str(film)) as container:
+def test_quality_falls_only_where_it_is_asked_for(proven: None, video: Path, left: bool) -> None:
+    with av.open(str(video)) as container:
         frames = list(container.decode(video=0))
-        info = VideoReader(film).info
+        info = VideoReader(video).info
     plan = make_plan(EncodeOptions(encoder="libsvtav1", crf=30, preset="10", attention="center"), info)
     offsets = np.full(plan.grid.shape, -1.0, np.float32)
     offsets[:, :5] += 8 * left
@@ -203,13 +203,13 @@ def test_quality_falls_only_where_it_is_asked_for(proven: None, film: Path, left
     assert abs(same) < 0.5
 
 
-def test_a_map_may_move(proven: None, film: Path) -> None:
+def test_a_map_may_move(proven: None, video: Path) -> None:
     """From frame 12 on the other side is the better one, and the levels change from flat to two."""
-    info = VideoReader(film).info
+    info = VideoReader(video).info
     plan = make_plan(EncodeOptions(encoder="libsvtav1", crf=40, preset="10", attention="center"), info)
     session = EncoderSession(plan)
     packets = list[Any]()
-    with av.open(str(film)) as container:
+    with av.open(str(video)) as container:
         for number, frame in enumerate(container.decode(video=0)):
             offsets = np.zeros(plan.grid.shape, np.float32)
             offsets[:, :5] = 6.0 * (number >= 12)
@@ -219,11 +219,11 @@ def test_a_map_may_move(proven: None, film: Path) -> None:
     assert session.given is not None and set(np.unique(np.rint(session.given)).tolist()) == {0.0, 6.0}
 
 
-def test_verify_reads_what_a_file_says(proven: None, film: Path, tmp_path: Path) -> None:
+def test_verify_reads_what_a_file_says(proven: None, video: Path, tmp_path: Path) -> None:
     maps = tmp_path / "maps.mkv"
-    stcodec.maps(film, maps, attention="center")
+    stcodec.maps(video, maps, attention="center")
     guided, plain = tmp_path / "guided.mkv", tmp_path / "plain.mkv"
-    encode = partial(stcodec.encode, film, encoder="libsvtav1", preset="10", crf=40, policy=STRONG)
+    encode = partial(stcodec.encode, video, encoder="libsvtav1", preset="10", crf=40, policy=STRONG)
     measured = encode(guided, attention=f"map:{maps}", verify=True).offsets_applied
     encode(plain, attention="none")
     assert (measured.method, measured.verdict) == ("effect", "applied")
@@ -232,7 +232,7 @@ def test_verify_reads_what_a_file_says(proven: None, film: Path, tmp_path: Path)
     assert (listed.method, listed.verdict) == ("headers", "applied")
     assert listed.slope is not None and listed.slope > 0.5
     assert stcodec.verify(plain, maps=maps, policy=STRONG).verdict == "not-applied"
-    assert stcodec.verify(guided, maps=maps, plain=plain, reference=film, policy=STRONG).verdict == "applied"
+    assert stcodec.verify(guided, maps=maps, plain=plain, reference=video, policy=STRONG).verdict == "applied"
 
 
 REFUSED = [
@@ -252,15 +252,15 @@ REFUSED = [
 
 @pytest.mark.parametrize(("fields", "words"), REFUSED, ids=str)
 def test_what_can_not_be_done_with_a_map(
-    proven: None, film: Path, tmp_path: Path, fields: dict[str, object], words: str
+    proven: None, video: Path, tmp_path: Path, fields: dict[str, object], words: str
 ) -> None:
     with pytest.raises(OptionsError, match=words):
-        encoded(film, tmp_path / "out.mkv", **{"attention": "center", **fields})
+        encoded(video, tmp_path / "out.mkv", **{"attention": "center", **fields})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_too_small(proven: None, tmp_path: Path) -> None:
-    source = media.make_film(tmp_path / "in.mkv", size=(32, 12), frames=2)
+    source = media.make_video(tmp_path / "in.mkv", size=(32, 12), frames=2)
     with pytest.raises(OptionsError, match="32x12 px: libsvtav1 needs at least 16x16"):
         encoded(source, tmp_path / "out.mkv", attention="center")
 
@@ -284,26 +284,26 @@ def test_offsets_never_reach_below_the_base(crf: int) -> None:
     assert given[inside] == pytest.approx(asked[inside], abs=0.8)
 
 
-def test_a_search_for_a_quality_finds_one_crf(proven: None, film: Path, tmp_path: Path) -> None:
+def test_a_search_for_a_quality_finds_one_crf(proven: None, video: Path, tmp_path: Path) -> None:
     report = stcodec.match(
-        film, tmp_path / "out.mkv", goal=stcodec.MatchOptions(crf=45), encoder="libsvtav1", preset="12", attention="center"
+        video, tmp_path / "out.mkv", goal=stcodec.MatchOptions(crf=45), encoder="libsvtav1", preset="12", attention="center"
     )
     assert report.match is not None and report.match.control == "file"
     assert report.offsets_applied.verdict == "applied"
     assert len(media.frames_of(tmp_path / "out.mkv")) == 24
 
 
-def test_a_bitrate_is_reached_by_a_search_of_the_crf(proven: None, film: Path, tmp_path: Path) -> None:
+def test_a_bitrate_is_reached_by_a_search_of_the_crf(proven: None, video: Path, tmp_path: Path) -> None:
     same = {"encoder": "libsvtav1", "preset": "12", "attention": "center"}
-    wanted = stcodec.encode(film, tmp_path / "wanted.mkv", crf=43, **same).video_kbps  # type: ignore[arg-type]
-    report = stcodec.encode(film, tmp_path / "out.mkv", bitrate_kbps=1.001 * wanted, **same)  # type: ignore[arg-type]
+    wanted = stcodec.encode(video, tmp_path / "wanted.mkv", crf=43, **same).video_kbps  # type: ignore[arg-type]
+    report = stcodec.encode(video, tmp_path / "out.mkv", bitrate_kbps=1.001 * wanted, **same)  # type: ignore[arg-type]
     assert report.encoder_options["crf"] == "43" and report.video_kbps == wanted
     assert report.offsets_applied.verdict == "applied"
     with pytest.raises(TargetError, match=r"5 kbit/s can't be reached: at crf 63, the highest, it is \d+ kbit/s"):
-        stcodec.encode(film, tmp_path / "small.mkv", bitrate_kbps=5, **same)  # type: ignore[arg-type]
+        stcodec.encode(video, tmp_path / "small.mkv", bitrate_kbps=5, **same)  # type: ignore[arg-type]
     assert not (tmp_path / "small.mkv").exists()
     options = stcodec.EncodeOptions(bitrate_kbps=300, **same)  # type: ignore[arg-type]
-    with VideoReader(film) as reader, pytest.raises(OptionsError, match=r"stcodec\.encode searches a crf for it"):
+    with VideoReader(video) as reader, pytest.raises(OptionsError, match=r"stcodec\.encode searches a crf for it"):
         stcodec.EncoderSession(stcodec.make_plan(options, reader.info))
 
 
@@ -327,9 +327,9 @@ def test_the_search_finds_the_lowest_crf_that_fits(halving: float, wanted_kbps: 
 
 
 @pytest.mark.parametrize("attention", ["none", "center"])
-def test_no_thread_is_a_real_time_one(proven: None, film: Path, attention: str) -> None:
+def test_no_thread_is_a_real_time_one(proven: None, video: Path, attention: str) -> None:
     """As root the library makes its own threads such ones, and the one that opens it: all else would have to wait."""
-    with VideoReader(film) as reader:
+    with VideoReader(video) as reader:
         options = EncodeOptions(encoder="libsvtav1", preset="12", crf=45, attention=attention)
         session = stcodec.EncoderSession(stcodec.make_plan(options, reader.info))
         policies = {os.sched_getscheduler(int(one.name)) for one in Path("/proc/self/task").iterdir()}
@@ -337,9 +337,9 @@ def test_no_thread_is_a_real_time_one(proven: None, film: Path, attention: str) 
         del session
 
 
-def test_batch_and_ladder(capfd: pytest.CaptureFixture[str], proven: None, film: Path, tmp_path: Path) -> None:
+def test_batch_and_ladder(capfd: pytest.CaptureFixture[str], proven: None, video: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    shutil.copy(film, tmp_path / "in" / "a.mp4")
+    shutil.copy(video, tmp_path / "in" / "a.mp4")
     coding = ["--encoder", "libsvtav1", "--preset", "12", "--attention", "center"]
     assert run(capfd, "batch", tmp_path / "in", tmp_path / "out", "--crf", "45", *coding).status == 0
     assert all(frame.qindex_offsets for frame in frame_quantisers(tmp_path / "out" / "a.mp4"))
@@ -347,9 +347,9 @@ def test_batch_and_ladder(capfd: pytest.CaptureFixture[str], proven: None, film:
     assert all(frame.qindex_offsets for frame in frame_quantisers(tmp_path / "ladder" / "a" / "media_0.m3u8"))
 
 
-def test_live_without_a_map_only(capfd: pytest.CaptureFixture[str], film: Path, tmp_path: Path) -> None:
+def test_live_without_a_map_only(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:
     coding = ["--encoder", "libsvtav1", "--preset", "12", "--bitrate", "300k"]
-    assert run(capfd, "stream", film, tmp_path / "out.mkv", *coding, "--attention", "none").status == 0
+    assert run(capfd, "stream", video, tmp_path / "out.mkv", *coding, "--attention", "none").status == 0
     assert len(media.frames_of(tmp_path / "out.mkv")) == 24
-    done = run(capfd, "stream", film, tmp_path / "map.mkv", *coding, "--attention", "center")
+    done = run(capfd, "stream", video, tmp_path / "map.mkv", *coding, "--attention", "center")
     assert done.status == 2 and "a bitrate drops the QP offsets silently" in done.err

@@ -151,16 +151,16 @@ def test_the_last_frame_stands_as_long_as_it_did(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265", "libvpx-vp9"])
 def test_slides_stand_as_long_as_they_did(tmp_path: Path, encoder: str) -> None:
-    film = tmp_path / "slides.mkv"
+    video = tmp_path / "slides.mkv"
     line = "-f lavfi -i testsrc2=s=160x96:r=1:d=3 -vf setpts='if(eq(N,0),0,if(eq(N,1),3,7))/TB' -fps_mode vfr"
-    media.run_ffmpeg(*line.split(), "-c:v", "libx264", "-preset", "ultrafast", film)
-    with VideoReader(film) as reader:
+    media.run_ffmpeg(*line.split(), "-c:v", "libx264", "-preset", "ultrafast", video)
+    with VideoReader(video) as reader:
         wanted = [frame.time for frame in reader.frames()]
     out = tmp_path / ("out.webm" if encoder == "libvpx-vp9" else "out.mp4")
-    stcodec.encode(film, out, encoder=encoder, attention="none")
+    stcodec.encode(video, out, encoder=encoder, attention="none")
     with av.open(str(out)) as container:
         assert [frame.time for frame in container.decode(video=0)] == pytest.approx(wanted, abs=2e-3)
-    with av.open(str(film)) as before, av.open(str(out)) as after:
+    with av.open(str(video)) as before, av.open(str(out)) as after:
         assert after.duration == pytest.approx(before.duration, abs=5e4)
 
 

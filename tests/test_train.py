@@ -78,11 +78,11 @@ def video_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("video")
     (folder / "videos").mkdir()
     (folder / "fixations").mkdir()
-    film = media.make_film(folder / "videos" / "film.mkv", frames=50, cuts=[25])
-    film.rename(folder / "videos" / "film.avi")
+    video = media.make_video(folder / "videos" / "video.mkv", frames=50, cuts=[25])
+    video.rename(folder / "videos" / "video.avi")
     lines = [f"{observer},0,2000,{50 + observer},{140 - observer}" for observer in range(8)]
-    (folder / "fixations" / "film.csv").write_text(HEADER + "\n".join(lines) + "\n")
-    (folder / "manifest.json").write_text(json.dumps([{"name": "film"}]))
+    (folder / "fixations" / "video.csv").write_text(HEADER + "\n".join(lines) + "\n")
+    (folder / "manifest.json").write_text(json.dumps([{"name": "video"}]))
     return folder
 
 
@@ -315,13 +315,13 @@ def test_the_last_stage_leaves_what_went_before_for_the_next_fold(
 ) -> None:
     net = fresh()
     material = read_material(image_folder, mask_folder, video_folder, net.stem, TINY)
-    assert (len(material.views), len(material.synthetic), list(material.clips)) == (4, 1, ["film"])
+    assert (len(material.views), len(material.synthetic), list(material.clips)) == (4, 1, ["video"])
     told: list[str] = []
     trainer = Trainer(net, material, TINY, lambda stage, step, loss: told.append(stage))
     trainer.learn_pictures()
     trainer.learn_motion()
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    tuned = trainer.tune(["film"])
+    tuned = trainer.tune(["video"])
     assert told == ["images"] * 4 + ["synthetic"] * 2 + ["video"] * 4
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert not torch.equal(tuned.head.weight, net.head.weight)
@@ -339,7 +339,7 @@ def test_a_run_is_what_the_source_computes_step_by_step(
     save_weights(net, path, WeightsInfo(NetworkConfig(), Calibration()))
     details: list[NeuralDetail] = []
     source = NeuralSource(NeuralOptions(causal=causal, device="torch"), path, on_detail=details.append)
-    source.attend(read_clip(video_folder / "videos" / "film.avi", SPEC))
+    source.attend(read_clip(video_folder / "videos" / "video.avi", SPEC))
     with torch.no_grad():
         expected = log_density(clip_logits(net, features, ahead=not causal))[:, 0].exp().numpy()
     for ours, theirs in zip(details, expected, strict=True):  # before densities are averaged over time

@@ -22,9 +22,9 @@ Sent = list[list[tuple[int, FloatArray | None]]]
 
 
 @pytest.fixture(scope="module")
-def five_seconds(bikes: Path, films: Path) -> Path:
+def five_seconds(bikes: Path, videos: Path) -> Path:
     """125 frames of bikes, 640x272, two cuts in them."""
-    path = films / "five_seconds.mp4"
+    path = videos / "five_seconds.mp4"
     run_ffmpeg("-i", bikes, "-map", "0:v", "-c", "copy", "-frames:v", "125", path)
     return path
 
@@ -112,6 +112,6 @@ def first_packet(path: Path) -> bytes:
         return bytes(next(container.demux(video=0)))
 
 
-def test_vp9_has_no_second_pass(film: Path, tmp_path: Path) -> None:
+def test_vp9_has_no_second_pass(video: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match=r"no second pass: leave --two-pass out"):
-        stcodec.encode(film, tmp_path / "out.webm", encoder="libvpx-vp9", bitrate_kbps=300, two_pass=True)
+        stcodec.encode(video, tmp_path / "out.webm", encoder="libvpx-vp9", bitrate_kbps=300, two_pass=True)

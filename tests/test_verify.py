@@ -28,12 +28,12 @@ Packets = Iterable["av.Packet[av.VideoStream]"]
 
 
 @pytest.fixture(scope="module")
-def spot(films: Path) -> str:
+def spot(videos: Path) -> str:
     """A map with one soft spot, a third of the way from the left."""
     rows, cols = np.mgrid[:34, :80] + 0.5
     distance = ((cols / 80 - 0.3) ** 2 + ((rows / 34 - 0.4) * 272 / 640) ** 2) / (2 * 0.12**2)
-    cv2.imwrite(str(films / "spot.png"), np.rint(255 * np.exp(-distance)))
-    return f"map:{films / 'spot.png'}"
+    cv2.imwrite(str(videos / "spot.png"), np.rint(255 * np.exp(-distance)))
+    return f"map:{videos / 'spot.png'}"
 
 
 def encode(source: Path, folder: Path, encoder: str, attention: str, **fields: Any) -> EncodeReport:
@@ -203,30 +203,30 @@ def change_packets(monkeypatch: pytest.MonkeyPatch, change: Callable[[int, Any],
 @pytest.mark.parametrize("attention", ["none", "center"])
 @pytest.mark.parametrize("lost", [7, 29])
 def test_a_lost_frame_is_noticed(
-    film: Path, tmp_path: Path, attention: str, lost: int, monkeypatch: pytest.MonkeyPatch
+    video: Path, tmp_path: Path, attention: str, lost: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_packets(monkeypatch, lambda index, packet: index != lost)
-    fails_leaving_nothing(film, tmp_path, "30 frames were encoded but the file shows 29", "libx264", attention)
+    fails_leaving_nothing(video, tmp_path, "30 frames were encoded but the file shows 29", "libx264", attention)
 
 
-def test_a_frame_at_another_time_is_noticed(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_at_another_time_is_noticed(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def late(index: int, packet: Any) -> bool:
         if index == 29:
             packet.pts += round(0.01 / packet.time_base)
         return True
 
     change_packets(monkeypatch, late)
-    fails_leaving_nothing(film, tmp_path, "times of the frames in the file differ", "libx264", "none")
+    fails_leaving_nothing(video, tmp_path, "times of the frames in the file differ", "libx264", "none")
 
 
-def test_a_bitstream_that_does_not_decode_is_noticed(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bitstream_that_does_not_decode_is_noticed(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Muxer.write_video
 
     def spoil(self: Muxer, packets: Packets) -> None:
         broken(self, [_noise(packet) for packet in packets])
 
     monkeypatch.setattr(Muxer, "write_video", spoil)
-    fails_leaving_nothing(film, tmp_path, r"decode|not a media file|no frame", "libx264", "none")
+    fails_leaving_nothing(video, tmp_path, r"decode|not a media file|no frame", "libx264", "none")
 
 
 def _noise(packet: Any) -> Any:

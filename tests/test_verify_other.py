@@ -32,12 +32,12 @@ OPTIONS: dict[str, dict[str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def spot(films: Path) -> Path:
+def spot(videos: Path) -> Path:
     """A map with one soft spot, a third of the way from the left."""
     rows, cols = np.mgrid[:34, :80] + 0.5
     distance = ((cols / 80 - 0.3) ** 2 + ((rows / 34 - 0.4) * 272 / 640) ** 2) / (2 * 0.12**2)
-    cv2.imwrite(str(films / "other-spot.png"), np.rint(255 * np.exp(-distance)))
-    return films / "other-spot.png"
+    cv2.imwrite(str(videos / "other-spot.png"), np.rint(255 * np.exp(-distance)))
+    return videos / "other-spot.png"
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ PLAIN = EncodeOptions(attention="none", crf=8, preset="veryfast")
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """4 s of 25 frames with sound, B-frames and a key frame every 0.8 s."""
-    path = tmp_path_factory.mktemp("view") / "film.mp4"
+    path = tmp_path_factory.mktemp("view") / "video.mp4"
     lines = "-f lavfi -i testsrc2=s=320x180:r=25:d=4 -f lavfi -i sine=d=4:r=48000 -c:v libx264 -bf 2 -g 20 -crf 12 -c:a aac"
     media.run_ffmpeg(*lines.split(), path)
     return path
@@ -41,10 +41,10 @@ def sound_seconds(path: Path) -> tuple[float, float]:
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize(("start", "end"), [(1.0, 3.0), (1.03, 2.5), (0.0, 0.5), (3.5, None), (0.81, 0.9)])
-def test_a_stretch_is_cut_exactly(film: Path, tmp_path: Path, start: float, end: float | None, suffix: str) -> None:
+def test_a_stretch_is_cut_exactly(video: Path, tmp_path: Path, start: float, end: float | None, suffix: str) -> None:
     out = tmp_path / f"out.{suffix}"
-    report = stcodec.encode(film, out, start_seconds=start, end_seconds=end, options=PLAIN)
-    originals = media.frames_of(film)
+    report = stcodec.encode(video, out, start_seconds=start, end_seconds=end, options=PLAIN)
+    originals = media.frames_of(video)
     first, last = int(np.ceil(start * 25 - 1e-6)), int(np.ceil((end or 4) * 25 - 1e-6))
     found = media.frames_of(out)
     assert len(found) == report.frames == last - first
@@ -59,7 +59,7 @@ def test_a_stretch_is_cut_exactly(film: Path, tmp_path: Path, start: float, end:
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_cues_and_chapters_are_cut_with_it(tmp_path: Path, suffix: str) -> None:
-    source, out = media.make_rich_film(tmp_path / f"in.{suffix}"), tmp_path / f"out.{suffix}"
+    source, out = media.make_rich_video(tmp_path / f"in.{suffix}"), tmp_path / f"out.{suffix}"
     stcodec.encode(source, out, start_seconds=0.4, end_seconds=1.4, options=PLAIN)
     assert media.chapters_of(out) == [(0, 0.1, "One"), (0.1, 0.85, "Two: middle"), (0.85, 1, "Drei ä")]
     with av.open(str(out)) as container:
@@ -73,13 +73,13 @@ def test_cues_and_chapters_are_cut_with_it(tmp_path: Path, suffix: str) -> None:
         assert container.duration is not None and container.duration / 1e6 == pytest.approx(1, abs=0.03)
 
 
-def test_a_start_behind_the_end_is_refused(film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_start_behind_the_end_is_refused(video: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.mp4"
-    command.assert_refused(capfd, tmp_path, 1, "has no frame at 9 s or later", "encode", film, out, "--start", "9")
+    command.assert_refused(capfd, tmp_path, 1, "has no frame at 9 s or later", "encode", video, out, "--start", "9")
     command.assert_refused(
-        capfd, tmp_path, 2, "has to be after the start", "encode", film, out, "--start", "2", "--end", "1"
+        capfd, tmp_path, 2, "has to be after the start", "encode", video, out, "--start", "2", "--end", "1"
     )
-    command.assert_refused(capfd, tmp_path, 2, "is no time", "encode", film, out, "--start", "soon")
+    command.assert_refused(capfd, tmp_path, 2, "is no time", "encode", video, out, "--start", "soon")
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_a_start_behind_the_end_is_refused(film: Path, tmp_path: Path, capfd: py
     ],
 )
 def test_filters(
-    film: Path, tmp_path: Path, flags: list[str], size: tuple[int, int], frames: int, capfd: pytest.CaptureFixture[str]
+    video: Path, tmp_path: Path, flags: list[str], size: tuple[int, int], frames: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.mkv"
-    done = command.run(capfd, "encode", film, out, "--attention", "center", "--preset", "ultrafast", *flags)
+    done = command.run(capfd, "encode", video, out, "--attention", "center", "--preset", "ultrafast", *flags)
     assert done.status == 0, done.err
     with VideoReader(out) as reader:
         found = list(reader.frames())
@@ -109,32 +109,32 @@ def test_filters(
     assert all(b.time - a.time == pytest.approx(found[1].time - found[0].time, abs=2e-3) for a, b in pairwise(found))
 
 
-def test_what_a_filter_did_is_what_is_compared_with(film: Path, tmp_path: Path) -> None:
+def test_what_a_filter_did_is_what_is_compared_with(video: Path, tmp_path: Path) -> None:
     """A search compares its files with the pictures behind the filters; the offsets are read back there too."""
     out = tmp_path / "out.mp4"
     report = stcodec.match(
-        film, out, MatchOptions(crf=30), attention="center", preset="ultrafast",
+        video, out, MatchOptions(crf=30), attention="center", preset="ultrafast",
         start_seconds=0.5, end_seconds=3.5, filters="crop=160:90:100:40,hflip",
     )  # fmt: skip
     assert report.frames == 75 and report.match is not None
     assert report.offsets_applied.verdict in ("applied", "weak")
-    expected = [np.fliplr(one[40:130, 100:260]) for one in media.frames_of(film)[13:88]]
+    expected = [np.fliplr(one[40:130, 100:260]) for one in media.frames_of(video)[13:88]]
     assert all(media.psnr(a, b) > 25 for a, b in zip(media.frames_of(out), expected, strict=True))
 
 
 @pytest.mark.parametrize("filters", ["", "crop=100:50:20:10", "fps=50", "fps=10,scale=64:-2"])
-def test_a_view_reads_the_same_from_the_middle(film: Path, filters: str) -> None:
+def test_a_view_reads_the_same_from_the_middle(video: Path, filters: str) -> None:
     view = View(0.5, 3.5, filters)
-    with VideoReader(film, view=view) as reader:
+    with VideoReader(video, view=view) as reader:
         frames = [(frame.time, media.luma_of(frame)) for frame in reader.frames()]
     for index in (0, 1, len(frames) // 2, len(frames) - 1):
-        found = [(one.time, media.luma_of(one)) for one in frames_from(film, frames[index][0], view=view)]
+        found = [(one.time, media.luma_of(one)) for one in frames_from(video, frames[index][0], view=view)]
         assert [time for time, _ in found] == [time for time, _ in frames[index:]]
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, frames[index:], strict=True))
 
 
 def test_a_picture_is_filtered_upright(tmp_path: Path) -> None:
-    turned = media.make_rotated_film(tmp_path / "turned.mp4", 90)
+    turned = media.make_rotated_video(tmp_path / "turned.mp4", 90)
     with VideoReader(turned) as reader:
         shown = reader.info.display_width_px, reader.info.display_height_px
     stcodec.encode(turned, tmp_path / "out.mp4", filters="scale=iw/2:ih/2", options=PLAIN)
@@ -143,8 +143,8 @@ def test_a_picture_is_filtered_upright(tmp_path: Path) -> None:
         assert reader.info.rotation_degrees == 0
 
 
-def test_shapes_of_pixels_are_kept(film: Path, tmp_path: Path) -> None:
-    stcodec.encode(film, tmp_path / "out.mkv", filters="scale=200:100", options=PLAIN)
+def test_shapes_of_pixels_are_kept(video: Path, tmp_path: Path) -> None:
+    stcodec.encode(video, tmp_path / "out.mkv", filters="scale=200:100", options=PLAIN)
     with VideoReader(tmp_path / "out.mkv") as reader:
         assert reader.info.sample_aspect_ratio == Fraction(8, 9)
 
@@ -161,21 +161,21 @@ def test_shapes_of_pixels_are_kept(film: Path, tmp_path: Path) -> None:
         ("pad='", "not closed"),
     ],
 )
-def test_filters_that_cannot_be(film: Path, tmp_path: Path, filters: str, words: str) -> None:
+def test_filters_that_cannot_be(video: Path, tmp_path: Path, filters: str, words: str) -> None:
     with pytest.raises(OptionsError, match=words):
-        stcodec.encode(film, tmp_path / "out.mp4", filters=filters, options=PLAIN)
+        stcodec.encode(video, tmp_path / "out.mp4", filters=filters, options=PLAIN)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_maps_and_inspect_take_a_stretch(film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_maps_and_inspect_take_a_stretch(video: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (
-        command.run(capfd, "maps", film, tmp_path / "m.mkv", "--start", "1", "--end", "2", "--attention", "motion").status
+        command.run(capfd, "maps", video, tmp_path / "m.mkv", "--start", "1", "--end", "2", "--attention", "motion").status
         == 0
     )
     with VideoReader(tmp_path / "m.mkv") as reader:
         assert all(frame.time < 1.01 for frame in reader.frames())
     done = command.run(
-        capfd, "inspect", film, "--attention", "motion", "--start", "1", "--duration", "1.5", "--scale", "160:-2"
+        capfd, "inspect", video, "--attention", "motion", "--start", "1", "--duration", "1.5", "--scale", "160:-2"
     )
     assert done.status == 0 and "of 38 frames" in done.err
 
@@ -202,7 +202,7 @@ def test_a_change_of_size_in_mid_stream(tmp_path: Path, capfd: pytest.CaptureFix
 
 
 def test_the_crop_of_the_bitstream_is_exact(tmp_path: Path) -> None:
-    plain = media.make_film(tmp_path / "plain.mp4", frames=5, size=(320, 180))
+    plain = media.make_video(tmp_path / "plain.mp4", frames=5, size=(320, 180))
     cropped = tmp_path / "cropped.mp4"
     media.run_ffmpeg("-i", plain, "-c", "copy", "-bsf:v", "h264_metadata=crop_left=18:crop_right=32:crop_top=8", cropped)
     with VideoReader(cropped) as reader:

@@ -30,7 +30,7 @@ PSNR = CompareOptions(metrics=("psnr",), jobs=1)
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A reference and two encodes of it."""
     folder = tmp_path_factory.mktemp("viewing")
-    reference = media.make_film(folder / "reference.mp4", size=SIZE, frames=60)
+    reference = media.make_video(folder / "reference.mp4", size=SIZE, frames=60)
     return [reference, *encodes(reference, folder)]
 
 
@@ -82,18 +82,18 @@ def test_scores_are_those_of_the_excerpt(made: Path, files: list[Path]) -> None:
 
 
 def test_odd_turned_and_irregular_videos(tmp_path: Path) -> None:
-    odd = media.make_film(tmp_path / "odd.mp4", size=(97, 65), pix_fmt="yuv444p", frames=30)
+    odd = media.make_video(tmp_path / "odd.mp4", size=(97, 65), pix_fmt="yuv444p", frames=30)
     shown = encodes(odd, tmp_path)
     folder = make_test(odd, shown, tmp_path / "a", options=PairTestOptions(seconds=1), scored_by=PSNR)[0].folder
     check_copies(folder, [odd, *shown], lambda luma: luma[:64, :96])
 
-    turned = media.make_rotated_film(tmp_path / "turned.mp4", 90, size=SIZE, frames=30)
+    turned = media.make_rotated_video(tmp_path / "turned.mp4", 90, size=SIZE, frames=30)
     test, _ = make_test(turned, [turned, turned], tmp_path / "b", options=PairTestOptions(seconds=1), scored_by=PSNR)
     text = test.page.read_text(encoding="utf-8")
     assert '"width":64,"height":96' in text
     assert "Display Matrix: rotation of -90" in media.ffmpeg_says(next((test.folder / "for-viewers" / "clips").iterdir()))
 
-    irregular = media.make_vfr_film(tmp_path / "vfr.mp4", time_base=Fraction(1, 90000))
+    irregular = media.make_vfr_video(tmp_path / "vfr.mp4", time_base=Fraction(1, 90000))
     test, _ = make_test(irregular, [irregular] * 2, tmp_path / "c", options=PairTestOptions(seconds=1), scored_by=PSNR)
     clip = next((test.folder / "for-viewers" / "clips").iterdir())
     key = read_key(test.key)
@@ -146,7 +146,7 @@ def test_what_can_not_be_made(
         path.write_text("kept")
     names: dict[str, command.Argument] = dict(zip("RAB", files, strict=True))
     if "HDR" in arguments:
-        names["HDR"] = media.make_hdr10_film(tmp_path / "hdr.mp4", size=SIZE, frames=3)
+        names["HDR"] = media.make_hdr10_video(tmp_path / "hdr.mp4", size=SIZE, frames=3)
     given_names = [names.get(one, one) for one in arguments]
     command.assert_refused(capfd, tmp_path, status, words, "compare", *given_names)
 

@@ -35,7 +35,7 @@ NAMES = ("</script><img src=x onerror=alert(1)>.mp4", "b.mkv", "c.mkv")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A reference with a cut in it, and three encodes that differ clearly: good, bad, worse."""
     folder = tmp_path_factory.mktemp("viewing")
-    reference = media.make_film(folder / "reference.mp4", size=SIZE, frames=FRAMES, cuts=(30,))
+    reference = media.make_video(folder / "reference.mp4", size=SIZE, frames=FRAMES, cuts=(30,))
     made = [folder / name.replace("/", "_") for name in NAMES]
     for path, crf in zip(made, ("18", "34", "44"), strict=True):
         media.run_ffmpeg("-i", reference, "-c:v", "libx264", "-preset", "veryfast", "-g", "250", "-crf", crf, path)

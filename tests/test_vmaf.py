@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media import make_film, pictures, run_ffmpeg
+from media import make_video, pictures, run_ffmpeg
 
 from stcodec.errors import MediaError, OptionsError
 from stcodec.metrics.fidelity import Luma
@@ -37,7 +37,7 @@ def planes_of(frame: av.VideoFrame, pix_fmt: str) -> list[Luma]:
     return planes
 
 
-def film(pix_fmt: str = "yuv420p", frames: int = 4, size: tuple[int, int] = SIZE) -> list[Planes]:
+def video(pix_fmt: str = "yuv420p", frames: int = 4, size: tuple[int, int] = SIZE) -> list[Planes]:
     return [planes_of(av.VideoFrame.from_ndarray(rgb, format="rgb24"), pix_fmt) for rgb in pictures(size, frames)]
 
 
@@ -59,7 +59,7 @@ def score(
 
 @pytest.mark.parametrize("pix_fmt", FORMATS)
 def test_identical_pictures_are_perfect_and_blurred_ones_are_not(pix_fmt: str) -> None:
-    pictures = film(pix_fmt)
+    pictures = video(pix_fmt)
     same = score([(one, one) for one in pictures], set(METRICS), pix_fmt)
     worse = score([(one, blurred(one)) for one in pictures], set(METRICS), pix_fmt)
     for scores in (same, worse):
@@ -74,8 +74,8 @@ def test_identical_pictures_are_perfect_and_blurred_ones_are_not(pix_fmt: str) -
 
 
 def test_scores_are_those_of_ffmpeg_on_files(tmp_path: Path) -> None:
-    coded = make_film(tmp_path / "coded.mkv", size=SIZE, frames=9, options={"preset": "ultrafast", "crf": "38"})
-    references = film(frames=9)
+    coded = make_video(tmp_path / "coded.mkv", size=SIZE, frames=9, options={"preset": "ultrafast", "crf": "38"})
+    references = video(frames=9)
     with av.open(str(coded)) as container:
         distorted = [planes_of(frame, "yuv420p") for frame in container.decode(video=0)]
     scores = score(list(zip(references, distorted, strict=True)), set(METRICS))
@@ -109,7 +109,7 @@ def test_scores_are_those_of_ffmpeg_on_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_each_metric_comes_alone_too(metric: str) -> None:
-    one = film(frames=1)[0]
+    one = video(frames=1)[0]
     # More than all pipes hold: an input that ffmpeg does not read would show.
     frames = (1 << 20) // sum(plane.nbytes for plane in one) + 3
     scores = score([(one, blurred(one))] * frames, {metric}, patience_seconds=10.0)
@@ -118,7 +118,7 @@ def test_each_metric_comes_alone_too(metric: str) -> None:
 
 def test_only_the_attended_part_counts_for_attended_vmaf() -> None:
     pairs = []
-    for reference in film():
+    for reference in video():
         distorted = [reference[0].copy(), *reference[1:]]
         distorted[0][:, 120:] = blurred(reference)[0][:, 120:]
         pairs.append((reference, distorted))
@@ -128,7 +128,7 @@ def test_only_the_attended_part_counts_for_attended_vmaf() -> None:
 
 
 def test_pictures_may_come_as_bytes(tmp_path: Path) -> None:
-    one = film(frames=1)[0]
+    one = video(frames=1)[0]
     flat, other = b"".join(plane.tobytes() for plane in one), blurred(one)
     with FrameScorer(*SIZE, "yuv420p", RATE, {"vmaf"}) as scorer:
         scorer.push(flat, memoryview(b"".join(plane.tobytes() for plane in other)))
@@ -148,7 +148,7 @@ def test_composite_keeps_the_attended_quarter_of_every_plane() -> None:
 
 @pytest.mark.parametrize("value", [0.1, 0.7, 1.0, 1e-6])
 def test_an_even_density_has_no_background(value: float) -> None:
-    picture = film(frames=1)[0]
+    picture = video(frames=1)[0]
     mixed = composite(picture, blurred(picture), np.full((9, 16), value, np.float32))
     assert all(np.array_equal(one, other) for one, other in zip(mixed, blurred(picture), strict=True))
 
@@ -194,7 +194,7 @@ def test_the_smallest_pictures_that_are_let_through_are_scored(size: tuple[int, 
 
 
 def test_misuse_is_told() -> None:
-    one = film(frames=1)[0]
+    one = video(frames=1)[0]
     with FrameScorer(*SIZE, "yuv420p", RATE, {"vmaf"}) as scorer:
         with pytest.raises(ValueError, match="and only then"):
             scorer.push(one, one, one)
@@ -234,7 +234,7 @@ wait"""
     ],
 )
 def test_a_program_that_fails_is_reported(tmp_path: Path, script: str, says: str) -> None:
-    one = film(frames=1)[0]
+    one = video(frames=1)[0]
     with (
         pytest.raises(MediaError, match=says),
         FrameScorer(*SIZE, "yuv420p", RATE, {"vmaf"}, program=program(tmp_path, script), patience_seconds=0.5) as scorer,
@@ -252,7 +252,7 @@ def test_a_program_that_is_none_is_reported(tmp_path: Path) -> None:
 def test_nothing_is_left_after_an_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = set(Path("/proc/self/fd").iterdir())
-    one = film(frames=1)[0]
+    one = video(frames=1)[0]
     with pytest.raises(KeyboardInterrupt), FrameScorer(*SIZE, "yuv420p", RATE, {"vmaf", "xpsnr"}) as scorer:
         assert list(tmp_path.iterdir())
         scorer.push(one, one)

@@ -4,9 +4,9 @@
     python tools/bench_batch.py --scheduler [--jobs-count 10000]                        what a job costs beside its encode
     python tools/bench_batch.py --simulate                                              throughput from 1 to 1,000 nodes
 
-Throughput: the same files (the demo film, so many times in a row, 18 s), libx264, preset medium, crf 23, sound copied. What
+Throughput: the same files (the demo video, so many times in a row, 18 s), libx264, preset medium, crf 23, audio copied. What
 a run costs once (processes started, the network loaded: about a second) and what a file costs (checks, the sample of
-quality: half a second to one) weighs more the shorter the films are: --repeat 1 shows it. The arms are interleaved, each
+quality: half a second to one) weighs more the shorter the videos are: --repeat 1 shows it. The arms are interleaved, each
 round begins with another one, ratios are taken within a round: ffmpeg's time over that of the batch. With a source of
 attention the batch does more than ffmpeg is asked for; the ratio to attention "none" is given, too. Where others use the
 machine, only the ratio of CPU times tells something: wall time is shared by threads, and ffmpeg has more of them than
@@ -71,11 +71,11 @@ def throughput(
     """Time of each arm in each round, and the ratios."""
     sources = folder / "in"
     sources.mkdir()
-    film = folder / "film.mp4"
-    again = ["-v", "error", "-stream_loop", str(repeat - 1), "-i", str(DEMO), "-map", "0", "-c", "copy", str(film)]
+    video = folder / "video.mp4"
+    again = ["-v", "error", "-stream_loop", str(repeat - 1), "-i", str(DEMO), "-map", "0", "-c", "copy", str(video)]
     subprocess.run([program, *again], check=True)
     for number in range(files):
-        shutil.copy(film, sources / f"{number}.mp4")
+        shutil.copy(video, sources / f"{number}.mp4")
         with (sources / f"{number}.mp4").open("ab") as file:  # maps are made for each: no two files are the same
             file.write(b"\0\0\0\x09free" + bytes([number]))
     arms = ["ffmpeg", *attentions]
@@ -255,7 +255,7 @@ def main() -> None:
     mode.add_argument("--simulate", action="store_true", help="simulate many machines from what was measured")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=4)
-    parser.add_argument("--repeat", type=int, default=3, help="how often the demo film is in each file")
+    parser.add_argument("--repeat", type=int, default=3, help="how often the demo video is in each file")
     parser.add_argument("--attentions", nargs="+", default=["none", "neural"])
     parser.add_argument("--jobs-count", type=int, default=10_000)
     parser.add_argument("--storage-gbit", type=float, default=10.0, help="of the shared storage of the simulation")

@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python tools/bench_stream.py [--parts PART,...] [--seconds 30] --out data/results/bench_stream.json
 
-The source is a film with its frames' numbers in the picture (data/demo.mp4 again and again, 1280x720, 30 fps), given as
+The source is a video with its frames' numbers in the picture (data/demo.mp4 again and again, 1280x720, 30 fps), given as
 MPEG-TS through a pipe, each frame when it is due; latency is from there to when the frame is decoded at the other end (for
 browsers: shown). Parts: readers, browser, long, memory; those that are not measured keep what the file has. Needs what the
 tests of streams need: nginx with its RTMP module, chromium, hls.js and dash.js; .ci/run installs them.
@@ -34,7 +34,7 @@ from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.pipeline.summary import versions
 
 FPS = 30
-FILM_FRAMES = 60 * FPS
+VIDEO_FRAMES = 60 * FPS
 SETTLE_SECONDS = 5.0
 MINUTE_SECONDS = 60.0
 """What the percentiles that a stream says are of."""
@@ -89,14 +89,14 @@ def command_of(way: str, target: str, kind: str, *more: str) -> list[str]:
 
 
 class Run:
-    """An encoder at work on the counted film."""
+    """An encoder at work on the counted video."""
 
-    def __init__(self, command: Sequence[str], film: Path, log: Path) -> None:
+    def __init__(self, command: Sequence[str], video: Path, log: Path) -> None:
         self._log = log
         with log.open("wb") as said, log.with_suffix(".err").open("wb") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=errors)
         assert self.process.stdin is not None
-        self.feed = Feed(film, self.process.stdin)
+        self.feed = Feed(video, self.process.stdin)
         self.feed.start()
 
     def cpu_seconds(self) -> float:
@@ -115,8 +115,8 @@ class Run:
 
 
 @contextmanager
-def running(command: Sequence[str], film: Path, log: Path) -> Iterator[Run]:
-    run = Run(command, film, log)
+def running(command: Sequence[str], video: Path, log: Path) -> Iterator[Run]:
+    run = Run(command, video, log)
     try:
         yield run
     finally:
@@ -156,7 +156,7 @@ def own_words(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def measure_reader(way: str, kind: str, film: Path, folder: Path, seconds: float) -> dict[str, Any]:
+def measure_reader(way: str, kind: str, video: Path, folder: Path, seconds: float) -> dict[str, Any]:
     """Latency to a reader of MPEG-TS over TCP, or of RTMP behind a server."""
     with nginx_rtmp(folder / f"nginx-{way}-{kind}") as server:
         if kind == "mpegts":
@@ -165,7 +165,7 @@ def measure_reader(way: str, kind: str, film: Path, folder: Path, seconds: float
             time.sleep(0.5)
         else:
             target = f"{server.rtmp}/live"
-        with running(command_of(way, target, kind), film, folder / f"{way}-{kind}.log") as run:
+        with running(command_of(way, target, kind), video, folder / f"{way}-{kind}.log") as run:
             if kind == "rtmp":
                 time.sleep(3)
                 reader = StreamReader(target, rtmp_live="live")
@@ -184,13 +184,13 @@ def measure_reader(way: str, kind: str, film: Path, folder: Path, seconds: float
 
 
 def measure_player(
-    way: str, kind: PlayerKind, film: Path, folder: Path, seconds: float, join_seconds: float
+    way: str, kind: PlayerKind, video: Path, folder: Path, seconds: float, join_seconds: float
 ) -> dict[str, Any]:
     """Latency to chromium, with segments of a second; join_seconds: how long it waits before it opens the page."""
     place = folder / f"{way}-{kind}-{round(1000 * join_seconds)}"
     place.mkdir()
     playlist = place / ("live.m3u8" if kind == "hls" else "live.mpd")
-    with running(command_of(way, str(playlist), kind), film, place.with_suffix(".log")) as run:
+    with running(command_of(way, str(playlist), kind), video, place.with_suffix(".log")) as run:
         while not playlist.exists():
             time.sleep(0.1)
         profile = folder / f"profile-{place.name}"
@@ -212,30 +212,30 @@ def measure_player(
     return row | {"player_says_seconds": seen.said_seconds} | own_words(states)
 
 
-def measure_readers(film: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
-    return [measure_reader(way, kind, film, folder, seconds) for kind in ("mpegts", "rtmp") for way in WAYS]
+def measure_readers(video: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
+    return [measure_reader(way, kind, video, folder, seconds) for kind in ("mpegts", "rtmp") for way in WAYS]
 
 
-def measure_browser(film: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
+def measure_browser(video: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
     """hls.js can't see how old a playlist is when it loads it: what the page does about that must hold whenever it joins."""
     joins: dict[PlayerKind, tuple[float, ...]] = {"hls": (0.0, 0.3, 0.6), "dash": (0.0,)}
     return [
-        measure_player(way, kind, film, folder, seconds, join)
+        measure_player(way, kind, video, folder, seconds, join)
         for kind in joins
         for way in ("ffmpeg", "neural")
         for join in joins[kind]
     ]
 
 
-def measure_long(film: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
+def measure_long(video: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
     """Twenty times as long as the others: ten minutes by default."""
-    return [measure_reader("neural", "mpegts", film, folder, 20 * seconds)]
+    return [measure_reader("neural", "mpegts", video, folder, 20 * seconds)]
 
 
-def measure_memory(film: Path, folder: Path, seconds: float) -> dict[str, Any]:
+def measure_memory(video: Path, folder: Path, seconds: float) -> dict[str, Any]:
     """120 times as long as the others, an hour by default: 640x360 with maps into HLS, as fast as it goes."""
     hour = 120 * seconds
-    small = make_counted(folder / "small.mkv", DEMO, FILM_FRAMES, FPS, (640, 360))
+    small = make_counted(folder / "small.mkv", DEMO, VIDEO_FRAMES, FPS, (640, 360))
     command = [
         sys.executable,
         "-m",
@@ -293,14 +293,14 @@ def main() -> None:
     result["settings"] = {"size": "1280x720", "fps": FPS, "encoder": "libx264 veryfast zerolatency", "rate": RATE}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        film = make_counted(folder / "counted.mkv", DEMO, FILM_FRAMES, FPS)
+        video = make_counted(folder / "counted.mkv", DEMO, VIDEO_FRAMES, FPS)
         for part in given.parts.split(","):
             (folder / part).mkdir()
             load = os.getloadavg()[0]
             result[part] = {
                 "command": f"PYTHONPATH=tests python tools/bench_stream.py --parts {part} --seconds {given.seconds:g}",
                 "machine": {"cores": os.cpu_count(), "system": platform.system(), "load_1_minute_before": round(load, 2)},
-                "found": PARTS[part](film, folder / part, given.seconds),
+                "found": PARTS[part](video, folder / part, given.seconds),
             }
             print(json.dumps(result[part], indent=1), flush=True)
             if given.out is not None:

@@ -256,30 +256,30 @@ def write(folder: Path) -> None:
     """Write both files into a folder that exists."""
     same = {"fflags": "+bitexact"}  # no random identifiers, so that the same content makes the same bytes
     mp4, mkv = str(folder / "demo.mp4"), str(folder / "demo.mask.mkv")
-    with av.open(mp4, "w", options=same) as film, av.open(mkv, "w", options=same) as masks:
-        picture = add_video(film, "libx264", "yuv420p", ENCODER_OPTIONS)
+    with av.open(mp4, "w", options=same) as video, av.open(mkv, "w", options=same) as masks:
+        picture = add_video(video, "libx264", "yuv420p", ENCODER_OPTIONS)
         context = picture.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = ColorRange.MPEG
-        track = film.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
+        track = video.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         track.bit_rate = 64_000
         mask = add_video(masks, "ffv1", "gray", {"level": "3", "coder": "0", "context": "0", "slices": "4", "g": "30"})
         for index, (rgb, moving) in enumerate(render()):
             frame, cover = to_video(rgb), av.VideoFrame.from_ndarray(moving, format="gray")
-            for stream, output, shown in ((picture, film, frame), (mask, masks, cover)):
+            for stream, output, shown in ((picture, video, frame), (mask, masks, cover)):
                 shown.pts, shown.time_base = index, Fraction(1, RATE)
                 output.mux(stream.encode(shown))
-        film.mux(picture.encode(None))
+        video.mux(picture.encode(None))
         masks.mux(mask.encode(None))
         samples = av.AudioFrame.from_ndarray(sound(), format="fltp", layout="stereo")
         samples.sample_rate, samples.pts, samples.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)
-        film.mux(track.encode(samples))
-        film.mux(track.encode(None))
+        video.mux(track.encode(samples))
+        video.mux(track.encode(None))
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Render the demo film and its mask.")
+    parser = argparse.ArgumentParser(description="Render the demo video and its mask.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "data", help="folder to write into")
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)

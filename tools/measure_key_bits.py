@@ -1,6 +1,6 @@
 """Measure how far the estimate of a key frame's bits per macroblock is off, against slices whose bits are known.
 
-    python tools/measure_key_bits.py FILM... [--frames 3] --out data/results/key_bits.json
+    python tools/measure_key_bits.py VIDEO... [--frames 3] --out data/results/key_bits.json
 
 Each video is encoded as live streams are (libx264 veryfast, zerolatency, constant rate, 1280x720, a key frame a second) with
 the offsets of a spot that moves about, in slices of 20 macroblocks. A slice's bits beyond its header are the truth. What

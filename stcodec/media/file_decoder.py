@@ -44,7 +44,7 @@ _UNDATED = 32
 _REORDERED = 8
 """Frames: the one that is cut off comes this far before the last shown, at most."""
 _TEXT = ("tty", "bin", "xbin", "adf", "idf")
-"""Demuxers that make a film of any file whose name ends like a text's."""
+"""Demuxers that make a video of any file whose name ends like a text's."""
 _UNALIGNED = 1
 """AV_CODEC_FLAG_UNALIGNED: without it decoders crop on the left to what suits their memory, not to what is asked for."""
 
