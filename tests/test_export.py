@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import av
@@ -23,6 +25,7 @@ from stcodec.types import BlockGrid
 
 Capture = pytest.CaptureFixture[str]
 FRAMES = 12
+SIDES = np.s_[:192], np.s_[192:]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,17 @@ def maps(videos: Path, video: Path) -> str:
     return f"map:{path}"
 
 
+def program(name: str, option: str) -> str:
+    """An encoder's own program; the test is skipped where it is missing, or too old for an option."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    helped = subprocess.run([found, "--help"], capture_output=True, text=True, check=False)
+    if option not in helped.stdout + helped.stderr:
+        pytest.skip(f"{name} has no {option}")
+    return found
+
+
 def exported(video: Path, maps: str, target: Path, kind: str) -> Path:
     report = export_maps(video, target, kind, attention=maps, policy=stcodec.OffsetPolicy(floor=0.1, smoothing_seconds=0))
     assert (report.frames, report.maps) == (FRAMES, FRAMES)
@@ -56,6 +70,16 @@ def test_kvazaar_follows_its_file_from_frame_to_frame(video: Path, maps: str, tm
     out = tmp_path / "out.mkv"
     coding = ["-c:v", "libkvazaar", "-kvazaar-params", f"qp=34,period=1,roi={text}"]
     run_ffmpeg("-i", video, *coding, out)
+    lead = [media.psnr(a[:, :192], b[:, :192]) - media.psnr(a[:, 192:], b[:, 192:]) for a, b in pairs(video, out)]
+    assert np.mean(lead[:6]) - np.mean(lead[6:]) > 4
+
+
+def test_kvazaar_program_follows_its_file(video: Path, maps: str, tmp_path: Path) -> None:
+    kvazaar = program("kvazaar", "--roi")  # 2.3.1 crashes when all is written
+    text, raw, out = exported(video, maps, tmp_path / "roi.txt", "kvazaar-roi"), tmp_path / "in.yuv", tmp_path / "out.hevc"
+    run_ffmpeg("-i", video, "-pix_fmt", "yuv420p", raw)
+    coding = ["--input-res", "384x256", "--qp", "34", "--period", "1", "--roi", text]
+    subprocess.run([kvazaar, "-i", raw, *coding, "-o", out], check=False, capture_output=True)
     lead = [media.psnr(a[:, :192], b[:, :192]) - media.psnr(a[:, 192:], b[:, 192:]) for a, b in pairs(video, out)]
     assert np.mean(lead[:6]) - np.mean(lead[6:]) > 4
 
@@ -90,6 +114,24 @@ def test_svt_lines_are_maps_that_the_library_takes(video: Path, maps: str, tmp_p
     listed = [frame.qindex_offsets for frame in frame_quantisers_of(path)]
     assert len(listed) >= FRAMES
     assert all(one is not None and set(one) <= set(events[0].ravel()) | {0} for one in listed)
+
+
+def test_svt_program_follows_its_file(video: Path, maps: str, tmp_path: Path) -> None:
+    svt = program("SvtAv1EncApp", "--roi-map-file")
+    text = exported(video, maps, tmp_path / "roi.txt", "svt-roi")
+    raw, out, plain = tmp_path / "in.y4m", tmp_path / "out.ivf", tmp_path / "plain.ivf"
+    run_ffmpeg("-i", video, "-pix_fmt", "yuv420p", raw)
+    coding = ["-i", raw, "--preset", "11", "--crf", "35", "--force-key-frames", "6f"]
+    subprocess.run([svt, *coding, "-b", plain], check=True, capture_output=True)
+    subprocess.run([svt, *coding, "--roi-map-file", text, "-b", out], check=True, capture_output=True)
+    levels = [{int(word) for word in line.split()[1:]} for line in text.read_text().splitlines()]
+    listed = [one.qindex_offsets for one in frame_quantisers_of(out)]
+    assert len(listed) >= FRAMES and all(one is not None and set(one) <= levels[0] | levels[1] | {0} for one in listed)
+    assert max(max(one) for one in listed if one) == max(map(max, levels)) > 0
+    frames = zip(media.frames_of(video), media.frames_of(plain), media.frames_of(out), strict=True)
+    change = np.array([[media.psnr(a[:, x], c[:, x]) - media.psnr(a[:, x], b[:, x]) for x in SIDES] for a, b, c in frames])
+    for frames_of_map, worse, same in ((change[:6], 1, 0), (change[6:], 0, 1)):
+        assert frames_of_map[:, worse].mean() < -1.5 and abs(frames_of_map[:, same].mean()) < 0.5
 
 
 def frame_quantisers_of(path: Path) -> list[FrameQuantisers]:
