@@ -78,7 +78,7 @@ def test_kvazaar_program_follows_its_file(video: Path, maps: str, tmp_path: Path
     kvazaar = program("kvazaar", "--roi")  # 2.3.1 crashes when all is written
     text, raw, out = exported(video, maps, tmp_path / "roi.txt", "kvazaar-roi"), tmp_path / "in.yuv", tmp_path / "out.hevc"
     run_ffmpeg("-i", video, "-pix_fmt", "yuv420p", raw)
-    coding = ["--input-res", "384x256", "--qp", "34", "--period", "1", "--roi", text]
+    coding: list[str | Path] = ["--input-res", "384x256", "--qp", "34", "--period", "1", "--roi", text]
     subprocess.run([kvazaar, "-i", raw, *coding, "-o", out], check=False, capture_output=True)
     lead = [media.psnr(a[:, :192], b[:, :192]) - media.psnr(a[:, 192:], b[:, 192:]) for a, b in pairs(video, out)]
     assert np.mean(lead[:6]) - np.mean(lead[6:]) > 4
@@ -121,7 +121,7 @@ def test_svt_program_follows_its_file(video: Path, maps: str, tmp_path: Path) ->
     text = exported(video, maps, tmp_path / "roi.txt", "svt-roi")
     raw, out, plain = tmp_path / "in.y4m", tmp_path / "out.ivf", tmp_path / "plain.ivf"
     run_ffmpeg("-i", video, "-pix_fmt", "yuv420p", raw)
-    coding = ["-i", raw, "--preset", "11", "--crf", "35", "--force-key-frames", "6f"]
+    coding: list[str | Path] = ["-i", raw, "--preset", "11", "--crf", "35", "--force-key-frames", "6f"]
     subprocess.run([svt, *coding, "-b", plain], check=True, capture_output=True)
     subprocess.run([svt, *coding, "--roi-map-file", text, "-b", out], check=True, capture_output=True)
     levels = [{int(word) for word in line.split()[1:]} for line in text.read_text().splitlines()]
