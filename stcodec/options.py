@@ -105,7 +105,9 @@ class EncodeOptions:
 
     def __post_init__(self) -> None:
         if self.crf is not None and self.bitrate_kbps is not None:
-            raise OptionsError(f"crf {self.crf:g} and bitrate {self.bitrate_kbps:g} kbit/s exclude each other: give one")
+            raise OptionsError(
+                f"crf {self.crf:g} and bitrate {self.bitrate_kbps:g} kbit/s exclude each other: give one", value=self.crf
+            )
         check_range("bitrate", self.bitrate_kbps, 1, 10_000_000)
         if self.two_pass and self.bitrate_kbps is None:
             raise OptionsError("two passes need a bitrate to aim at: add --bitrate, or leave --two-pass out")
@@ -186,7 +188,7 @@ def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any
     policy = given.get("policy", options.policy)
     policy = policy_named(policy) if isinstance(policy, str) else policy
     policy = replace(policy, **_belonging(OffsetPolicy, given))
-    view = viewed(given.get("view", options.view), **_belonging(View, given))
+    view = replace(given.get("view", options.view), **_belonging(View, given))
     keep = replace(given.get("keep", options.keep), **_belonging(KeepOptions, given))
     kinds = (EncodeOptions, View, KeepOptions, OffsetPolicy, RunOptions)
     unknown = set(given) - {one.name for kind in kinds for one in fields(kind)}
@@ -197,14 +199,6 @@ def with_fields(options: EncodeOptions, run: RunOptions, given: Mapping[str, Any
         )
     options = replace(options, **{**_belonging(EncodeOptions, given), "policy": policy, "view": view, "keep": keep})
     return options, replace(run, **_belonging(RunOptions, given))
-
-
-def viewed(view: View, **given: Any) -> View:
-    """A view with fields replaced. Raises OptionsError for a stretch of time that can't be."""
-    try:
-        return replace(view, **given)
-    except ValueError as error:
-        raise OptionsError(str(error)) from None
 
 
 def _belonging(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from stcodec.errors import OptionsError, check_range
 
 
 @dataclass(frozen=True)
@@ -17,10 +20,12 @@ class View:
     """A chain of libavfilter's filters, as ffmpeg's -vf takes it; it sees the picture upright."""
 
     def __post_init__(self) -> None:
-        if not self.start_seconds >= 0:  # NaN fails too
-            raise ValueError(f"start is {self.start_seconds:g} s: allowed is 0 or more")
-        if self.end_seconds is not None and not self.end_seconds > self.start_seconds:
-            raise ValueError(f"end is {self.end_seconds:g} s: it has to be after the start, {self.start_seconds:g} s")
+        start, end = self.start_seconds, self.end_seconds
+        check_range("start", start, 0, unit="s")
+        if end is not None and not end > start:  # NaN fails too
+            raise OptionsError(
+                f"end is {end:g} s: it has to be after the start, {start:g} s", value=end, allowed=(start, math.inf)
+            )
 
 
 WHOLE = View()

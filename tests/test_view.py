@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -227,3 +228,12 @@ def test_the_crop_of_the_container_is_applied(tmp_path: Path) -> None:
         found = media.frames_of(tmp_path / "out.mkv")
         assert {one.shape for one in found} == {(140, 320)}
         assert all(media.psnr(a, b[20:160]) > 38 for a, b in zip(found, media.frames_of(plain), strict=True))
+
+
+def test_errors_of_a_stretch_carry_value_and_allowed() -> None:
+    with pytest.raises(OptionsError) as caught:
+        View(start_seconds=-1)
+    assert (caught.value.value, caught.value.allowed) == (-1, (0, math.inf))
+    with pytest.raises(OptionsError) as caught:
+        View(start_seconds=2, end_seconds=1)
+    assert (caught.value.value, caught.value.allowed) == (1, (2, math.inf))

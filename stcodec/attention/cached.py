@@ -60,7 +60,8 @@ class CachedSource(AttentionSource):
         if made_by != self.name:
             raise AttentionError(
                 f"{display_name(self._path)}: holds the maps of {made_by}, not of {self.name}: remove it, or name "
-                "another file"
+                "another file",
+                path=self._path,
             )
         file.name = self.name
         # The instants stay the same, but nobody looks at the pictures any more.

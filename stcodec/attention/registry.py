@@ -129,16 +129,16 @@ def _open_blend(text: str) -> AttentionSource:
 def _open_one(name: str, argument: str | None, text: str) -> AttentionSource:
     if name == "neural":
         if argument == "":
-            raise OptionsError(f"{text!r}: write neural, or neural:OPTION,OPTION with options of the source")
+            raise OptionsError(f"{text!r}: write neural, or neural:OPTION,OPTION with options of the source", value=text)
         return _load("neural", "neural_source")(argument)
     if name in _PLAIN:
         if argument is not None:
-            raise OptionsError(f"{text!r}: {name} takes nothing after its name")
+            raise OptionsError(f"{text!r}: {name} takes nothing after its name", value=text)
         return _load(*_PLAIN[name])()
     if name in _OF_FILES:
         module, attribute, expected = _OF_FILES[name]
         if not argument:
-            raise OptionsError(f"{text!r}: which file? Write {name}:{expected}")
+            raise OptionsError(f"{text!r}: which file? Write {name}:{expected}", value=text)
         return _load(module, attribute)(argument)
     point = foreign_sources().get(name)
     if point is None:

@@ -31,9 +31,11 @@ def command_words(text: str) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise OptionsError(f"--on-done {text!r}: {error}") from None
+        raise OptionsError(f"--on-done {text!r}: {error}", value=text) from None
     if not words or shutil.which(words[0]) is None:
-        raise OptionsError(f"--on-done {text!r}: there is no program of that name that can be run (no shell is used)")
+        raise OptionsError(
+            f"--on-done {text!r}: there is no program of that name that can be run (no shell is used)", value=text
+        )
     return words
 
 

@@ -50,7 +50,7 @@ def put(made: Path, target: Path, *, overwrite: bool) -> None:
         _move(made, target, overwrite)
     except FileExistsError as error:
         what = "exists already; -y replaces it" if error.filename2 else "a file is in the place of one of its folders"
-        raise MediaError(f"{display_name(target)}: {what}") from None
+        raise MediaError(f"{display_name(target)}: {what}", path=target) from None
     except OSError as error:
         raise file_error(target, "can't be written", error, "; nothing was left behind") from None
 
@@ -79,7 +79,7 @@ def remove_replaced(source: Path, target: Path) -> None:
         source.unlink(missing_ok=True)
     except OSError as error:
         raise MediaError(
-            f"{display_name(source)}: is replaced by {display_name(target)}, but stays ({error.strerror})"
+            f"{display_name(source)}: is replaced by {display_name(target)}, but stays ({error.strerror})", path=source
         ) from None
 
 
@@ -91,7 +91,7 @@ def _move_folder(made: Path, target: Path, overwrite: bool) -> None:
     """A folder takes its name; an older one goes to where it was made, and is removed with what is there."""
     if os.path.lexists(target):
         if not overwrite:
-            raise MediaError(f"{display_name(target)}: exists already; -y replaces it")
+            raise MediaError(f"{display_name(target)}: exists already; -y replaces it", path=target)
         target.rename(made.with_name(made.name + ".old"))
     made.rename(target)
 
@@ -154,14 +154,14 @@ class Results:
         """Give a finished file, or folder, its name. Raises MediaError."""
         if self._remote is None:
             if not self._folder.is_dir():
-                raise MediaError(f"{display_name(self._folder)}: the output folder has vanished")
+                raise MediaError(f"{display_name(self._folder)}: the output folder has vanished", path=self._folder)
             put(made, self._folder / below, overwrite=overwrite)
             return
         if not overwrite and self._remote.has(below):
-            raise MediaError(f"{display_name(self.name(below))}: exists already; -y replaces it")
+            raise MediaError(f"{display_name(self.name(below))}: exists already; -y replaces it", path=self.name(below))
         self._remote.put(made, below)
         if self._remote.stamp(below)[0] < stamp(made)[0]:
-            raise MediaError(f"{display_name(self.name(below))}: did not arrive whole")
+            raise MediaError(f"{display_name(self.name(below))}: did not arrive whole", path=self.name(below))
         if made.is_dir():
             shutil.rmtree(made)
         else:

@@ -213,6 +213,8 @@ def check_folders(source: Path | Remote, output: Path, *, replace: bool) -> None
     if isinstance(source, Remote):
         return
     if not source.exists():
-        raise MediaError(f"{display_name(source)}: no such file or folder")
+        raise MediaError(f"{display_name(source)}: no such file or folder", path=source)
     if not replace and source.is_dir() and output.resolve() == source.resolve():
-        raise OptionsError(f"{display_name(source)}: is the input and the output too: give another folder, or --replace")
+        raise OptionsError(
+            f"{display_name(source)}: is the input and the output too: give another folder, or --replace", path=source
+        )

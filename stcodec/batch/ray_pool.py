@@ -189,7 +189,8 @@ class RayWorkers:
             if not sees:
                 raise BatchError(
                     f"{display_name(self._work)}: the machine {node['NodeManagerHostname']} does not see this folder: "
-                    "sources and results must be on a storage that all machines mount under the same path"
+                    "sources and results must be on a storage that all machines mount under the same path",
+                    path=self._work,
                 )
             self._seen.add(node["NodeID"])
 

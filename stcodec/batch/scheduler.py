@@ -221,7 +221,8 @@ class Scheduler:
         if error.errno in OUT_OF_SPACE:
             raise BatchError(
                 f"{display_name(self._session.output)}: the disk is full ({error}): make room, and the same command goes "
-                "on; what was finished is kept"
+                "on; what was finished is kept",
+                path=self._session.output,
             )
 
 

@@ -80,7 +80,8 @@ class Session:
         if status is None or (status.st_dev, status.st_ino) != self._identity:
             raise BatchError(
                 f"{display_name(self.output)}: the output folder has vanished while files were made: bring it back (is its "
-                "disk still there?), and the same command goes on"
+                "disk still there?), and the same command goes on",
+                path=self.output,
             )
 
 
@@ -93,7 +94,9 @@ def existing_table(output: Path) -> Path:
     """The file of an output folder's job table. Raises BatchError if there is none."""
     path = state_folder(output) / _TABLE
     if not path.is_file():
-        raise BatchError(f"{display_name(output)}: no batch was run into this folder: there is no {STATE_FOLDER} in it")
+        raise BatchError(
+            f"{display_name(output)}: no batch was run into this folder: there is no {STATE_FOLDER} in it", path=output
+        )
     return path
 
 
@@ -121,7 +124,9 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         (folder / "work").mkdir(exist_ok=True)
     except OSError as error:
-        raise BatchError(f"{display_name(output)}: can't be used as the output folder ({error.strerror})") from None
+        raise BatchError(
+            f"{display_name(output)}: can't be used as the output folder ({error.strerror})", path=output
+        ) from None
     with _one_at_a_time(folder):
         table, results = _opened(folder), _results(output, options)
         try:
@@ -148,7 +153,9 @@ def _opened(folder: Path) -> Table:
     path = folder / _TABLE
     if not path.exists():
         if any(_is_alive(folder, int(lock.stem)) for lock in (folder / "runs").glob("*.lock") if lock.stem.isdecimal()):
-            raise BatchError(f"{display_name(path)}: was removed while a run is at work, which goes on: wait for it")
+            raise BatchError(
+                f"{display_name(path)}: was removed while a run is at work, which goes on: wait for it", path=path
+            )
         for ending in ("-wal", "-shm"):  # what SQLite wrote beside the one that was removed would spoil the new one
             path.with_name(f"{_TABLE}{ending}").unlink(missing_ok=True)
     return Table(path)
@@ -187,7 +194,8 @@ def _helped_plan(table: Table, folder: Path, root: Path | Remote, options: Batch
         if key != options.key or folder_there != _root_bytes(root):
             raise BatchError(
                 f"{display_name(folder.parent)}: another run is at work on this folder with other options: wait for it, or "
-                "give another output folder"
+                "give another output folder",
+                path=folder.parent,
             )
         return int(plan)
     return None
@@ -306,7 +314,7 @@ def _made_folder(work: Path) -> tuple[int, int]:
         work.mkdir()
         status = work.stat()
     except OSError as error:
-        raise BatchError(f"{display_name(work)}: can't be made ({error.strerror})") from None
+        raise BatchError(f"{display_name(work)}: can't be made ({error.strerror})", path=work) from None
     return status.st_dev, status.st_ino
 
 

@@ -47,7 +47,7 @@ class Remote:
         try:
             below.as_posix().encode()
         except UnicodeEncodeError:
-            raise MediaError(f"{display_name(below)}: the name is not UTF-8, which {self.url} needs") from None
+            raise MediaError(f"{display_name(below)}: the name is not UTF-8, which {self.url} needs", path=below) from None
         return f"{self._opened()[1].rstrip('/')}/{below.as_posix()}"
 
     def walk(self) -> Iterator[tuple[Path, int, int]]:

@@ -51,7 +51,7 @@ class Walk:
         """
         local_url(root)
         if not root.exists():
-            raise MediaError(f"{display_name(root)}: no such file or folder")
+            raise MediaError(f"{display_name(root)}: no such file or folder", path=root)
         self._root = root
         self._include, self._exclude = include, exclude
         self._seen = {_identity(folder.stat()) for folder in avoid if folder.is_dir()}

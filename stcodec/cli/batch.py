@@ -111,7 +111,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.source is None or (arguments.output is None and not arguments.replace):
             raise OptionsError("give IN, OUT and the flags of the last run, too: stcodec batch retry IN OUT ...")
     if arguments.retried_output is not None:
-        raise OptionsError(f"{display_name(arguments.retried_output)}: what is it for? Give IN and OUT only")
+        raise OptionsError(
+            f"{display_name(arguments.retried_output)}: what is it for? Give IN and OUT only", path=arguments.retried_output
+        )
     output, results = _output(arguments)
     words = () if arguments.on_done is None else batch.command_words(arguments.on_done)
     running = from_flags(batch.BatchRun, arguments, on_done=words)

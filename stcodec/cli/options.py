@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stcodec.errors import OptionsError
 from stcodec.keep import KeepOptions
-from stcodec.options import DEFAULT_ATTENTION, DEFAULT_POLICY, POLICIES, EncodeOptions, OffsetPolicy, policy_named, viewed
-from stcodec.view import WHOLE, View
+from stcodec.options import DEFAULT_ATTENTION, DEFAULT_POLICY, POLICIES, EncodeOptions, OffsetPolicy, policy_named
+from stcodec.view import View
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -66,7 +66,7 @@ def key_values(pairs: list[str]) -> dict[str, str]:
     """key=value arguments as a dict. Raises OptionsError for one without "="."""
     for pair in pairs:
         if "=" not in pair or pair.startswith("="):
-            raise OptionsError(f"--opt {pair!r}: write key=value, for instance --opt tune=film")
+            raise OptionsError(f"--opt {pair!r}: write key=value, for instance --opt tune=film", value=pair)
     return dict(pair.split("=", 1) for pair in pairs)
 
 
@@ -155,7 +155,7 @@ def view_of(arguments: argparse.Namespace) -> View:
     if arguments.fps is not None:
         chain.append(f"fps={_matching('--fps', arguments.fps, _RATE, '25, 23.976 or 30000/1001')}")
     end = arguments.end if arguments.duration is None else arguments.start + arguments.duration
-    return viewed(WHOLE, start_seconds=arguments.start, end_seconds=end, filters=",".join(chain))
+    return View(start_seconds=arguments.start, end_seconds=end, filters=",".join(chain))
 
 
 def _matching(flag: str, text: str, pattern: str, allowed: str) -> str:

@@ -157,7 +157,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise file_error(path, "can't be read", error) from None
     except ValueError as error:  # of TOML, or of its encoding
-        raise OptionsError(f"{display_name(path)}: is no TOML ({error})") from None
+        raise OptionsError(f"{display_name(path)}: is no TOML ({error})", path=path) from None
 
 
 def _own(layer: Layer, command: str) -> dict[str, Any]:

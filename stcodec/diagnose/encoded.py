@@ -66,12 +66,14 @@ def open_encode(path: Path, original: VideoInfo) -> VideoInfo:
     if abs(shapes[0] / shapes[1] - 1) > _ASPECT_TOLERANCE:
         raise MediaError(
             f"{display_name(path)}: is {info.display_width_px}x{info.display_height_px}, the video "
-            f"{original.display_width_px}x{original.display_height_px}: it is no encode of this video"
+            f"{original.display_width_px}x{original.display_height_px}: it is no encode of this video",
+            path=path,
         )
     one, other = info.sure_duration_seconds, original.sure_duration_seconds
     if one is not None and other is not None and abs(one - other) > max(0.5, _LONGER_SHARE * other):
         raise MediaError(
-            f"{display_name(path)}: lasts {one:.2f} s, the video {other:.2f} s: it is no encode of all of this video"
+            f"{display_name(path)}: lasts {one:.2f} s, the video {other:.2f} s: it is no encode of all of this video",
+            path=path,
         )
     return info
 

@@ -40,7 +40,8 @@ def find_clips(texts: Sequence[str], gaze: Path | None) -> list[ClipFile]:
     if gaze is not None and not gaze.is_dir() and len(paths) > 1:
         check_input(gaze)
         raise OptionsError(
-            f"{display_name(gaze)}: is one file, but there are {len(paths)} clips: give a folder that holds NAME.csv of each"
+            f"{display_name(gaze)}: is one file, and there are {len(paths)} clips: give a folder with NAME.csv of each",
+            path=gaze,
         )
     return [ClipFile(path.stem, path, _gaze_of(path, gaze)) for path in paths]
 
@@ -52,7 +53,7 @@ def _expand(text: str) -> list[Path]:
     if not os.path.lexists(path) and glob.has_magic(text):
         found = sorted(Path(one) for one in glob.glob(text, recursive=True))  # noqa: PTH207 (absolute patterns too)
         if not found:
-            raise MediaError(f"{display_name(text)}: no file matches")
+            raise MediaError(f"{display_name(text)}: no file matches", path=text)
         return [one for one in found if one.is_file()]
     return [check_input(path)]
 
@@ -66,7 +67,7 @@ def _in_folder(folder: Path) -> list[Path]:
     clips = [one for one in files if not one.stem.endswith(_MASK) or one.stem.removesuffix(_MASK) not in names]
     clips = [one for one in clips if not one.name.startswith(".")]
     if not clips:
-        raise MediaError(f"{display_name(folder)}: the folder holds no video")
+        raise MediaError(f"{display_name(folder)}: the folder holds no video", path=folder)
     return clips
 
 

@@ -232,7 +232,7 @@ def _clip(source: Path, times: TimeArray, options: CompareOptions) -> ClipInfo:
     lead = LEAD_SECONDS if options.gaze is not None else 0.0
     scored = since >= lead - _SLACK_SECONDS
     if not scored.any():
-        raise MediaError(f"{display_name(source)}: ends before {lead:g} s, and with gaze so much is not scored")
+        raise MediaError(f"{display_name(source)}: ends before {lead:g} s, and with gaze so much is not scored", path=source)
     text = "" if options.guide is None else display_name(options.guide.text)
     return ClipInfo(
         name=display_name(source.stem),

@@ -39,7 +39,8 @@ def split_observers(path: Path, seed: int) -> Observers:
     if len(observers) < 2:
         raise AttentionError(
             f"{display_name(path)}: has one observer, but half of them guide the human arm and the others judge: leave the "
-            "human arm out"
+            "human arm out",
+            path=path,
         )
     order = np.random.default_rng(seed).permutation(len(observers))
     half = len(observers) // 2

@@ -32,7 +32,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         check_output(folder, overwrite=False)
         return
     if not folder.is_dir():
-        raise MediaError(f"{display_name(folder)}: is a file; give a folder for the report")
+        raise MediaError(f"{display_name(folder)}: is a file; give a folder for the report", path=folder)
     for name in (RESULTS_NAME, TABLE_NAME, REPORT_NAME):
         check_output(folder / name, overwrite=overwrite)
 

@@ -81,7 +81,7 @@ class MatchOptions:
             given = "--two-pass" if options.bitrate_kbps is None else "--bitrate"
             raise OptionsError(f"{flag} fixes the quality, {given} the size: leave one of them out")
         if options.crf is not None:
-            raise OptionsError(f"{flag} finds the crf by itself: leave --crf {options.crf:g} out")
+            raise OptionsError(f"{flag} finds the crf by itself: leave --crf {options.crf:g} out", value=options.crf)
         if options.attention == "none":
             raise OptionsError(f"{flag} needs to know where viewers look: leave --attention none out, or name a source")
         return replace(options, crf=find_encoder(options.encoder).usual_crf if self.crf is None else self.crf)

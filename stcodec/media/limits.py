@@ -42,7 +42,9 @@ def limits() -> Limits:
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
         if name not in known or not (value.isascii() and value.isdecimal()):
-            raise OptionsError(f"{ENVIRONMENT}: {part!r} is no limit: write NAME=NUMBER, with {', '.join(known)}")
+            raise OptionsError(
+                f"{ENVIRONMENT}: {part!r} is no limit: write NAME=NUMBER, with {', '.join(known)}", value=part
+            )
         given[name] = int(value)
     return Limits(bool(given.pop("allow_playlists", 0)), **given)
 

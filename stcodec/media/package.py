@@ -27,7 +27,7 @@ def key_times(path: Path) -> list[int]:
     with open_input(path) as container:
         stream = main_video(container)
         if stream is None:
-            raise MediaError(f"{display_name(path)}: has no video")
+            raise MediaError(f"{display_name(path)}: has no video", path=path)
         packets = (packet for packet in container.demux(stream) if packet.size and packet.is_keyframe)
         return sorted(round(1000 * packet.pts * packet.time_base) for packet in packets if packet.pts is not None)
 

@@ -35,7 +35,7 @@ def shown_times(path: Path, *, allow_playlists: bool = False) -> ShownTimes:
     with open_input(path, allow_playlists=allow_playlists) as container:
         stream = main_video(container)
         if stream is None or stream.time_base is None:
-            raise MediaError(f"{display_name(path)}: has no video")
+            raise MediaError(f"{display_name(path)}: has no video", path=path)
         origin = round(origin_of(container, stream) / stream.time_base)
         for packet in container.demux(stream):
             if packet.size and packet.pts is not None and not packet.is_discard:
@@ -54,7 +54,7 @@ def video_bytes(path: Path) -> int:
     with open_input(path) as container:
         stream = main_video(container)
         if stream is None:
-            raise MediaError(f"{display_name(path)}: has no video")
+            raise MediaError(f"{display_name(path)}: has no video", path=path)
         return sum(packet.size for packet in container.demux(stream))
 
 

@@ -51,7 +51,9 @@ class PartFile:
             with np.load(self.path, allow_pickle=False) as file:
                 return np.asarray(file[name])
         except (OSError, ValueError, KeyError) as error:
-            raise MediaError(f"{display_name(self.path)}: can't be read as a part of a video ({error})") from None
+            raise MediaError(
+                f"{display_name(self.path)}: can't be read as a part of a video ({error})", path=self.path
+            ) from None
 
     def facts(self) -> dict[str, NDArray[Any]]:
         """Facts that were written down about it."""

@@ -89,7 +89,7 @@ def read_picture(path: Path, luma: LumaReader) -> FloatArray:
     except (FFmpegError, OSError) as error:
         raise file_error(path, "not a picture that can be read", error) from None
     if frame is None:
-        raise MediaError(f"{display_name(path)}: not a picture (it holds no image)")
+        raise MediaError(f"{display_name(path)}: not a picture (it holds no image)", path=path)
     return luma(frame)
 
 
@@ -97,7 +97,7 @@ def _in_folder(folder: Path) -> list[Path]:
     found = [one for one in _listing(folder) if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")]
     if not found:
         kinds = " ".join(sorted(SUFFIXES))
-        raise MediaError(f"{display_name(folder)}: the folder holds no picture (looked for {kinds})")
+        raise MediaError(f"{display_name(folder)}: the folder holds no picture (looked for {kinds})", path=folder)
     return sorted(found, key=lambda one: [int(part) if part.isdecimal() else part for part in _split(one.name)])
 
 
@@ -106,7 +106,8 @@ def _numbered(file: Path, pattern: re.Pattern[str]) -> list[Path]:
     if not matches:
         raise MediaError(
             f"{display_name(file)}: no such file, and as a pattern for numbered pictures it matches nothing in "
-            f"{display_name(file.parent)}"
+            f"{display_name(file.parent)}",
+            path=file,
         )
     return [one for _, one in sorted(matches)]
 

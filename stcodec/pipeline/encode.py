@@ -124,7 +124,9 @@ def prepare(
     if run.report_path is not None:
         report = check_output(run.report_path, overwrite=run.overwrite, source=path, also_read=also_read)
         if report.resolve() == target.resolve():
-            raise OptionsError(f"{display_name(report)}: is the output and the report too; give the report another name")
+            raise OptionsError(
+                f"{display_name(report)}: is the output and the report too; give the report another name", path=report
+            )
     export = export_for(attention.spec) if attention is not None else ""
     reader = VideoReader(path, export=export, keep_partial=run.keep_partial, view=options.view)
     try:

@@ -101,7 +101,7 @@ def preview(
     with VideoReader(source, keep_partial=run.keep_partial, view=options.view) as reader:
         duration = reader.info.sure_duration_seconds or reader.info.duration_seconds
     if not duration:
-        raise MediaError(f"{display_name(source)}: does not say how long it is: give --duration, too")
+        raise MediaError(f"{display_name(source)}: does not say how long it is: give --duration, too", path=source)
     meter = Meter(progress)
     starts = _starts(duration)
     meter.enter("preview", 4 * len(starts))

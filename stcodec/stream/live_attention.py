@@ -22,7 +22,8 @@ def live_source(text: str) -> tuple[AttentionSource | None, Callable[[], Attenti
     if source is not None and source.lookahead_seconds > 0:
         raise OptionsError(
             f"attention {text!r} must see {source.lookahead_seconds:g} s of what comes later, which a live stream doesn't "
-            "have: use neural, motion, center or onnx:FILE"
+            "have: use neural, motion, center or onnx:FILE",
+            value=text,
         )
 
     def reopen() -> AttentionSource:
@@ -54,5 +55,6 @@ def _refuse_recordings(text: str) -> None:
     if recorded:
         raise OptionsError(
             f"attention {text!r} is the recording of one video, and a live stream is another: use neural, motion, center "
-            "or onnx:FILE"
+            "or onnx:FILE",
+            value=text,
         )

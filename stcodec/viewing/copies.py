@@ -65,7 +65,8 @@ class CopiesTask:
                 return found
         raise VerifyError(
             f"{display_name(self.path)}: an excerpt differs from its file by {min(found):.1f} dB at the finest setting "
-            f"({LEAST_PSNR_DB:g} dB are needed): it can't be shown faithfully"
+            f"({LEAST_PSNR_DB:g} dB are needed): it can't be shown faithfully",
+            path=self.path,
         )
 
     def _write(self, qp: int) -> None:

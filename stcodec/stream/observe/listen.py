@@ -36,11 +36,13 @@ class WebOptions:
         if self.token is None and not local:
             raise OptionsError(
                 f"{display_name(self.address)} can be reached from other machines: give a token too (--token-file), "
-                "or listen on 127.0.0.1"
+                "or listen on 127.0.0.1",
+                value=self.address,
             )
         if self.origin is not None and not re.fullmatch(r"https?://[\w.\[\]:-]+", self.origin, re.ASCII):
             raise OptionsError(
-                f"{display_name(self.origin)!r} is no origin of pages: write https://HOST or http://HOST:PORT"
+                f"{display_name(self.origin)!r} is no origin of pages: write https://HOST or http://HOST:PORT",
+                value=self.origin,
             )
         if self.token is not None and (len(self.token) < LEAST_TOKEN_CHARACTERS or not self.token.isascii()):
             raise OptionsError(f"the token has {len(self.token)} characters: {LEAST_TOKEN_CHARACTERS} or more, all ASCII")
@@ -55,7 +57,9 @@ class WebOptions:
                 return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)), port
         except ValueError:
             pass
-        raise OptionsError(f"{display_name(self.address)!r} is no address to listen on: IP:PORT, as {DEFAULT_ADDRESS}")
+        raise OptionsError(
+            f"{display_name(self.address)!r} is no address to listen on: IP:PORT, as {DEFAULT_ADDRESS}", value=self.address
+        )
 
 
 def read_token(path: Path) -> str:
@@ -64,7 +68,7 @@ def read_token(path: Path) -> str:
         text = path.read_text("ascii").strip()
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
-        raise OptionsError(f"{display_name(path)}: the token can't be read ({reason})") from None
+        raise OptionsError(f"{display_name(path)}: the token can't be read ({reason})", path=path) from None
     if not text:
-        raise OptionsError(f"{display_name(path)}: the file holds no token")
+        raise OptionsError(f"{display_name(path)}: the file holds no token", path=path)
     return text

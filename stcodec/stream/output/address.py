@@ -95,7 +95,9 @@ def parse_target(text: str) -> TargetAddress:
         kind = _check_address(address)
         return TargetAddress(kind, address.url, prefix + address.shown, address, rendition)
     if not place.isprintable() or not place:
-        raise OptionsError(f"{display_name(text)!r} is no target: it is empty or has characters that can't be seen")
+        raise OptionsError(
+            f"{display_name(text)!r} is no target: it is empty or has characters that can't be seen", value=text
+        )
     shown = prefix + display_name(place)
     return TargetAddress(_file_kind(place, shown), place, shown, rendition=rendition)
 
