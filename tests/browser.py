@@ -77,7 +77,7 @@ class Page:
         })(document.querySelector(arguments[0]), arguments[1])"""
         self.run(script, selector, text)
 
-    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
         """Until it holds; a page draws when its parts have been given their sizes."""
         end = time.monotonic() + seconds
         while not condition():

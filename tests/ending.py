@@ -85,7 +85,7 @@ def group(process: subprocess.Popen[bytes]) -> list[int]:
 
 def wait_until_alone(process: subprocess.Popen[bytes]) -> None:
     """Until all children of an ended command have ended, too."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 120
     while left := group(process):
         assert time.monotonic() < until, [Path(f"/proc/{one}/cmdline").read_text() for one in left]
         time.sleep(_STEP_SECONDS)

@@ -5,6 +5,7 @@ Each is a context manager; it ends what it started by its process id. Where a pa
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,22 @@ NODE_FOLDER = "STCODEC_NODE_MODULES"
 """Environment variable: the folder `node_modules` that holds node-media-server, hls.js and dashjs; .ci/run fills it."""
 _NODE_DEFAULT = Path.home() / ".cache" / "stcodec-tests" / "node_modules"
 _NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
+
+
+_ports = itertools.count(10_000 + os.getpid() * 41 % 20_000)
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on, a new one each time.
+
+    Not one that the system chooses: those are given to any client between now and when somebody listens.
+    """
+    for port in _ports:
+        with suppress(OSError), socket.socket(socket.AF_INET, kind) as one:
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable")
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = _PATIENCE_SECONDS) -> None:

@@ -147,7 +147,7 @@ def test_interrupted(folder: Path, videos: Path, stage: str, preset: str) -> Non
         seen = next((line for line in process.stdout if json.loads(line).get("stage") == stage), None)
         assert seen is not None, f"it never came to {stage}"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, "stcodec: interrupted; nothing unfinished was left behind\n")
     assert snapshot(folder) == before
     assert list((folder / "tmp").iterdir()) == []

@@ -54,7 +54,7 @@ def test_the_output_folder_vanishes(tmp_path: Path) -> None:
     with start(tmp_path, "in", "out", *QUICK[:-1], "1") as process:
         wait_for_files(process, 1)
         (tmp_path / "out").rename(tmp_path / "elsewhere")
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 1 and "Traceback" not in err
     assert err == (
         "stcodec: out: the output folder has vanished while files were made: bring it back (is its disk still there?), and "

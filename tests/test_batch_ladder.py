@@ -117,7 +117,7 @@ def test_renditions_are_made_side_by_side_and_kept_when_a_run_is_killed(tmp_path
         wait_until(process, lambda: len(readers_of(video)) == 2)
         wait_until(process, lambda: list(parts.glob("*.mp4")))
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     (made,) = parts.glob("*.mp4")  # the small one; the other was not through
     made.write_bytes(made.read_bytes() + b"\0\0\0\x08free")  # to know it again
     before = next(maps.iterdir()).stat().st_mtime_ns

@@ -136,7 +136,7 @@ def test_one_long_video_uses_all_workers_and_goes_on_part_by_part(capfd: Capture
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     made = command.snapshot(parts)
     (maps,) = (parts.parent / "maps").iterdir()
     before = maps.stat().st_mtime_ns

@@ -138,15 +138,15 @@ def test_new_files_are_taken_once_they_stop_growing(folder: Path) -> None:
     with start(folder, "in", "out", *QUICK, "--watch", "1") as process:
         growing = folder / "in" / "growing.mkv"
         with growing.open("wb", buffering=0) as file:
-            for place in range(0, len(whole), len(whole) // 8 + 1):
-                file.write(whole[place : place + len(whole) // 8 + 1])
-                time.sleep(0.2)
+            for place in range(0, len(whole), len(whole) // 40 + 1):  # far more often than the run looks
+                file.write(whole[place : place + len(whole) // 40 + 1])
+                time.sleep(0.04)
                 assert "growing.mkv" not in files(folder / "out") if (folder / "out").exists() else True
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while files(folder / "out") != {"first.mp4", "growing.mkv"} and time.monotonic() < until:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert '"done": 2' in out.splitlines()[-1]
     assert {name: job["attempts"] for name, job in jobs(folder / "out").items()} == {"first.mp4": 1, "growing.mkv": 1}

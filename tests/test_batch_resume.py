@@ -56,7 +56,7 @@ def test_a_run_that_is_broken_off_goes_on(capfd: Capture, folder: Path) -> None:
         with start(folder, *slow) as process:
             wait_for_files(process, 1)
             process.send_signal(number)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=120)
         assert "Traceback" not in err
         if number != signal.SIGKILL:
             assert process.returncode == 130
@@ -128,7 +128,7 @@ def test_other_options_are_said_and_foreign_files_stay(capfd: Capture, folder: P
 
 def test_two_runs_share_the_work(folder: Path) -> None:
     runs = [start(folder, *BATCH[1:-1], "1") for _ in range(2)]
-    outcomes = [process.communicate(timeout=60) for process in runs]
+    outcomes = [process.communicate(timeout=120) for process in runs]
     assert [process.returncode for process in runs] == [0, 0], outcomes
     assert {(name, job["state"], job["attempts"]) for name, job in jobs(folder / "out").items()} == {
         (name, "done", 1) for name in NAMES
@@ -146,7 +146,7 @@ def test_a_run_takes_over_what_one_that_was_killed_had_in_hand(folder: Path) -> 
         with start(folder, *flags) as other:
             wait_for_files(other, len(NAMES))
             killed.kill()
-            out, err = other.communicate(timeout=60)
+            out, err = other.communicate(timeout=120)
         assert other.returncode == 0, err
     assert '"done": 5' in out.splitlines()[-1]
     assert {name: job["attempts"] for name, job in jobs(folder / "out").items()} == {
@@ -176,7 +176,7 @@ def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: P
         wait_for_files(process, 1)
         done = run(capfd, *BATCH, "--crf", "40")
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     command.assert_one_line(done, 1, "out: another run is at work on this folder with other options: wait for it")
 
 
@@ -184,7 +184,7 @@ def test_a_worker_that_dies_takes_no_file_with_it(folder: Path) -> None:
     slow_video(folder)
     with start(folder, "in", "out", "--attention", "none", "--preset", "slow", "--jobs", "2") as process:
         os.kill(encoder_of(folder / "in" / "slow.mp4", folder / "out", process), signal.SIGKILL)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "slow.mp4: its process ended (SIGKILL)" in err
     assert {name: job["attempts"] for name, job in jobs(folder / "out").items()} == {

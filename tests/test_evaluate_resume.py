@@ -49,7 +49,7 @@ def test_a_killed_run_goes_on(
             if told["stage"] == "points" and told["done"] >= 3:
                 process.send_signal(number)
                 break
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == (-number if number == signal.SIGKILL else 130)
     assert "Traceback" not in err
     if number != signal.SIGKILL:

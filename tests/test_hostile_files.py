@@ -134,7 +134,7 @@ def test_a_batch_walks_into_no_playlist(playlists: dict[str, Path], video: Path)
 def test_a_playlist_that_comes_by_a_pipe_opens_no_file(playlists: dict[str, Path], tmp_path: Path) -> None:
     words = ("stream", "-", tmp_path / "out.ts", "--attention", "none", "--no-pace", "-q")
     with playlists["concat.mp4"].open("rb") as content:
-        done = subprocess.run(command.program(*words), stdin=content, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command.program(*words), stdin=content, capture_output=True, timeout=120, check=False)
     assert done.returncode == 1 and b"can't be opened" in done.stderr and not (tmp_path / "out.ts").exists()
 
 
@@ -194,8 +194,8 @@ def test_ctrl_c_answers_while_huge_frames_are_decoded(bombs: dict[str, Path], tm
             time.sleep(0.02)
         begin = time.monotonic()
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 130
-    assert time.monotonic() - begin < 2.5  # a second, on a machine that does other things, too
+        assert running.wait(120) == 130
+    assert time.monotonic() - begin < 5  # a second, and what a crowded machine adds
     assert not list(tmp_path.iterdir())
 
 

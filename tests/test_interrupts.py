@@ -61,7 +61,7 @@ def wait_for(process: subprocess.Popen[str], stage: str) -> None:
 
 
 def assert_gone(process: subprocess.Popen[str], folder: Path, before: command.Snapshot) -> None:
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, SAID)
     assert command.snapshot(folder) == before
     assert list((folder / "tmp").iterdir()) == []
@@ -112,21 +112,22 @@ def test_within_a_second_whatever_it_is_at(tmp_path: Path) -> None:
     with stubborn(tmp_path, "time.sleep(60)") as process:
         process.send_signal(signal.SIGINT)
         begun = time.monotonic()
-        _, err = process.communicate(timeout=30)
-        assert time.monotonic() - begun < 2  # of a crowded machine
+        _, err = process.communicate(timeout=120)
+        assert time.monotonic() - begun < 10  # a second and what a crowded machine adds; it would go on for 60
     assert (process.returncode, err, list(tmp_path.iterdir())) == (130, SAID, [])
 
 
 def test_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     """Files are being ended, for which there is much time; the same signal sent twice at a time is one."""
-    with stubborn(tmp_path, "from stcodec import interrupts; interrupts.ending.seconds = 60; time.sleep(60)") as process:
-        for _ in range(2):
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.05)
-        time.sleep(1.5)
-        assert process.poll() is None
+    twice = (
+        "import os; from stcodec import interrupts; interrupts.ending.seconds = 60; "
+        "os.kill(os.getpid(), 2); interrupts.requested.wait(); os.kill(os.getpid(), 2); time.sleep(60)"
+    )
+    with stubborn(tmp_path, twice) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, err, list(tmp_path.iterdir())) == (130, SAID, [])
 
 
@@ -144,7 +145,7 @@ def test_a_library_is_interrupted_by_python_itself(folder: Path) -> None:
         assert run.stdout is not None
         assert any(line == "encode\n" for line in run.stdout)
         run.send_signal(signal.SIGINT)
-        out, _ = run.communicate(timeout=60)
+        out, _ = run.communicate(timeout=120)
     assert (run.returncode, out.splitlines()[-1]) == (0, "interrupted")
     assert command.snapshot(folder) == before
 
@@ -184,7 +185,7 @@ def test_nohup_outlives_its_terminal(folder: Path) -> None:
     with start(folder, *arguments, nohup=True) as process:
         wait_for(process, "encode")
         process.send_signal(signal.SIGHUP)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     assert len(media.frames_of(folder / "out.mp4")) == 200
 
@@ -236,5 +237,5 @@ def test_unfinished_recording_is_not_passed_over(tmp_path: Path) -> None:
     )
     with stubborn(tmp_path, does) as process:
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, "stcodec: interrupted; it lacks its end\n")

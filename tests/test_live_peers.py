@@ -122,7 +122,7 @@ def test_srt_rtsp_tcp_and_udp_peers_get_every_frame_side_by_side(tmp_path: Path)
         for target in targets:
             ends_well(target)
         for peer in running:
-            peer.wait(20)
+            peer.wait(120)
     for name in ("srt", "tcp", "udp"):
         live.assert_same_times(live.arrived(tmp_path / f"{name}.ts"), what.video_seconds())
     # The RTSP peer leaves out what it looks at before it knows the time.

@@ -152,5 +152,5 @@ def test_a_patient_queue_waits_for_a_place_and_drops_nothing(ends: str) -> None:
             queue.set_waits(False)
     finally:
         queue.close()
-        assert done.wait(5)
+        assert done.wait(120)
         thread.join()

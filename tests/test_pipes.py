@@ -20,7 +20,7 @@ QUICK = ["--attention", "center", "--preset", "ultrafast"]
 
 
 def through(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*PROGRAM, *map(str, arguments)], input=stdin, capture_output=True, check=False, timeout=60)
+    return subprocess.run([*PROGRAM, *map(str, arguments)], input=stdin, capture_output=True, check=False, timeout=120)
 
 
 def frames_of(content: bytes) -> tuple[str, int]:

@@ -174,7 +174,7 @@ def test_an_interrupt_ends_the_files(demo: Path, tmp_path: Path, number: signal.
         assert running.stdout is not None
         wait_until(lambda: '"frames": 0' not in running.stdout.readline(), "a frame")  # type: ignore[union-attr]
         running.send_signal(number)
-        told, said = running.communicate(timeout=30)
+        told, said = running.communicate(timeout=120)
     finally:
         running.kill()
     assert running.returncode == 130

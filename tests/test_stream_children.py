@@ -46,12 +46,12 @@ def test_a_listening_program_ends_with_the_stream(video: Path, tmp_path: Path, s
     words = ("--attention", "none", "-q", *(("--loop",) if side == "target" else ()))
     with subprocess.Popen(command.program("stream", *places, *words), stderr=subprocess.DEVNULL) as running:
         try:
-            wait_until(lambda: bool(programs(port)), "the program listens", 60)
+            wait_until(lambda: bool(programs(port)), "the program listens")
             running.send_signal(number)
-            running.wait(20)
+            running.wait(120)
         finally:
             running.kill()
-    wait_until(lambda: not programs(port), "it is gone", 3)
+    wait_until(lambda: not programs(port), "it is gone", 20)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", int(port)))
 
@@ -67,7 +67,7 @@ def test_a_program_ends_with_the_thread_that_started_it() -> None:
     thread = threading.Thread(target=start)
     thread.start()
     thread.join()
-    assert started[0].wait(5) == -signal.SIGKILL
+    assert started[0].wait(120) == -signal.SIGKILL
 
 
 def test_a_caller_may_come_late(videos: Path, tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_a_caller_may_come_late(videos: Path, tmp_path: Path) -> None:
     words = ("--attention", "none", "-q", "--stall", "0.5s", "--duration", "2s", "--bitrate", "300k")
     streaming = command.program("stream", f"{url}?mode=listener", tmp_path / "out.ts", *words)
     with subprocess.Popen(streaming, stderr=subprocess.PIPE) as running:
-        wait_until(lambda: bool(programs(url)), "it listens", 60)
+        wait_until(lambda: bool(programs(url)), "it listens")
         time.sleep(2)
         assert running.poll() is None
         send = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-re", "-i", published, "-c", "copy", "-f", "mpegts", url]
         with subprocess.Popen(send, stderr=subprocess.DEVNULL) as sending:
-            _, said = running.communicate(timeout=60)
+            _, said = running.communicate(timeout=120)
             sending.kill()
     assert (running.returncode, said) == (0, b"")

@@ -34,7 +34,7 @@ def documented() -> list[str]:
 def published(url: str, video: Path, log: Path, *, calls: bool = False) -> Iterator[None]:
     """A video sent to an address over and over. calls: the stream is waited for, and called."""
     if calls:
-        wait_until(lambda: bool(programs(url.partition("?")[0])), "it waits for its caller", 60)
+        wait_until(lambda: bool(programs(url.partition("?")[0])), "it waits for its caller")
     kind = "flv" if url.startswith("rtmp") else "mpegts"
     words = ("-re", "-stream_loop", "-1", "-i", video, "-c", "copy", "-f", kind, url.partition("?")[0])
     with ffmpeg_peer(*words, log=log):
@@ -66,7 +66,7 @@ class Place:
             server = self.stack.enter_context(nginx_rtmp(self.folder / "server"))
             if is_source:
                 self.stack.enter_context(published(f"{server.rtmp}/key", self.video, self.folder / "publisher.log"))
-                wait_until((self.folder / "server" / "hls" / "key.m3u8").exists, "it is published", 60)
+                wait_until((self.folder / "server" / "hls" / "key.m3u8").exists, "it is published")
             else:
                 self.written.append(self.folder / "server" / "hls" / "key.m3u8")
             return f"{server.rtmp}/key"
@@ -116,10 +116,10 @@ def run_documented(line: str, folder: Path, video: Path) -> None:
         if place.caller:
             stack.enter_context(published(place.caller, video, folder / "caller.log", calls=True))
         assert place.written
-        wait_until(lambda: is_at_work(place.written) or stream.poll() is not None, f"{line}: all is written", 90)
+        wait_until(lambda: is_at_work(place.written) or stream.poll() is not None, f"{line}: all is written")
         if stream.poll() is None and "talk.mp4" not in line.partition("stream")[2].split()[0]:
             stream.send_signal(signal.SIGINT)
-        _, said = stream.communicate(timeout=60)
+        _, said = stream.communicate(timeout=120)
         assert stream.returncode in (0, 130) and is_at_work(place.written), said
         assert "Traceback" not in said
 

@@ -56,7 +56,7 @@ def stream_acts(out: Path, *acts: live_source.Act, frames: int, **fields: object
     def run() -> StreamSnapshot:
         out.unlink(missing_ok=True)
         with feeding(*acts) as feed, live(feed.url, out, **fields) as running:
-            assert feed.played.wait(60)
+            assert feed.played.wait(120)
             wait_until(lambda: running.snapshot().frames_in >= frames, f"{frames} frames come in")
             running.check()
             return running.snapshot()
@@ -178,7 +178,7 @@ def test_another_size_is_fitted_into_the_first(early: Path, videos: Path, tmp_pa
 def test_another_frame_rate_is_what_the_encoder_reckons_with(early: Path, videos: Path, tmp_path: Path) -> None:
     fast = make_flashing_ts(videos / "fast.ts", fps=50, start_seconds=12.0)
     with feeding(play(early, speed=3), play(fast, speed=3)) as feed, live(feed.url, tmp_path / "out.ts") as running:
-        assert feed.played.wait(60)
+        assert feed.played.wait(120)
         wait_until(lambda: running.snapshot().frames_in >= 140, "all frames come in")
         rates = [track.frame_rate for track in running.tracks if track.kind == "video"]
     assert rates == [50]
@@ -230,7 +230,7 @@ def test_attention_that_ends_begins_anew_and_no_frame_waits_for_it(video: Path, 
         if not broken.is_set() or threading.current_thread().name != "attention":
             return
         if kind == "hangs":
-            released.wait(60)
+            released.wait(120)
         else:
             raise (RuntimeError("no\nmore") if kind == "fails" else SystemExit)
 

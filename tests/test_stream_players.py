@@ -46,7 +46,7 @@ def streaming(video: Path, playlist: Path, *more: str) -> Iterator[Feed]:
         feed = Feed(video, process.stdin)
         feed.start()
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 120
             while not playlist.exists():
                 assert process.poll() is None
                 assert time.monotonic() < end, "no playlist came"
@@ -55,7 +55,7 @@ def streaming(video: Path, playlist: Path, *more: str) -> Iterator[Feed]:
         finally:
             feed.stop()
             process.stdin.close()
-            assert process.wait(60) == 0
+            assert process.wait(120) == 0
 
 
 def watch(page: Page, video: Path, folder: Path, kind: PlayerKind, settle: float, seconds: float, *more: str) -> Watched:

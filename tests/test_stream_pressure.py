@@ -57,7 +57,7 @@ def states(video: Path, out: Path, until: Callable[[StreamSnapshot], bool]) -> l
         max_latency_seconds=MAX_LATENCY_SECONDS,
     )
     seen: list[StreamSnapshot] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     with LiveStream(options) as running:
         while not seen or not until(seen[-1]):
             assert time.monotonic() < end, seen[-1]

@@ -177,7 +177,7 @@ def serving(options: WebOptions, stream: FakeStream | None = None, seconds: floa
 
 
 def get(place: tuple[str, int], path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
-    with closing(http.client.HTTPConnection(*place, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(*place, timeout=120)) as connection:
         connection.request(method, path, headers=headers)
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read().decode()
@@ -185,13 +185,13 @@ def get(place: tuple[str, int], path: str, method: str = "GET", **headers: str) 
 
 def say(place: tuple[str, int], data: bytes) -> bytes:
     """All that comes back for raw bytes, until the server closes the connection."""
-    with closing(socket.create_connection(place, timeout=20)) as connection:
+    with closing(socket.create_connection(place, timeout=120)) as connection:
         connection.sendall(data)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -266,7 +266,7 @@ def test_hostile_requests_get_short_answers(place: tuple[str, int]) -> None:
 def test_many_and_slow_clients_leave_no_trace() -> None:
     with serving(WebOptions("127.0.0.1:0"), seconds=0.3) as place:
         before = threading.active_count()
-        slow = [socket.create_connection(place, timeout=20) for _ in range(40)]
+        slow = [socket.create_connection(place, timeout=120) for _ in range(40)]
         for one in slow:
             one.sendall(b"GET /healthz HTTP/1.1\r\nA: ")
         for one in slow:  # each is closed by the server: those beyond the limit at once, the others when their time is up
@@ -284,12 +284,12 @@ def test_health_is_told_at_once_whoever_else_is_connected(said: bytes) -> None:
     """Nobody needs a token to be idle."""
     with serving(WebOptions("127.0.0.1:0", token=TOKEN)) as place, ExitStack() as stack:
         for _ in range(80):
-            idle = stack.enter_context(socket.create_connection(place, timeout=20))
+            idle = stack.enter_context(socket.create_connection(place, timeout=120))
             with suppress(OSError):
                 idle.sendall(said)
         begin = time.monotonic()
         assert get(place, "/healthz", Authorization=f"Bearer {TOKEN}")[0] == 200
-        assert time.monotonic() - begin < 1.5
+        assert time.monotonic() - begin < 4  # an idle connection is closed after 5 s
 
 
 def test_other_addresses_need_a_token() -> None:

@@ -93,7 +93,7 @@ def serving(folder: ServedFolder, **options: str) -> Iterator[str]:
 
 
 def get(url: str, **headers: str) -> bytes:
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=120) as answer:
         return bytes(answer.read())
 
 
@@ -214,7 +214,7 @@ def test_pages_elsewhere_and_tokens(tmp_path: Path) -> None:
     with serving(folder, origin="https://example.org") as url:
         for origin, allowed in (("https://example.org", "https://example.org"), ("https://evil.example", None)):
             request = urllib.request.Request(url + "all.m3u8", headers={"Origin": origin})
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 assert answer.headers["Access-Control-Allow-Origin"] == allowed
         assert status(url + "all.m3u8", Host="evil.example") == 421
     with serving(folder, token=TOKEN) as url:
@@ -240,7 +240,7 @@ def test_dash_players_are_told_the_time_and_given_segments_as_they_grow(tmp_path
         manifest = get(url + "all.mpd").decode()
         timing = re.search(r'<UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="([^"]+)"/>', manifest)
         assert timing and re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", get(url + timing[1]))
-        with urllib.request.urlopen(url + growing.stem, timeout=60) as answer:
+        with urllib.request.urlopen(url + growing.stem, timeout=120) as answer:
             begun = answer.read(8)  # while it is not whole yet
             assert growing.exists() and begun[4:8] == b"moof"
             got = pool.submit(answer.read)

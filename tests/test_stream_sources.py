@@ -151,7 +151,7 @@ def test_what_comes_through_a_pipe_is_streamed(published_video: Path, tmp_path: 
     words: list[str | Path] = ["stream", "-", tmp_path / "out.ts", "--attention", "none", "--no-pace", "-q"]
     with subprocess.Popen(send, stdout=subprocess.PIPE) as sending:
         done = subprocess.run(
-            command.program(*words, "--bitrate", "400k"), stdin=sending.stdout, capture_output=True, timeout=60, check=False
+            command.program(*words, "--bitrate", "400k"), stdin=sending.stdout, capture_output=True, timeout=120, check=False
         )
     assert (done.returncode, done.stderr) == (0, b"")
     with av.open(str(tmp_path / "out.ts")) as container:

@@ -21,7 +21,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return bytes(answer.read())
 
 
@@ -50,7 +50,7 @@ def test_while_it_runs_all_can_be_seen(video: Path, tmp_path: Path) -> None:
         url = next(one for one in lines_of(said) if "http://" in one).split()[-1]
         metrics, health, preview = (get(url + name) for name in ("metrics", "healthz", "preview.json"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 130
+        assert process.wait(120) == 130
     assert health == b"healthy\n"
     assert json.loads(preview)["map"]["rows"] > 1
     families = {one.name: one for one in text_string_to_metric_families(metrics.decode())}

@@ -149,7 +149,7 @@ def _to_stdout(folder: Path, reader: str) -> subprocess.CompletedProcess[bytes]:
     what = live.recorded()
     (folder / "packets").write_bytes(pickle.dumps((what.tracks, what.packets)))
     command = f"{sys.executable} -c '{_TO_STDOUT}' packets | {reader}"
-    return subprocess.run(["sh", "-c", command], capture_output=True, cwd=folder, timeout=60, check=False)
+    return subprocess.run(["sh", "-c", command], capture_output=True, cwd=folder, timeout=120, check=False)
 
 
 def test_stdout_carries_fragmented_mp4(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def run_parent(folder: Path, *, is_killed: bool) -> bool:
         process.kill()
         process.wait()
     (folder / "go").touch()
-    process.wait(60)
+    process.wait(120)
     wait_until_alone(process)
     return (folder / "done").exists()
 
