@@ -173,7 +173,7 @@ def test_a_job_table_is_not_obeyed(capfd: Capture, folder: Path, column: str, va
 def test_a_run_with_other_options_is_refused_meanwhile(capfd: Capture, folder: Path) -> None:
     slow_video(folder)
     with start(folder, *BATCH[1:], "--preset", "placebo") as process:
-        wait_for_files(process, 1)
+        encoder_of(folder / "in" / "slow.mp4", folder / "out", process)
         done = run(capfd, *BATCH, "--crf", "40")
         process.terminate()
         process.communicate(timeout=120)

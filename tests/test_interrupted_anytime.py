@@ -104,7 +104,7 @@ def try_instants(folder: Path, name: str, count: int, seed: int) -> list[ending.
     begun = time.monotonic()
     assert do(folder, name, 120, signal.SIGINT).status == 0, (folder / "err").read_text()
     usual = time.monotonic() - begun
-    rng, ends = random.Random(seed), []
+    rng, ends = random.Random(seed), list[ending.End]()
     for index in range(count + 20):
         if index >= count and any(one.status == 130 for one in ends):
             break
