@@ -52,7 +52,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("stcodec enc", {"encode"}),
         ("stcodec encode --poli", {"--policy"}),
         ("stcodec encode --policy ", {"gentle", "balanced", "strong"}),
-        ("stcodec encode fil", {"video.mp4"}),
+        ("stcodec encode vid", {"video.mp4"}),
         ("stcodec completion ", {"bash", "zsh", "fish"}),
     ],
 )

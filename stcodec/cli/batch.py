@@ -24,20 +24,18 @@ from stcodec.cli.options import (
     goal_of,
     say_device,
 )
-from stcodec.cli.progress_bar import ProgressBar, duration, json_progress, size
+from stcodec.cli.progress_bar import duration, shown, size
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from stcodec.batch import BatchOptions, BatchRun, BatchSummary, Listener
-    from stcodec.progress import Progress
+    from stcodec.progress import Progress, ProgressSink
 
 EXIT_SOME_FAILED = 3
 _MOST_LINES = 20
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "batch",
@@ -45,7 +43,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Encode all videos of a folder and of the folders in it. What is finished is not made again, however "
         "the run before ended. `batch status OUT` tells how a run stands; `batch retry IN OUT`, with the flags of the "
         "last run, also tries again what failed. (A folder of that name is written ./status.)",
-        allow_abbrev=False,
     )
     command.add_argument("source", metavar="IN", help="folder (or one file, or a URL); or the word status or retry")
     command.add_argument("output", metavar="OUT", nargs="?", help="folder or URL; its tree becomes that of IN")
@@ -97,7 +94,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     running.add_argument("--dry-run", action="store_true", help="say what would be done and about how long, write nothing")
     add_output_flags(command)
     add_verify_flag(command)
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -146,8 +142,8 @@ def _watched(arguments: argparse.Namespace, do: Callable[[Listener], BatchSummar
     goes_on = "what is finished is kept, and the same command goes on from there"
     interrupts.ending.said = goes_on
     interrupts.ending.said_without = f"{goes_on}, and removes what is unfinished"
-    with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
-        summary = do(_listener(arguments, bar))
+    with shown(arguments) as sink:
+        summary = do(_listener(arguments, sink))
     return _show(summary, arguments)
 
 
@@ -198,7 +194,7 @@ def _options(arguments: argparse.Namespace, results: str | None) -> BatchOptions
     )
 
 
-def _listener(arguments: argparse.Namespace, bar: ProgressBar) -> Listener:
+def _listener(arguments: argparse.Namespace, sink: ProgressSink) -> Listener:
     from stcodec import batch
 
     class Watcher(batch.Listener):
@@ -207,7 +203,7 @@ def _listener(arguments: argparse.Namespace, bar: ProgressBar) -> Listener:
                 print(display_name(text), file=sys.stderr)
 
         def progress(self, progress: Progress) -> None:
-            json_progress(progress) if arguments.json else bar.show(progress)
+            sink(progress)
 
         def finished(self, job: batch.JobRow) -> None:
             if arguments.json:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import stcodec
 from stcodec.cli import batch, compare, completion, config, doctor, encode, evaluate, inspect, maps, preview, stream, verify
@@ -66,13 +66,13 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         prog="stcodec",
         description="Smaller video of the same quality where people look.",
         epilog=_FIRST_STEPS,
-        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"stcodec {stcodec.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (encode, preview, stream, batch, maps, verify, evaluate, compare, inspect, config, completion, doctor):
         module.add_command(commands)
+        list(commands.choices.values())[-1].set_defaults(run=module.run)
     for name, command in commands.choices.items():
         add_examples(name, command)
         if name not in ("config", "completion"):
@@ -80,6 +80,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
             add_settings_flags(command)
             command.set_defaults(has_settings=True)
     commands.choices["completion"].set_defaults(top=parser)
+    commands.choices["config"].set_defaults(commands=commands.choices)
     return top, dict(commands.choices)
 
 
@@ -95,7 +96,10 @@ def _say_settings(parsed: argparse.Namespace) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Takes no abbreviations, and says what is wrong in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(_fail(f"{message}; `{self.prog} --help` shows what there is", EXIT_USAGE))

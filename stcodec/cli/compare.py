@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stcodec.cli.options import add_viewing_flags, command_line, names
 from stcodec.cli.tables import show_results
 from stcodec.errors import OptionsError
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
 _METRICS = "psnr,ssim,vmaf,xpsnr"
 _TEST_FLAGS = ("seconds", "pairs", "show", "seed")
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "compare",
         help="score existing files against their reference",
         description="Score files of any encoder against their reference. Frames are paired by their times; all must be "
         "there, in the reference's size.",
-        allow_abbrev=False,
     )
     command.add_argument("reference", nargs="?", metavar="REFERENCE")
     command.add_argument("files", nargs="*", metavar="FILE")
@@ -41,7 +37,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("-y", dest="overwrite", action="store_true", help="replace the results that are in the folder")
     command.add_argument("--json", action="store_true", help="JSON on stdout: progress and results, an object a line")
     command.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr and no table")
-    command.set_defaults(run=run)
 
 
 def _add_test_flags(command: argparse.ArgumentParser) -> None:
@@ -81,7 +76,7 @@ def _judge(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace, tests: dict[str, Any]) -> int:
     import stcodec.evaluate as evaluation
-    from stcodec.cli.progress_bar import ProgressBar, json_progress
+    from stcodec.cli.progress_bar import shown
 
     options = evaluation.CompareOptions(
         gaze=None if arguments.gaze is None else Path(arguments.gaze),
@@ -96,8 +91,7 @@ def _compare(arguments: argparse.Namespace, tests: dict[str, Any]) -> int:
         "overwrite": arguments.overwrite,
         "command": command_line(arguments),
     }
-    with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
-        shared["progress"] = json_progress if arguments.json else bar.show
+    with shown(arguments) as shared["progress"]:
         if arguments.ab is None:
             results = evaluation.compare(arguments.reference, arguments.files, options=options, **shared)
             return show_results(results, arguments)

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "completion",
         help="completion of the command line in a shell",
         description="Print the script with which a shell completes commands, options, their values and names of files. zsh "
         "looks for a file _stcodec in a folder of its fpath.",
-        allow_abbrev=False,
     )
     command.add_argument("shell", choices=SHELLS)
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stcodec.cli.arguments import settings_of
 from stcodec.cli.settings import options_of
@@ -14,28 +13,24 @@ from stcodec.cli.tables import aligned
 from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
 
-
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "config",
         help="show what files and presets set",
         description="Show every option of a command, its value, and where that comes from: the command line, a file, a "
         "preset or the default.",
-        allow_abbrev=False,
     )
     command.add_argument("what", choices=("show",), help="the only thing that there is to do")
     command.add_argument("--json", action="store_true", help="JSON on stdout, an object")
     command.add_argument("command", metavar="COMMAND", help="encode, stream, batch, ...")
     command.add_argument("options", nargs=argparse.REMAINDER, metavar="OPTIONS", help="as they would be given to it")
-    command.set_defaults(run=partial(run, commands.choices))
 
 
-def run(commands: Mapping[str, argparse.ArgumentParser], arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    commands: Mapping[str, argparse.ArgumentParser] = arguments.commands
     known = {name: one for name, one in commands.items() if one.get_default("has_settings")}
     name = arguments.command
     if name not in known:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING
 
 from stcodec.media.paths import display_name
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
 
-
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "doctor",
         help="what works on this machine",
         description="Try every encoder with offsets, find the sources of attention, and say why what is missing is missing.",
-        allow_abbrev=False,
     )
     command.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,15 +22,13 @@ from stcodec.cli.options import (
     say_device,
 )
 from stcodec.cli.pipes import PIPE, piped_input, piped_output
-from stcodec.cli.progress_bar import ProgressBar, json_progress
+from stcodec.cli.progress_bar import shown
 from stcodec.cli.show import summary
 from stcodec.errors import OptionsError
-from stcodec.media.paths import display_name
+from stcodec.media.paths import display_name, free_name
 from stcodec.options import EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from stcodec.matching.options import MatchOptions
     from stcodec.progress import ProgressSink
     from stcodec.report import EncodeReport
@@ -39,13 +36,12 @@ if TYPE_CHECKING:
 _CONTAINERS = (".mp4", ".mkv", ".mov", ".webm", ".ts")
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "encode",
         help="encode one video",
         description="Encode one video with quality where viewers look. Everything else in the file is copied.",
-        allow_abbrev=False,
     )
     command.add_argument("source", metavar="IN", help="a file, or - for stdin")
     command.add_argument(
@@ -65,7 +61,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("--report", metavar="FILE.json", help="also write the report to a file")
     command.add_argument("--dry-run", action="store_true", help="check everything, say what would be done, write nothing")
     add_verify_flag(command)
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     running = from_flags(RunOptions, arguments, report_path=arguments.report)
     goal = goal_of(arguments)
     if arguments.output is None:
-        arguments.output = free_name(arguments.source)
+        arguments.output = _own_name(arguments.source)
         if not arguments.quiet:
             print(f"stcodec: no OUT is given: {display_name(arguments.output)}", file=sys.stderr)
     if arguments.dry_run:
@@ -86,9 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     with (
         piped_input(arguments.source, says=not arguments.quiet) as source,
         piped_output(arguments.output, arguments.container) as output,
-        ProgressBar(enabled=not (arguments.quiet or arguments.json), source=source) as bar,
+        shown(arguments, source) as sink,
     ):
-        sink = json_progress if arguments.json else bar.show
         report = _encode(source, output, options, running, goal, sink)
     if arguments.json:
         print(json.dumps({"event": "report", **json.loads(report.to_json())}), flush=True)
@@ -97,14 +91,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def free_name(source: str) -> str:
+def _own_name(source: str) -> str:
     """A name beside a source under which there is nothing: with its ending, if that is a container's, else .mkv."""
     if source == PIPE:
         raise OptionsError("- has no name of its own: give OUT, too")
     path = Path(source)
     ending = path.suffix if path.suffix.lower() in _CONTAINERS else ".mkv"
-    names = (path.with_name(f"{path.stem}-stcodec{number}{ending}") for number in ("", *(f"-{n}" for n in range(2, 1000))))
-    return str(next((one for one in names if not os.path.lexists(one)), path.with_name(f"{path.stem}-stcodec{ending}")))
+    return str(free_name(path.with_name(f"{path.stem}-stcodec{ending}")))
 
 
 def _encode(

@@ -23,22 +23,19 @@ from stcodec.cli.options import (
 from stcodec.cli.tables import show_results
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from stcodec.evaluate import EvaluateOptions
 
 _ARMS = "plain,center,motion"
 _METRICS = "psnr,ssim,vmaf,xpsnr"
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "evaluate",
         help="bits saved at the same attended quality, and what it costs elsewhere",
         description="Encode clips with and without attention at several rates, score them by where people look, and report "
         "the bits saved at equal quality. A run that was broken off goes on where it ended.",
-        allow_abbrev=False,
     )
     command.add_argument("clips", nargs="+", metavar="CLIPS", help="videos, folders of them, or patterns")
     command.add_argument("--report", required=True, metavar="DIR", help="folder for results.json, results.csv, report.html")
@@ -48,7 +45,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     add_device_flag(policy)
     add_policy_flags(policy)
     _add_run(command)
-    command.set_defaults(run=run)
 
 
 def _add_encodes(command: argparse.ArgumentParser) -> None:
@@ -104,15 +100,14 @@ def _add_run(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status: 3 if something failed and the rest went on."""
     import stcodec.evaluate as evaluation
-    from stcodec.cli.progress_bar import ProgressBar, json_progress
+    from stcodec.cli.progress_bar import shown
 
     say_device(arguments.device)
     options = _options(arguments)
     running = from_flags(evaluation.EvaluateRun, arguments, command=command_line(arguments))
     interrupts.ending.said = "what was made is kept, and the same command goes on from there"
     interrupts.ending.said_without = interrupts.ending.said
-    with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
-        sink = json_progress if arguments.json else bar.show
+    with shown(arguments) as sink:
         results = evaluation.run(arguments.clips, arguments.report, options=options, running=running, progress=sink)
     return show_results(results, arguments)
 

@@ -19,26 +19,23 @@ from stcodec.cli.options import (
     say_device,
     view_of,
 )
-from stcodec.cli.progress_bar import ProgressBar, json_progress
+from stcodec.cli.progress_bar import shown
 from stcodec.media.paths import display_name
 from stcodec.options import DEFAULT_ATTENTION
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from stcodec.diagnose.results import InspectReport
 
 _STYLES = ("overlay", "contour", "side-by-side")
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "inspect",
         help="see what attention does over time, and where it fails",
         description="Look at the attention maps of a video over time: named faults with their moments, a page, the video "
         "with the maps in it.",
-        allow_abbrev=False,
     )
     command.add_argument("source", metavar="VIDEO")
     which = command.add_mutually_exclusive_group()
@@ -62,7 +59,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     add_view_flags(command)
     add_output_flags(command)
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,8 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     sources = [on_device(text, arguments.device) for text in texts]
     against = sources[1] if arguments.compare else None
     options = from_flags(InspectOptions, arguments, attention=sources[0], against=against, view=view_of(arguments))
-    with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
-        report = inspect(arguments.source, options, progress=json_progress if arguments.json else bar.show)
+    with shown(arguments, arguments.source) as sink:
+        report = inspect(arguments.source, options, progress=sink)
     if arguments.json:
         print(json.dumps({"event": "report", **report.to_dict()}), flush=True)
     elif not arguments.quiet:

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from stcodec.cli.options import (
     ATTENTION_HELP,
@@ -19,20 +18,16 @@ from stcodec.cli.options import (
     say_device,
     view_of,
 )
-from stcodec.cli.progress_bar import ProgressBar, json_progress
+from stcodec.cli.progress_bar import shown
 from stcodec.options import DEFAULT_ATTENTION
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
 
-
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "maps",
         help="write the saliency maps of a video as a video",
         description="Write the saliency maps of a video as gray FFV1 in Matroska: any player shows it, map:FILE reads it.",
-        allow_abbrev=False,
     )
     command.add_argument("source", metavar="IN")
     command.add_argument("output", metavar="OUT")
@@ -46,7 +41,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     add_policy_flags(command.add_argument_group("offsets, with --export"))
     add_view_flags(command)
     add_output_flags(command)
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     say_device(arguments.device)
     policy = policy_of(arguments)
-    with ProgressBar(enabled=not (arguments.quiet or arguments.json), source=arguments.source) as bar:
+    with shown(arguments, arguments.source) as sink:
         common = {
             "attention": on_device(arguments.attention, arguments.device),
             "overwrite": arguments.overwrite,
             "keep_partial": arguments.keep_partial,
             "view": view_of(arguments),
-            "progress": json_progress if arguments.json else bar.show,
+            "progress": sink,
         }
         files = (arguments.source, arguments.output)
         if arguments.export is None:

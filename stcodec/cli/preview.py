@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -19,24 +18,21 @@ from stcodec.cli.options import (
     from_flags,
     say_device,
 )
-from stcodec.cli.progress_bar import ProgressBar, json_progress, size
-from stcodec.media.paths import display_name
+from stcodec.cli.progress_bar import shown, size
+from stcodec.media.paths import display_name, free_name
 from stcodec.options import RunOptions
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from stcodec.preview import Preview
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "preview",
         help="see what an encode would do, in about 10 seconds",
         description="Encode a few excerpts with and without attention, and show them on a page: source, map, offsets, the "
         "result against the plain encode at the same bits, the size to be expected, and the command that encodes the whole.",
-        allow_abbrev=False,
     )
     command.add_argument("source", metavar="IN")
     command.add_argument("--page", metavar="FILE.html", help="default: IN-preview.html here, or a name that is free")
@@ -46,7 +42,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("-y", dest="overwrite", action="store_true", help="replace the page if it exists")
     command.add_argument("--json", action="store_true", help="JSON on stdout: progress and the figures, an object a line")
     command.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,9 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     say_device(arguments.device)
     options = encode_options(arguments)
-    page = check_output(arguments.page or _free(arguments.source), overwrite=arguments.overwrite, source=arguments.source)
-    with ProgressBar(enabled=not (arguments.quiet or arguments.json)) as bar:
-        sink = json_progress if arguments.json else bar.show
+    name = arguments.page or free_name(Path(f"{Path(arguments.source).stem}-preview.html"))
+    page = check_output(name, overwrite=arguments.overwrite, source=arguments.source)
+    with shown(arguments) as sink:
         found = preview(arguments.source, options, from_flags(RunOptions, arguments), sink)
     command = _command(arguments, found)
     with atomic_output(page, overwrite=arguments.overwrite) as temporary:
@@ -107,10 +102,3 @@ def _command(arguments: argparse.Namespace, found: Preview) -> str:
     if arguments.crf is None and arguments.bitrate_kbps is None:
         words += ["--crf", f"{found.options.crf:g}"]
     return shlex.join(["stcodec", "encode", *words])
-
-
-def _free(source: str) -> str:
-    """A name in the working folder under which there is nothing."""
-    stem = Path(source).stem
-    names = (f"{stem}-preview{number}.html" for number in ("", *(f"-{n}" for n in range(2, 1000))))
-    return next((one for one in names if not os.path.lexists(one)), f"{stem}-preview.html")

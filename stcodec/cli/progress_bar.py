@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,12 +16,25 @@ from stcodec.cli.streams import for_drawing
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
-    from stcodec.progress import Progress
+    from stcodec.progress import Progress, ProgressSink
 
 
 def json_progress(progress: Progress) -> None:
     """A line of JSON on stdout."""
     print(json.dumps({"event": "progress", **dataclasses.asdict(progress)}), flush=True)
+
+
+@contextmanager
+def shown(arguments: argparse.Namespace, source: str | None = None) -> Iterator[ProgressSink]:
+    """Sink for the progress of a command: lines of JSON with --json, nothing with --quiet, else a bar on stderr.
+
+    source: the file that is encoded, if it is one.
+    """
+    if arguments.json:
+        yield json_progress
+    else:
+        with ProgressBar(enabled=not arguments.quiet, source=source) as bar:
+            yield bar.show
 
 
 class ProgressBar:

@@ -16,8 +16,6 @@ from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from stcodec.stream.observe.snapshot import StreamSnapshot
     from stcodec.stream.observe.status import SnapshotSink
     from stcodec.stream.observe.web import WebServer
@@ -27,13 +25,12 @@ if TYPE_CHECKING:
 _DEFAULT_RATE_KBPS = 2500.0
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "stream",
         help="encode live",
         description="Encode a live source in real time, with quality where viewers look, for several targets at once.",
-        allow_abbrev=False,
     )
     command.add_argument("source", metavar="SOURCE", help="a file, -, rtmp://, rtsp://, srt://, udp://, http(s)://, ...")
     command.add_argument(
@@ -48,7 +45,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.set_defaults(anchor="mean")  # at a fixed rate
     _add_running(command)
     _add_showing(command)
-    command.set_defaults(run=run)
 
 
 def _add_video(command: argparse.ArgumentParser) -> None:

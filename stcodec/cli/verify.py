@@ -11,21 +11,18 @@ from stcodec.cli.options import add_policy_flags, policy_of
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from stcodec.report import OffsetsApplied
 
 _EXIT_NOT_APPLIED = 1
 
 
-def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "verify",
         help="read back what any encoder did with a map",
         description="Compare the QP of a video's blocks with the offsets that a map asks for, whoever encoded it. Exit "
         "status 1 if they are not there.",
-        allow_abbrev=False,
     )
     command.add_argument("file", metavar="FILE")
     command.add_argument("--map", required=True, metavar="MAP", dest="maps", help="saliency maps, as map:FILE reads them")
@@ -33,7 +30,6 @@ def add_command(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("--reference", metavar="FILE", help="what was encoded; for codecs whose decoders tell no QP")
     command.add_argument("--json", action="store_true", help="the verdict as JSON on stdout")
     add_policy_flags(command.add_argument_group("offsets that the map asks for"))
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

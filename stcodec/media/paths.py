@@ -22,6 +22,12 @@ def local_url(path: str | os.PathLike[str]) -> str:
     return f"file:{text}"
 
 
+def free_name(path: Path) -> Path:
+    """The path, or with -2, -3, ... behind its stem the first under which there is nothing."""
+    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000))
+    return next((one for one in (path, *others) if not os.path.lexists(one)), path)
+
+
 def check_input(path: str | os.PathLike[str]) -> Path:
     """Raise MediaError, with the reason in plain words, unless the path is a readable file with something in it."""
     local_url(path)
