@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from command import run
 
 from stcodec.cli.command import parsers
+from stcodec.cli.options import seconds
 from stcodec.cli.settings import ALSO_FROM_FOLDER, ONLY_EXPLICIT, PRESETS, options_of
 
 Capture = pytest.CaptureFixture[str]
@@ -163,3 +165,26 @@ def test_a_batch_remembers_what_was_resolved(capfd: Capture, video: Path, tmp_pa
     assert run(capfd, "batch", "retry", "videos", "encoded", *same).status == 0
     assert (tmp_path / "encoded" / "a.mp4").stat().st_mtime_ns == made
     assert run(capfd, "batch", "retry", "videos", "encoded", "--crf", "41").status == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("90", 90),
+        (".5", 0.5),
+        ("90.5s", 90.5),
+        ("500ms", 0.5),
+        ("10m", 600),
+        ("1h", 3600),
+        ("1:30", 90),
+        ("01:00:01.5", 3601.5),
+    ],
+)
+def test_times_are_read_as_ffmpeg_reads_them(text: str, found: float) -> None:
+    assert seconds(text) == pytest.approx(found)
+
+
+@pytest.mark.parametrize("text", ["soon", "", "1:30s", "1:2:3:4", "-1", "1d"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
+        seconds(text)

@@ -19,7 +19,7 @@ from stcodec.stream.input.timeline import TICKS_PER_SECOND, StreamTimeline, to_t
 from stcodec.stream.observe.gauges import LeakyBucket
 from stcodec.stream.observe.snapshot import Pressure, TargetState
 from stcodec.stream.offsets import FADED_SECONDS, FRESH_SECONDS, HELD_SECONDS, LiveOffsets, faded_share
-from stcodec.stream.options import Rendition, StreamOptions, parse_rendition, seconds
+from stcodec.stream.options import Rendition, StreamOptions, parse_rendition
 from stcodec.stream.output.fan import Fan
 from stcodec.stream.packet import TICK, LivePacket, Track
 from stcodec.stream.plans import live_plan
@@ -304,15 +304,12 @@ def test_a_map_is_held_and_then_fades_to_the_centre_prior() -> None:
 # --- options --------------------------------------------------------------------------------------------------------
 
 
-def test_times_and_renditions_are_read() -> None:
-    assert [seconds(one) for one in ("1s", "500ms", "2.5", "10m", "1h")] == [1, 0.5, 2.5, 600, 3600]
+def test_renditions_are_read() -> None:
     assert parse_rendition("720p@2500k") == Rendition(720, 2500)
     assert parse_rendition("360p@0.6M") == Rendition(360, 600)
     for text in ("720", "720p", "p@1k", "720p@", "720p@1x"):
         with pytest.raises(OptionsError, match="LINESp@RATE"):
             parse_rendition(text)
-    with pytest.raises(OptionsError, match="is no time"):
-        seconds("soon")
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,12 @@ def bitrate_kbps(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """A time as ffmpeg takes it: 90, 90.5s, 500ms, 1:30, 00:01:30.5. In seconds."""
-    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)(s|ms)?", text)
+    """A time as ffmpeg takes it, or in minutes or hours: 90, 90.5s, 500ms, 10m, 1h, 1:30, 00:01:30.5. In seconds."""
+    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?", text)
     if found is None or (found[4] and found[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 1:30, 00:01:30.5 or 500ms")
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 500ms, 10m, 1:30 or 00:01:30.5")
     hours, minutes, rest = (float(one or 0) for one in found.groups()[:3])
-    return (3600 * hours + 60 * minutes + rest) * (0.001 if found[4] == "ms" else 1)
+    return (3600 * hours + 60 * minutes + rest) * {None: 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600}[found[4]]
 
 
 def anchor(text: str) -> str | float:

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from stcodec import interrupts
-from stcodec.cli.options import add_attention_flags, bitrate_kbps, key_values, on_device, policy_of, say_device
+from stcodec.cli.options import (
+    add_attention_flags,
+    bitrate_kbps,
+    from_flags,
+    key_values,
+    on_device,
+    policy_of,
+    say_device,
+    seconds,
+)
 from stcodec.cli.streams import for_drawing
 from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name
@@ -59,7 +68,7 @@ def _add_video(command: argparse.ArgumentParser) -> None:
     video.add_argument(
         "--rendition", action="append", default=[], metavar="LINESp@RATE", help="720p@2500k; repeat it for several"
     )
-    video.add_argument("--keyint", default="1s", metavar="TIME", help="distance of key frames, length of segments (1s)")
+    _add_time(video, "--keyint", "keyint_seconds", "distance of key frames, length of segments (1s)", "1s")
     video.add_argument("--key-at-cuts", action="store_true", help="a key frame at every cut, too")
     video.add_argument(
         "--opt", action="append", default=[], metavar="KEY=VALUE", help="any other option of the encoder; repeatable"
@@ -71,24 +80,38 @@ def _add_audio(command: argparse.ArgumentParser) -> None:
     audio.add_argument(
         "--audio", choices=("auto", "aac", "none"), default="auto", help="auto: AAC is copied, the rest encoded to AAC"
     )
-    audio.add_argument("--audio-bitrate", type=bitrate_kbps, default=128.0, metavar="RATE", help="if it is encoded (128k)")
+    audio.add_argument(
+        "--audio-bitrate",
+        dest="audio_bitrate_kbps",
+        type=bitrate_kbps,
+        default=128.0,
+        metavar="RATE",
+        help="if it is encoded (128k)",
+    )
 
 
 def _add_running(command: argparse.ArgumentParser) -> None:
     running = command.add_argument_group("running")
-    running.add_argument("--max-latency", default="1s", metavar="TIME", help="longest that a frame may wait here (1s)")
-    running.add_argument("--duration", metavar="TIME", help="end after so much of the stream: 90s, 10m")
+    _add_time(running, "--max-latency", "max_latency_seconds", "longest that a frame may wait here (1s)", "1s")
+    _add_time(running, "--duration", "duration_seconds", "end after so much of the stream: 90s, 10m")
     running.add_argument(
-        "--no-pace", dest="pace", action="store_false", help="take the source as fast as the encoders can, dropping nothing"
+        "--no-pace",
+        dest="is_paced",
+        action="store_false",
+        help="take the source as fast as the encoders can, dropping nothing",
     )
-    running.add_argument("--loop", action="store_true", help="begin a file again when it ends")
+    running.add_argument("--loop", dest="loops", action="store_true", help="begin a file again when it ends")
     running.add_argument(
         "--input-opt", action="append", default=[], metavar="KEY=VALUE", help="an option of ffmpeg's for the source"
     )
-    running.add_argument("--stall", default="5s", metavar="TIME", help="a source silent for so long is opened again (5s)")
-    running.add_argument("--give-up", metavar="TIME", help="end when the source stays away for so long (default: never)")
+    _add_time(running, "--stall", "stall_seconds", "a source silent for so long is opened again (5s)", "5s")
+    _add_time(running, "--give-up", "give_up_seconds", "end when the source stays away for so long (default: never)")
     running.add_argument("--record", metavar="FILE", help="a recording beside the targets: .mp4, .mkv or .ts")
     running.add_argument("-y", dest="overwrite", action="store_true", help="replace files that are there already")
+
+
+def _add_time(group: argparse._ActionsContainer, flag: str, field: str, text: str, default: str | None = None) -> None:
+    group.add_argument(flag, dest=field, type=seconds, default=default, metavar="TIME", help=text)
 
 
 def _add_showing(command: argparse.ArgumentParser) -> None:
@@ -150,35 +173,18 @@ def _json_file(arguments: argparse.Namespace) -> TextIO:
 
 
 def _options(arguments: argparse.Namespace) -> StreamOptions:
-    from stcodec.stream.options import StreamOptions, seconds
+    from stcodec.stream.options import StreamOptions
 
-    def optional(text: str | None) -> float | None:
-        return None if text is None else seconds(text)
-
-    return StreamOptions(
-        source=arguments.source,
+    return from_flags(
+        StreamOptions,
+        arguments,
         targets=tuple(arguments.targets),
         renditions=_renditions(arguments),
-        encoder=arguments.encoder,
-        preset=arguments.preset,
         extra=key_values(arguments.opt),
-        keyint_seconds=seconds(arguments.keyint),
-        key_at_cuts=arguments.key_at_cuts,
         attention=on_device(arguments.attention, arguments.device),
         policy=policy_of(arguments),
-        levels=arguments.levels,
-        max_latency_seconds=seconds(arguments.max_latency),
-        audio=arguments.audio,
-        audio_bitrate_kbps=arguments.audio_bitrate,
-        duration_seconds=optional(arguments.duration),
-        is_paced=arguments.pace,
-        loops=arguments.loop,
         input_options=key_values(arguments.input_opt),
-        stall_seconds=seconds(arguments.stall),
-        give_up_seconds=optional(arguments.give_up),
-        record=arguments.record,
         is_served=arguments.serve is not None,
-        overwrite=arguments.overwrite,
     )
 
 

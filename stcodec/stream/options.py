@@ -120,11 +120,3 @@ class StreamOptions:
         check_choice("audio", self.audio, get_args(AudioChoice))
         check_range("duration", self.duration_seconds, 0.1, 1e9, unit="s")
         check_range("give up", self.give_up_seconds, 0, 1e9, unit="s")
-
-
-def seconds(text: str) -> float:
-    """ "1s", "500ms", "2.5", "10m" or "1h" in seconds. Raises OptionsError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
-    if match is None:
-        raise OptionsError(f"{text!r} is no time: write 1s, 500ms, 10m or 1h", value=text)
-    return float(match[1]) * {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}[match[2]]
