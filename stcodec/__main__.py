@@ -9,7 +9,7 @@ import sys
 
 
 def _end(_number: int, _frame: object) -> None:
-    """Nothing has begun, or all is over."""
+    """End before anything has begun, or after everything is over."""
     try:
         os.write(2, b"stcodec: interrupted; nothing unfinished was left behind\n")
     finally:

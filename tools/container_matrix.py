@@ -1,4 +1,4 @@
-"""Small videos of many containers, codecs, sounds and subtitles, and what `stcodec.encode` makes of each in a container.
+"""Small videos of many containers, codecs, audio and subtitles, and what `stcodec.encode` makes of each in a container.
 
 Shared by `container_table.py` and `tests/test_containers.py`. The sources are made by the ffmpeg program, and what comes
 out is read back: frames, times and pictures, when sound begins and ends, what subtitles say and when.

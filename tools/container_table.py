@@ -1,4 +1,4 @@
-"""What becomes of picture, sound and subtitles of small videos of many kinds, in every container that stcodec writes.
+"""Fate of picture, audio and subtitles of small videos of many kinds, in every container that stcodec writes.
 
     python tools/container_table.py --out data/results/containers.json
 

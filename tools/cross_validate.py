@@ -1,4 +1,4 @@
-"""Cross-validate the attention network: what it foretells on clips that it was not trained on, and what each part adds.
+"""Cross-validate the attention network: what it predicts on clips that it was not trained on, and what each part adds.
 
     python tools/cross_validate.py --data ../shared/data --stem efficientnet-lite0.pth --work build/cv \
         --seeds 0 1 2 --out data/results/model_cross_validation.json --maps build/cv/maps

@@ -1,4 +1,4 @@
-"""What a search for a plain encode's quality keeps where viewers look, by the metric that it goes by: docs/match.md.
+"""Measure what a search for a plain encode's quality keeps where viewers look, by the metric that it goes by: docs/match.md.
 
     python tools/match_metrics.py --data ../shared/data/video-gaze --maps build/cv/maps --work build/front \
         --out data/results/match_metrics.json

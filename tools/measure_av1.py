@@ -1,4 +1,4 @@
-"""What a map buys in AV1, by preset and strength: BD-rates of human-guided encodes against plain ones of the same encoder.
+"""Measure what a map buys in AV1, by preset and strength: BD-rates of human-guided encodes against plain ones.
 
     python tools/measure_av1.py --data ../shared/data/video-gaze --out data/results/av1.json
 

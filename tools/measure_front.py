@@ -1,4 +1,4 @@
-"""What attention saves where people look, and what it costs every other eye: settings measured against a plain encode.
+"""Measure what attention saves where people look, and what it costs every other eye, against a plain encode.
 
     python tools/measure_front.py --data ../shared/data/video-gaze --maps neural=MAPS --work build/front \
         --out data/results/front.json

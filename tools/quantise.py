@@ -1,4 +1,4 @@
-"""The stem of the spatial branch's graph in 8-bit integers, which CPUs reckon about twice as fast.
+"""The stem of the spatial branch's graph in 8-bit integers, which CPUs compute about twice as fast.
 
 Values go through the ranges found on pictures of the demo and of scikit-image; filters have a range for each channel.
 The first convolution and block 0 stay float32: they see the picture itself, and cost the most accuracy for the least

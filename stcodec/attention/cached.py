@@ -1,4 +1,4 @@
-"""A source asked once: its maps are kept in a file and read from there ever after."""
+"""A source asked once: its maps are kept in a file and read from there from then on."""
 
 from __future__ import annotations
 

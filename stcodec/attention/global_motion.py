@@ -1,4 +1,4 @@
-"""The camera's own motion, told from a field of velocities of which a good part may belong to moving objects."""
+"""The camera's own motion, found in a field of velocities of which a good part may belong to moving objects."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def choose_renditions(trials: Sequence[Trial], most_kbps: float) -> tuple[Ladder
 
 
 def rounded(kbps: float) -> float:
-    """To two digits: 2437 is 2400."""
+    """A rate to two digits: 2437 is 2400."""
     return float(f"{kbps:.1e}")
 
 

@@ -85,7 +85,7 @@ class Scheduler:
         self._hooks = Hooks(running.on_done, mine.source_name, mine.results, mine.table, listener, jobs_of(running))
 
     def work(self) -> None:
-        """Until nothing waits any more; when new files are watched for, until KeyboardInterrupt."""
+        """Work until nothing waits any more; when new files are watched for, until KeyboardInterrupt."""
         try:
             for row in list(self._table.rows("plan = ? AND state = 'done' AND hook = ?", self._session.plan, DUE)):
                 self._hooks.begin(row)  # a run that was broken off did not come to it

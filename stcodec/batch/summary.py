@@ -53,7 +53,7 @@ class BatchSummary:
     failures: tuple[BatchFailure, ...]
 
     def as_mapping(self) -> Mapping[str, Any]:
-        """For JSON."""
+        """The summary for JSON."""
         return {"schema": SUMMARY_SCHEMA, **asdict(self)}
 
 

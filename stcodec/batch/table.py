@@ -89,11 +89,11 @@ class JobRow:
 
     @property
     def source_name(self) -> str:
-        """For people; of a source that is fetched from elsewhere its place there, below the folder that is walked."""
+        """Name for people; of a source that is fetched from elsewhere its place there, below the folder that is walked."""
         return display_name(str(self.source).partition(f"/{SOURCES_FOLDER}/")[2] or self.source)
 
     def as_mapping(self) -> dict[str, Any]:
-        """For JSON."""
+        """The job for JSON."""
         return {**asdict(self), "source": self.source_name, "output": display_name(self.output)}
 
 

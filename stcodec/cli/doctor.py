@@ -1,4 +1,4 @@
-"""`stcodec doctor`: what works here, and why what doesn't does not."""
+"""`stcodec doctor`: what works on this machine, and the reason where something does not."""
 
 from __future__ import annotations
 

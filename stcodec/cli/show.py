@@ -1,4 +1,4 @@
-"""Progress and reports of commands, for people and machines."""
+"""Report of an encode, in a few lines for people."""
 
 from __future__ import annotations
 

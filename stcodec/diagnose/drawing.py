@@ -43,7 +43,7 @@ def contoured(picture: Picture, saliency: FloatArray) -> Picture:
 
 
 def mass_levels(saliency: FloatArray) -> list[float]:
-    """For each of `CONTOUR_SHARES` the value from which on cells hold so much of the mass together."""
+    """Values for `CONTOUR_SHARES`: for each the value from which on cells hold so much of the mass together."""
     falling = np.sort(saliency.ravel())[::-1]
     mass = np.cumsum(falling, dtype=np.float64)
     places = np.searchsorted(mass, np.array(CONTOUR_SHARES) * mass[-1])

@@ -105,7 +105,7 @@ def with_cuts(frames: Iterable[VideoFrame], video: VideoInfo, cuts: TimeArray) -
 
 
 def matched(wanted: TimeArray, there: TimeArray) -> list[int]:
-    """For each wanted time the index of the one that is there within 20 ms; -1 if there is none."""
+    """Index for each wanted time, of the one that is there within 20 ms; -1 if there is none."""
     found = []
     for seconds in wanted:
         nearest = int(np.abs(there - seconds).argmin())

@@ -1,4 +1,4 @@
-"""Few levels for encoders that have no more."""
+"""Quantisation of offsets for encoders that take few levels."""
 
 from __future__ import annotations
 

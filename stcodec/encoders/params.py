@@ -20,7 +20,7 @@ def join_params(params: Mapping[str, str]) -> str:
 
 
 def is_off(options: Mapping[str, str], key: str) -> bool:
-    """Whether an option is there and says no."""
+    """Whether an option is given and switches something off."""
     value = options.get(key, "1")
     return value.lower() in FALSE or number(value) == 0
 

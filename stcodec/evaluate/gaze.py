@@ -29,7 +29,7 @@ class Observers:
 
     @property
     def description(self) -> str:
-        """For people: by whom the scores are weighted."""
+        """Description for people: by whom the scores are weighted."""
         return f"gaze of {len(self.judging)} of {len(self.judging) + len(self.guiding)} observers"
 
 

@@ -108,7 +108,7 @@ def frame_rate(video: VideoInfo) -> Fraction:
 
 
 def _tolerance(times: TimeArray) -> float:
-    """For pairing frame by frame: below half of the shortest distance no two frames can be taken for each other."""
+    """Tolerance of pairing: below half of the shortest distance no two frames can be taken for each other."""
     return float(_MOST_OF_A_FRAME * np.diff(times).min()) if len(times) > 1 else _MOST_OF_A_FRAME
 
 

@@ -1,0 +1,1 @@
+"""Search for the smallest file of a wanted quality."""

@@ -149,7 +149,7 @@ class _Pairing:
         self._densities: dict[int, FloatArray] = {}
 
     def expect(self, tried: TriedFrame) -> None:
-        """This frame is to be measured."""
+        """Note that this frame is to be measured."""
         assert tried.frame.pts is not None
         self._densities[tried.frame.pts] = tried.density
 

@@ -1,0 +1,1 @@
+"""Files: reading, decoding, clocks, maps as videos, and outputs that appear whole or not at all."""

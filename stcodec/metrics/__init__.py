@@ -1,0 +1,1 @@
+"""Metrics of quality and of saliency maps."""

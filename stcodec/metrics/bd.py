@@ -1,4 +1,4 @@
-"""Bjøntegaard deltas between two rate-distortion curves, their mean over clips, and why there is none where there is none.
+"""Bjøntegaard deltas between two rate-distortion curves, their mean over clips, and the reason where there is none.
 
 The interpolation is the package `bjontegaard`'s (Herglotz et al., "The Bjøntegaard bible", IEEE TIP 33, 2024): Akima, with
 PCHIP beside it. Percentages: negative = saving.

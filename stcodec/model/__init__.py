@@ -1,0 +1,1 @@
+"""The attention network, its weights, and what is stored with them."""

@@ -64,7 +64,7 @@ class Instant:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What an encode would do, as far as excerpts tell."""
+    """Effect of an encode, as far as excerpts tell."""
 
     source: str
     source_bytes: int

@@ -241,7 +241,7 @@ class _AttentionThread(threading.Thread):
 
 
 def _step_back() -> None:
-    """This thread gives way to the others when cores are short, on Linux, where threads have a priority of their own."""
+    """Give way to the other threads when cores are short, on Linux, where threads have a priority of their own."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -70,5 +70,5 @@ class TrainConfig:
         return self.images.stem_rate > 0
 
     def with_trained_stem(self) -> TrainConfig:
-        """For a stem that gaze has trained already: all of it stays as it is."""
+        """Settings for a stem that gaze has trained already: all of it stays as it is."""
         return replace(self, images=replace(self.images, stem_rate=0.0))

@@ -42,7 +42,7 @@ def matchings(results: Evaluation) -> list[Matching]:
 
 
 def matching_lines(found: Sequence[Matching], names: Sequence[str], metrics: Sequence[Metric]) -> list[str]:
-    """For people: how each two are matched, or a warning."""
+    """Lines for people: how each two are matched, or a warning."""
     labels = {metric.name: metric for metric in metrics}
     lines = []
     for one in found:

@@ -118,7 +118,7 @@ def _subject(subject: Subject, faults: list[Fault], chosen: list[int], seconds: 
 
 
 def _trails(subject: Subject, chosen: set[int]) -> list[Any]:
-    """For each chosen instant; the ways are followed through all."""
+    """Trails for each chosen instant; the ways are followed through all."""
     peaks, found = PeakTrails(), []
     series = subject.attended.series
     for index, (seconds, starts) in enumerate(zip(series.seconds, series.starts, strict=True)):

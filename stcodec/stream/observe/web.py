@@ -72,7 +72,7 @@ class WebServer:
 
     @property
     def urls(self) -> list[str]:
-        """What can be opened: the server's own page, and playlists and manifests."""
+        """Addresses that can be opened: the server's own page, and playlists and manifests."""
         options, folder = self._server.options, self._server.folder
         own = [self.url] if options.metrics or options.dashboard else []
         return [*own, *(self.url + name for name in (folder.names if folder is not None else []))]

@@ -93,7 +93,7 @@ class HlsSender(LadderSender):
         return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if has_ended else []), ""])
 
     def _report(self, files: TrackFiles) -> str:
-        """What another playlist has by now, for players that change to it."""
+        """State of another playlist, for players that change to it."""
         number, parts = (files.number, files.parts) if files.parts else (files.number - 1, files.window[-1].parts)
         newest = f"LAST-MSN={number},LAST-PART={len(parts) - 1}"
         return f'#EXT-X-RENDITION-REPORT:URI="{self._playlist(files).name}",{newest}'
@@ -130,7 +130,7 @@ class HlsSender(LadderSender):
 
 
 def _begin(unix_seconds: float, head_name: str, head_before: str, *, is_discontinuity: bool) -> list[str]:
-    """What stands before a segment, or before the parts of one."""
+    """Lines before a segment, or before the parts of one."""
     lines = ["#EXT-X-DISCONTINUITY"] if is_discontinuity else []
     if head_name != head_before:
         lines.append(f'#EXT-X-MAP:URI="{head_name}"')

@@ -79,7 +79,7 @@ class FragmentWriter:
         self._sink.write(fragment(self._tracks, [packet], place, self._number))
 
     def end(self) -> None:
-        """There is nothing to write: it may end after any fragment."""
+        """Write nothing: it may end after any fragment."""
 
 
 class ByteSender:

@@ -37,7 +37,7 @@ Query = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class ServedFile:
-    """What is answered for a name."""
+    """Answer for a name."""
 
     content_type: str
     body: bytes | Iterator[bytes]
@@ -74,7 +74,7 @@ class ServedFolder:
         return sorted(self._lists)
 
     def get(self, name: str, query: Query) -> ServedFile:
-        """What is answered for a name, when it is there. Raises NotServed."""
+        """The answer for a name, when it is there. Raises NotServed."""
         if name == TIME_NAME:
             return ServedFile("text/plain", datetime.now(UTC).isoformat(timespec="milliseconds").encode())
         path = self._folder / name
