@@ -36,7 +36,7 @@ _WITHOUT_CLOCK = ("avi", "h264", "hevc", "m4v", "mjpeg", "obu", "ivf", "image2",
 _ROUNDING_SECONDS = 0.0015
 """Matroska keeps milliseconds."""
 _AFTER_END_SECONDS = 2.0
-"""Sound of a time may come this much later in a file than its picture."""
+"""Audio of a time may come this much later in a file than its picture."""
 
 
 class VideoReader:
@@ -269,7 +269,7 @@ class VideoReader:
             yield frame
         else:
             return
-        for seconds in self._file.packets():  # sound that stands behind its picture
+        for seconds in self._file.packets():  # audio that stands behind its picture
             if end is not None and seconds > end + _AFTER_END_SECONDS:
                 return
 

@@ -34,7 +34,7 @@ _INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _REORDERED_SECONDS = 1
 """A picture comes no more than this before one that is shown earlier."""
 _STEP_SECONDS = 0.1
-"""Sound's priming lies before 0, and is shorter."""
+"""Audio's priming lies before 0, and is shorter."""
 _WITHOUT_INDEX = ("flv", "mpegts", "mpeg")
 """Demuxers of containers that hold packets to the end of the file."""
 _LEFT_BYTES, _LEFT_SHARE = 100_000, 0.05

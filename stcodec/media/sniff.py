@@ -16,7 +16,7 @@ _CONTAINERS = (
     "asf", "avi", "dv", "flv", "gif", "gxf", "h264", "hevc", "ivf", "live_flv", "m4v", "matroska", "mov", "mpeg", "mpegts",
     "mpegvideo", "mxf", "nsv", "nut", "ogg", "rm", "wtv", "yuv4mpegpipe",
 )  # fmt: skip
-"""As libavformat calls them. Others are no videos (stills, sound, text), or name other files (playlists): not opened."""
+"""As libavformat calls them. Others are no videos (stills, audio, text), or name other files (playlists): not opened."""
 
 
 @lru_cache(maxsize=100_000)

@@ -62,7 +62,7 @@ class Timeline:
 
     A step back (a wrapped clock, joined recordings) continues where the stream was; so does a jump ahead of more than 10 s
     in a container with a running clock (MPEG-TS, MPEG-PS), as ffmpeg does. All streams move by the same offset, so that
-    sound and picture stay together: the first stream that meets a discontinuity opens a new clock, the others change to
+    audio and picture stay together: the first stream that meets a discontinuity opens a new clock, the others change to
     it when they meet theirs. Packets before the discontinuity that come late keep the old one.
     """
 
@@ -81,7 +81,7 @@ class Timeline:
         """Jumps ahead of all streams that were kept."""
 
     def __call__(self, packet: Packet[Any]) -> bool:
-        """Repair a packet's pts and dts in place; False if it is sound that was heard already, and has to go.
+        """Repair a packet's pts and dts in place; False if it is audio that was played already, and has to go.
 
         Packets without any time pass as they are.
         """
@@ -159,7 +159,7 @@ class Timeline:
         stream.clock = len(self._clocks) - 1
 
     def _keep_order(self, packet: Packet[Any], stream: _StreamTime, base: Fraction) -> None:
-        """Pictures of a clock that sound opened must not come before those that were shown."""
+        """Pictures of a clock that audio opened must not come before those that were shown."""
         if packet.stream.type != "video" or packet.pts is None or stream.end is None or not packet.is_keyframe:
             return
         early = stream.end * base - (packet.pts * base + self._clocks[stream.clock])
@@ -170,7 +170,7 @@ class Timeline:
         return min(range(len(self._clocks)), key=lambda index: abs(raw + self._clocks[index] - self._end_seconds))
 
     def _note(self, packet: Packet[Any], stream: _StreamTime, base: Fraction) -> bool:
-        """Remember how far the stream has come; False for sound of a joined part that lies before the end of the last."""
+        """Remember how far the stream has come; False for audio of a joined part that lies before the end of the last."""
         time = packet.dts if packet.dts is not None else packet.pts
         assert time is not None
         duration = packet.duration or 0
