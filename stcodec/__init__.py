@@ -16,94 +16,76 @@ if TYPE_CHECKING:
 
     from stcodec import roi as roi
     from stcodec.attention import open_source as open_source
-    from stcodec.attention.base import AttentionSession as AttentionSession
-    from stcodec.attention.base import AttentionSource as AttentionSource
+    from stcodec.attention.base import AttentionSession as AttentionSession, AttentionSource as AttentionSource
     from stcodec.attention.per_frame import map_per_frame as map_per_frame
     from stcodec.encoders.plan import make_plan as make_plan
     from stcodec.encoders.session import EncoderSession as EncoderSession
-    from stcodec.errors import AttentionError as AttentionError
-    from stcodec.errors import BatchError as BatchError
-    from stcodec.errors import EncoderError as EncoderError
-    from stcodec.errors import MediaError as MediaError
-    from stcodec.errors import OptionsError as OptionsError
-    from stcodec.errors import StcodecError as StcodecError
-    from stcodec.errors import TargetError as TargetError
-    from stcodec.errors import VerifyError as VerifyError
+    from stcodec.errors import (
+        AttentionError as AttentionError,
+        BatchError as BatchError,
+        EncoderError as EncoderError,
+        MediaError as MediaError,
+        OptionsError as OptionsError,
+        StcodecError as StcodecError,
+        TargetError as TargetError,
+        VerifyError as VerifyError,
+    )
     from stcodec.matching.match import match as match
     from stcodec.matching.options import MatchOptions as MatchOptions
     from stcodec.media.clips import export_for as export_for
     from stcodec.media.decode import VideoReader as VideoReader
     from stcodec.media.mux import Muxer as Muxer
-    from stcodec.options import EncodeFields as EncodeFields
-    from stcodec.options import EncodeOptions as EncodeOptions
-    from stcodec.options import OffsetPolicy as OffsetPolicy
-    from stcodec.options import RunOptions as RunOptions
+    from stcodec.options import (
+        EncodeFields as EncodeFields,
+        EncodeOptions as EncodeOptions,
+        OffsetPolicy as OffsetPolicy,
+        RunOptions as RunOptions,
+    )
     from stcodec.pipeline.attend import frames_with_maps as frames_with_maps
     from stcodec.pipeline.encode import encode as encode
-    from stcodec.pipeline.maps import MapsReport as MapsReport
-    from stcodec.pipeline.maps import maps as maps
+    from stcodec.pipeline.maps import MapsReport as MapsReport, maps as maps
     from stcodec.pipeline.verify import verify as verify
-    from stcodec.progress import Progress as Progress
-    from stcodec.progress import ProgressSink as ProgressSink
+    from stcodec.progress import Progress as Progress, ProgressSink as ProgressSink
     from stcodec.qp import QpLaw as QpLaw
-    from stcodec.report import EncodeReport as EncodeReport
-    from stcodec.report import MatchReport as MatchReport
-    from stcodec.report import OffsetsApplied as OffsetsApplied
+    from stcodec.report import EncodeReport as EncodeReport, MatchReport as MatchReport, OffsetsApplied as OffsetsApplied
     from stcodec.stream.observe.snapshot import StreamSnapshot as StreamSnapshot
-    from stcodec.stream.options import Rendition as Rendition
-    from stcodec.stream.options import StreamOptions as StreamOptions
+    from stcodec.stream.options import Rendition as Rendition, StreamOptions as StreamOptions
     from stcodec.stream.stream import run_stream as run_stream
-    from stcodec.types import BlockGrid as BlockGrid
-    from stcodec.types import Clip as Clip
-    from stcodec.types import ClipSpec as ClipSpec
-    from stcodec.types import SaliencyTrack as SaliencyTrack
-    from stcodec.types import VideoInfo as VideoInfo
+    from stcodec.types import (
+        BlockGrid as BlockGrid,
+        Clip as Clip,
+        ClipSpec as ClipSpec,
+        SaliencyTrack as SaliencyTrack,
+        VideoInfo as VideoInfo,
+    )
 
-_HOMES = {
-    "open_source": "attention",
-    "AttentionSession": "attention.base",
-    "AttentionSource": "attention.base",
-    "map_per_frame": "attention.per_frame",
-    "make_plan": "encoders.plan",
-    "EncoderSession": "encoders.session",
-    "AttentionError": "errors",
-    "BatchError": "errors",
-    "EncoderError": "errors",
-    "MediaError": "errors",
-    "OptionsError": "errors",
-    "StcodecError": "errors",
-    "TargetError": "errors",
-    "VerifyError": "errors",
-    "match": "matching.match",
-    "MatchOptions": "matching.options",
-    "export_for": "media.clips",
-    "VideoReader": "media.decode",
-    "Muxer": "media.mux",
-    "EncodeFields": "options",
-    "EncodeOptions": "options",
-    "OffsetPolicy": "options",
-    "RunOptions": "options",
-    "frames_with_maps": "pipeline.attend",
-    "encode": "pipeline.encode",
-    "maps": "pipeline.maps",
-    "MapsReport": "pipeline.maps",
-    "verify": "pipeline.verify",
-    "Progress": "progress",
-    "ProgressSink": "progress",
-    "QpLaw": "qp",
-    "EncodeReport": "report",
-    "MatchReport": "report",
-    "OffsetsApplied": "report",
-    "StreamSnapshot": "stream.observe.snapshot",
-    "Rendition": "stream.options",
-    "StreamOptions": "stream.options",
-    "run_stream": "stream.stream",
-    "BlockGrid": "types",
-    "Clip": "types",
-    "ClipSpec": "types",
-    "SaliencyTrack": "types",
-    "VideoInfo": "types",
+_NAMES = {
+    "attention": "open_source",
+    "attention.base": "AttentionSession AttentionSource",
+    "attention.per_frame": "map_per_frame",
+    "encoders.plan": "make_plan",
+    "encoders.session": "EncoderSession",
+    "errors": "AttentionError BatchError EncoderError MediaError OptionsError StcodecError TargetError VerifyError",
+    "matching.match": "match",
+    "matching.options": "MatchOptions",
+    "media.clips": "export_for",
+    "media.decode": "VideoReader",
+    "media.mux": "Muxer",
+    "options": "EncodeFields EncodeOptions OffsetPolicy RunOptions",
+    "pipeline.attend": "frames_with_maps",
+    "pipeline.encode": "encode",
+    "pipeline.maps": "MapsReport maps",
+    "pipeline.verify": "verify",
+    "progress": "Progress ProgressSink",
+    "qp": "QpLaw",
+    "report": "EncodeReport MatchReport OffsetsApplied",
+    "stream.observe.snapshot": "StreamSnapshot",
+    "stream.options": "Rendition StreamOptions",
+    "stream.stream": "run_stream",
+    "types": "BlockGrid Clip ClipSpec SaliencyTrack VideoInfo",
 }
+"""Public names by the module that has them."""
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = ["__version__", "roi", *_HOMES]  # noqa: PLE0604 (the keys are strings)
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stcodec.encoders.carrier import RegionTable, read_regions
-from stcodec.encoders.carrier import attach as attach_regions
+from stcodec.encoders.carrier import RegionTable, attach as attach_regions, read_regions
 from stcodec.encoders.levels import quantise_levels
 from stcodec.encoders.table import ENCODERS, NO_WAY, find_encoder
 from stcodec.encoders.trial import offsets_change_bits

@@ -21,8 +21,7 @@ import numpy as np
 import pytest
 from batches import jobs, make_folder, readers_of, start, wait_until
 from command import run
-from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import given, strategies as some
 
 from stcodec.batch.ladder import LadderRendition
 from stcodec.batch.ladder_choice import GOOD_ENOUGH_DB, MOST_RENDITIONS, SPACING, TOO_BAD_DB, Trial, choose_renditions, hull

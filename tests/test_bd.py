@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 from clips import FIXED_SETTINGS
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stcodec.errors import StcodecError
 from stcodec.metrics.bd import Delta, bd_quality, bd_rate, bootstrap, check_sign, share_of_saving

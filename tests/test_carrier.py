@@ -14,16 +14,14 @@ import numpy as np
 import pytest
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from stcodec.encoders import carrier
 from stcodec.encoders.carrier import REGION, RegionTable, attach, read_regions
 from stcodec.encoders.trial import program_changes_bits
 from stcodec.errors import EncoderError
-from stcodec.media import libav as libav_inside
-from stcodec.media import side_data as side_data_inside
+from stcodec.media import libav as libav_inside, side_data as side_data_inside
 from stcodec.media.ffmpeg import find_ffmpeg
 from stcodec.media.side_data import side_data
 from stcodec.types import BlockGrid

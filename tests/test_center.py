@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from moving_scenes import VIDEO, attend_in_pieces, clip, times
 from test_demo import load_tool
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import test_onnx
 from command import ENVIRONMENT, assert_one_line, program, run, run_apart
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from onnx import helper
 from test_hostile_files import OPENERS, opened
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import viewers
 from clips import FIXED_SETTINGS
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import stcodec
 from stcodec.attention.gaze import GazeSource

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clips import FIXED_SETTINGS
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 

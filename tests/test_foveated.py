@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import viewers
 from clips import FIXED_SETTINGS
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import stcodec.evaluate as ev
 from stcodec.errors import OptionsError

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import FIXED_SETTINGS, attend_in_pieces, make_clip, make_video, same
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stcodec.attention.gaze import GazeSource
 from stcodec.errors import AttentionError

@@ -14,8 +14,7 @@ import cv2
 import media
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from skimage import data
 

@@ -13,8 +13,7 @@ import av
 import media
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stcodec.errors import MediaError
 from stcodec.media.decode import VideoReader

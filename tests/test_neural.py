@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from media import make_video
 from moving_scenes import VIDEO, Camera, Disc, attend_in_pieces, clip, pan, part, shake, still, times, video, zoom
 

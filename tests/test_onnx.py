@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from clips import FIXED_SETTINGS, attend_in_pieces, make_clip, make_video, same
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from onnx import TensorProto, helper
 
 from stcodec.attention.onnx import OnnxSource

@@ -7,8 +7,7 @@ from itertools import groupby
 
 import clips
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from stcodec.stream.output.queue import PacketQueue
 from stcodec.stream.packet import LivePacket, Track

@@ -13,8 +13,7 @@ import pytest
 from av.filter import Graph
 from av.video.frame import VideoFrame
 from coding import RATE, decode_packets, frames_for, halves, left_gain_db
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from media import make_interlaced_video
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clips import FIXED_SETTINGS
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 from stcodec.metrics import saliency as scores

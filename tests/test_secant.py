@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from clips import FIXED_SETTINGS
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from stcodec.matching.secant import Secant
 

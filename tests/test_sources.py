@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import FIXED_SETTINGS, attend_in_pieces, make_clip, make_video, same
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
 from stcodec.attention.map_file import MapFileSource, MaskSource

@@ -11,8 +11,7 @@ from urllib.parse import unquote
 
 import command
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from live_rigs import free_port, wait_until
 
 from stcodec.errors import MediaError, OptionsError, StcodecError

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import attend_in_pieces, same
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from stcodec.attention.base import AttentionSession, AttentionSource, track
 from stcodec.attention.blended import BlendedSource

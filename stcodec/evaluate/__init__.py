@@ -15,23 +15,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stcodec.evaluate.comparison import CompareOptions as CompareOptions
-    from stcodec.evaluate.comparison import compare as compare
-    from stcodec.evaluate.evaluation import EvaluateRun as EvaluateRun
-    from stcodec.evaluate.evaluation import run as run
-    from stcodec.evaluate.options import ArmChoice as ArmChoice
-    from stcodec.evaluate.options import EvaluateOptions as EvaluateOptions
+    from stcodec.evaluate.comparison import CompareOptions as CompareOptions, compare as compare
+    from stcodec.evaluate.evaluation import EvaluateRun as EvaluateRun, run as run
+    from stcodec.evaluate.options import ArmChoice as ArmChoice, EvaluateOptions as EvaluateOptions
     from stcodec.evaluate.results import Evaluation as Evaluation
 
-_HOMES = {
-    "ArmChoice": "options",
-    "CompareOptions": "comparison",
-    "EvaluateOptions": "options",
-    "EvaluateRun": "evaluation",
-    "Evaluation": "results",
-    "compare": "comparison",
-    "run": "evaluation",
+_NAMES = {
+    "options": "ArmChoice EvaluateOptions",
+    "comparison": "CompareOptions compare",
+    "evaluation": "EvaluateRun run",
+    "results": "Evaluation",
 }
+"""Public names by the module that has them."""
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = [*_HOMES]  # noqa: PLE0604 (the keys are strings)
 

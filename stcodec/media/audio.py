@@ -9,9 +9,7 @@ from typing import Any, Final
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
-from av.error import BlockingIOError as NotYetError
-from av.error import EOFError as EndError
-from av.error import FFmpegError
+from av.error import BlockingIOError as NotYetError, EOFError as EndError, FFmpegError
 from av.filter import Graph
 from av.packet import Packet
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import av
-from av.error import BlockingIOError as NotYetError
-from av.error import EOFError as EndError
-from av.error import FFmpegError
+from av.error import BlockingIOError as NotYetError, EOFError as EndError, FFmpegError
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
