@@ -14,8 +14,8 @@ import pytest
 from command import run
 
 from stcodec.cli.command import parsers
-from stcodec.cli.options import seconds
 from stcodec.cli.settings import ALSO_FROM_FOLDER, ONLY_EXPLICIT, PRESETS, options_of
+from stcodec.cli.values import seconds
 
 Capture = pytest.CaptureFixture[str]
 Show = Callable[..., dict[str, Any]]

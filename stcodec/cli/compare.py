@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stcodec.cli.options import add_viewing_flags, command_line, names
+from stcodec.cli.options import add_viewing_flags, command_line
 from stcodec.cli.tables import show_results
+from stcodec.cli.values import names
 from stcodec.errors import OptionsError
 
 _METRICS = "psnr,ssim,vmaf,xpsnr"

@@ -14,13 +14,12 @@ from stcodec.cli.options import (
     add_viewing_flags,
     command_line,
     from_flags,
-    key_values,
-    names,
     on_device,
     policy_of,
     say_device,
 )
 from stcodec.cli.tables import show_results
+from stcodec.cli.values import key_values, names
 
 if TYPE_CHECKING:
     from stcodec.evaluate import EvaluateOptions

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stcodec.errors import OptionsError
+from stcodec.cli.values import anchor, area, bitrate_kbps, count, key_values, matching, names, seconds
 from stcodec.keep import KeepOptions
 from stcodec.options import DEFAULT_ATTENTION, DEFAULT_POLICY, POLICIES, EncodeOptions, OffsetPolicy, policy_named
 from stcodec.view import View
@@ -31,43 +30,6 @@ ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
     "or a blend such as 0.7*motion+0.3*center"
 )
-
-
-def bitrate_kbps(text: str) -> float:
-    """ffmpeg's notation: 2500k, 2.5M, or plain bits a second. In kbit/s."""
-    factor = {"k": 1.0, "m": 1000.0, "g": 1e6}.get(text[-1:].lower())
-    number = text[:-1] if factor is not None else text
-    try:
-        return float(number) * (factor if factor is not None else 0.001)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no bitrate: write 2500k, 2.5M or 2500000") from None
-
-
-def seconds(text: str) -> float:
-    """A time as ffmpeg takes it, or in minutes or hours: 90, 90.5s, 500ms, 10m, 1h, 1:30, 00:01:30.5. In seconds."""
-    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?", text)
-    if found is None or (found[4] and found[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 500ms, 10m, 1:30 or 00:01:30.5")
-    hours, minutes, rest = (float(one or 0) for one in found.groups()[:3])
-    return (3600 * hours + 60 * minutes + rest) * {None: 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600}[found[4]]
-
-
-def anchor(text: str) -> str | float:
-    """attended, half, mean, or a number of QP steps."""
-    if text in ("attended", "half", "mean"):
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: allowed are attended, half, mean or a number of QP steps") from None
-
-
-def key_values(pairs: list[str]) -> dict[str, str]:
-    """key=value arguments as a dict. Raises OptionsError for one without "="."""
-    for pair in pairs:
-        if "=" not in pair or pair.startswith("="):
-            raise OptionsError(f"--opt {pair!r}: write key=value, for instance --opt tune=film", value=pair)
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def add_video_flags(command: argparse.ArgumentParser) -> None:
@@ -96,9 +58,9 @@ def add_limit_flags(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-playlists", action="store_true", default=None, help="open files that name other files (HLS, ffconcat)"
     )
-    group.add_argument("--max-pixels", type=_area, metavar="WxH", help="area of a frame (8192x4320)")
+    group.add_argument("--max-pixels", type=area, metavar="WxH", help="area of a frame (8192x4320)")
     for what, text in (("fps", "frames a second (1000)"), ("streams", "tracks (200)"), ("chapters", "chapters (2000)")):
-        group.add_argument(f"--max-{what}", type=_count, metavar="N", help=text)
+        group.add_argument(f"--max-{what}", type=count, metavar="N", help=text)
 
 
 def use_limits(arguments: argparse.Namespace) -> None:
@@ -109,19 +71,6 @@ def use_limits(arguments: argparse.Namespace) -> None:
         from stcodec.media.limits import limits, set_limits
 
         set_limits(replace(limits(), **given))
-
-
-def _area(text: str) -> int:
-    found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})|([1-9][0-9]{0,9})", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no area: write 8192x4320, or a number of px")
-    return min(int(found[3]) if found[3] else int(found[1]) * int(found[2]), 2**31 - 1)
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise argparse.ArgumentTypeError(f"{text!r}: allowed are numbers from 1 on")
-    return int(text)
 
 
 def add_view_flags(command: argparse.ArgumentParser) -> None:
@@ -146,22 +95,16 @@ def view_of(arguments: argparse.Namespace) -> View:
     """The view from the flags of `add_view_flags`. Raises OptionsError."""
     chain = ["bwdif=mode=send_frame"] if arguments.deinterlace else []
     if arguments.crop is not None:
-        chain.append(f"crop={_matching('--crop', arguments.crop, _CROP, 'W:H:X:Y in px')}:exact=1")
+        chain.append(f"crop={matching('--crop', arguments.crop, _CROP, 'W:H:X:Y in px')}:exact=1")
     if arguments.vf is not None:
         chain.append(arguments.vf)
     if arguments.scale is not None:
-        size = _matching("--scale", arguments.scale, _SCALE, "1280:-2, 1280x720 or 720p")
+        size = matching("--scale", arguments.scale, _SCALE, "1280:-2, 1280x720 or 720p")
         chain.append(f"scale=-2:{size[:-1]}" if size.endswith("p") else f"scale={size.replace('x', ':')}")
     if arguments.fps is not None:
-        chain.append(f"fps={_matching('--fps', arguments.fps, _RATE, '25, 23.976 or 30000/1001')}")
+        chain.append(f"fps={matching('--fps', arguments.fps, _RATE, '25, 23.976 or 30000/1001')}")
     end = arguments.end if arguments.duration is None else arguments.start + arguments.duration
     return View(start_seconds=arguments.start, end_seconds=end, filters=",".join(chain))
-
-
-def _matching(flag: str, text: str, pattern: str, allowed: str) -> str:
-    if re.fullmatch(pattern, text) is None:
-        raise OptionsError(f"{flag} {text!r}: allowed is {allowed}", value=text, allowed=allowed)
-    return text
 
 
 def add_keep_flags(command: argparse.ArgumentParser) -> None:
@@ -355,11 +298,6 @@ def from_flags(kind: type[T], arguments: argparse.Namespace, **others: Any) -> T
     """Options of a kind, its fields from the flags of the same names; others: fields that are not as a flag has them."""
     given = {one.name: getattr(arguments, one.name) for one in fields(kind) if hasattr(arguments, one.name)}
     return kind(**given | others)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """The parts of a list with commas, empty ones left out."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def command_line(arguments: argparse.Namespace) -> str:

@@ -10,17 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from stcodec import interrupts
-from stcodec.cli.options import (
-    add_attention_flags,
-    bitrate_kbps,
-    from_flags,
-    key_values,
-    on_device,
-    policy_of,
-    say_device,
-    seconds,
-)
+from stcodec.cli.options import add_attention_flags, from_flags, on_device, policy_of, say_device
 from stcodec.cli.streams import for_drawing
+from stcodec.cli.values import bitrate_kbps, key_values, seconds
 from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name
 

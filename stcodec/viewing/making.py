@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import math
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -93,14 +93,8 @@ def make_test(
     excerpts = choose_excerpts(read_content(source), options.seconds, options.pairs)
     rng = np.random.default_rng(options.seed)
     trials = make_trials(len(paths), len(excerpts), rng)
-    with ExitStack() as stack:
-        try:
-            work = stack.enter_context(temporary_folder(place.parent, is_hidden=True))
-            made = work / "test"
-            clips = made / VIEWERS_FOLDER / _CLIPS
-            clips.mkdir(parents=True)
-        except OSError as error:
-            raise file_error(place, "can't be made", error) from None
+    with _whole_folder(place) as made:
+        clips = made / VIEWERS_FOLDER / _CLIPS
         ids = [[secret_id() for _ in paths] for _ in excerpts]
         least = _write_copies(paths, excerpts, ids, clips, shown, scored_by.jobs or cores(), progress)
         lines = matching_lines(matchings(results), [arm.name for arm in results.arms], results.metrics)
@@ -110,10 +104,6 @@ def make_test(
         plans = make_plans(trials, rng)
         page = render(key.test, options.show, _display_size(shown), _CLIPS, ids, plans)
         _write(made / VIEWERS_FOLDER / PAGE_NAME, page)
-        try:
-            made.rename(place)  # over an empty folder, too
-        except OSError as error:
-            raise file_error(place, "can't be made", error) from None
     test = PairTest(
         place,
         place / VIEWERS_FOLDER / PAGE_NAME,
@@ -125,6 +115,22 @@ def make_test(
         tuple(lines),
     )
     return test, results
+
+
+@contextmanager
+def _whole_folder(place: Path) -> Iterator[Path]:
+    """A folder with one for clips in it, elsewhere until the block has ended well: then it gets its place."""
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(temporary_folder(place.parent, is_hidden=True)) / "test"
+            (made / VIEWERS_FOLDER / _CLIPS).mkdir(parents=True)
+        except OSError as error:
+            raise file_error(place, "can't be made", error) from None
+        yield made
+        try:
+            made.rename(place)  # over an empty folder, too
+        except OSError as error:
+            raise file_error(place, "can't be made", error) from None
 
 
 def _check_place(folder: Path) -> Path:
