@@ -12,8 +12,9 @@ from stcodec.batch.listener import Listener
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.page import write_page
 from stcodec.batch.plan import Planner, check_folders
+from stcodec.batch.runs import check_last_run
 from stcodec.batch.scheduler import Scheduler, jobs_of
-from stcodec.batch.session import check_last_run, existing_table, planned, session
+from stcodec.batch.session import existing_table, planned, session
 from stcodec.batch.storage import Remote
 from stcodec.batch.summary import BatchSummary, summarise
 from stcodec.batch.table import Table

@@ -11,7 +11,8 @@ from stcodec.batch import journal
 from stcodec.batch.hooks import DUE
 from stcodec.batch.options import BatchOptions, BatchRun
 from stcodec.batch.outputs import put_in_place
-from stcodec.batch.session import Session, state_folder
+from stcodec.batch.runs import state_folder
+from stcodec.batch.session import Session
 from stcodec.batch.steps import FinishedFile
 from stcodec.batch.table import JobRow, now
 from stcodec.errors import MediaError

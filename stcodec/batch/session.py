@@ -1,28 +1,32 @@
-"""Session of one run on an output folder: its lock, its place for unfinished files, and what dead runs left behind.
-
-A run is alive as long as it holds the lock on its file; the system drops the lock of a process that dies in any way. No
-clock is asked.
-"""
+"""Session of one run on an output folder: its table, its lock, its place for unfinished files."""
 
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from stcodec import interrupts
 from stcodec.batch import journal
 from stcodec.batch.options import BatchOptions
-from stcodec.batch.outputs import Results, remove_replaced
+from stcodec.batch.outputs import Results
+from stcodec.batch.runs import (
+    begin_run,
+    is_alive,
+    one_at_a_time,
+    register_run,
+    release,
+    release_dead,
+    retire_dead,
+    run_lock,
+    state_folder,
+)
 from stcodec.batch.storage import Remote
-from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, JobRow, Table, as_bytes, now
+from stcodec.batch.table import SOURCES_FOLDER, STATE_FOLDER, Table
 from stcodec.errors import BatchError
-from stcodec.media.locks import lock_file
 from stcodec.media.paths import display_name
 from stcodec.work.cache import Cache
 
@@ -67,8 +71,8 @@ class Session:
         """True if other runs have jobs of the plan in hand, or left some: those of runs that died wait again."""
         in_hand = "plan = ? AND state IN ('running', 'placing') AND run != ?"
         if self.table.row(in_hand, self.plan, self.run) is not None:
-            with _one_at_a_time(state_folder(self.output)):
-                _retire_dead(self.table, self.output, self._options, self.results)
+            with one_at_a_time(state_folder(self.output)):
+                retire_dead(self.table, self.output, self._options, self.results)
         return self.table.row(f"({in_hand}) OR (plan = ? AND state = 'waiting')", self.plan, self.run, self.plan) is not None
 
     def check_there(self) -> None:
@@ -83,11 +87,6 @@ class Session:
                 "disk still there?), and the same command goes on",
                 path=self.output,
             )
-
-
-def state_folder(output: Path) -> Path:
-    """Folder of the job table of an output folder."""
-    return output / STATE_FOLDER
 
 
 def existing_table(output: Path) -> Path:
@@ -107,10 +106,10 @@ def planned(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
     try:
         if _is_new(table):
             journal.restore(state_folder(output), table, results)
-        _release_dead(table, state_folder(output), results)
+        release_dead(table, state_folder(output), results)
         with table.changing():
             number = table.text(options.as_mapping())
-            run = _register(table, root, options, number)
+            run = register_run(table, root, options, number)
         yield Session(output, table, run, run, number, output, results, _remote(root), options, (0, 0))
     finally:
         table.close()
@@ -127,12 +126,12 @@ def session(output: Path, root: Path | Remote, options: BatchOptions) -> Iterato
         raise BatchError(
             f"{display_name(output)}: can't be used as the output folder ({error.strerror})", path=output
         ) from None
-    with _one_at_a_time(folder):
+    with one_at_a_time(folder):
         table, results = _opened(folder), _results(output, options)
         try:
             _recover(table, folder, results)
-            _retire_dead(table, output, options, results)
-            run, plan, number, lock = _begin(table, folder, root, options)
+            retire_dead(table, output, options, results)
+            run, plan, number, lock = begin_run(table, folder, root, options)
         except BaseException:
             table.close()
             raise
@@ -152,7 +151,7 @@ def _opened(folder: Path) -> Table:
     """The table. Raises BatchError if it was removed while a run is at work."""
     path = folder / _TABLE
     if not path.exists():
-        if any(_is_alive(folder, int(lock.stem)) for lock in (folder / "runs").glob("*.lock") if lock.stem.isdecimal()):
+        if any(is_alive(folder, int(lock.stem)) for lock in (folder / "runs").glob("*.lock") if lock.stem.isdecimal()):
             raise BatchError(
                 f"{display_name(path)}: was removed while a run is at work, which goes on: wait for it", path=path
             )
@@ -175,137 +174,25 @@ def _is_new(table: Table) -> bool:
     return not table.ask("SELECT 1 FROM runs LIMIT 1")
 
 
-def _begin(table: Table, folder: Path, root: Path | Remote, options: BatchOptions) -> tuple[int, int, int, IO[bytes]]:
-    """A new run's number, that of its plan, that of its options, and its lock."""
-    with table.changing():
-        plan = _helped_plan(table, folder, root, options)
-        number = table.text(options.as_mapping())
-        run = _register(table, root, options, number, plan)
-        lock = _lock_file(folder, run).open("wb")
-        lock_file(lock.fileno(), waits=True)  # nobody else sees the run before this block ends
-        return run, plan or run, number, lock
-
-
-def _helped_plan(table: Table, folder: Path, root: Path | Remote, options: BatchOptions) -> int | None:
-    """The plan of a living run that does the same, None without one. Raises BatchError if it does other things."""
-    for run, plan, key, folder_there in table.ask("SELECT id, plan, key, root FROM runs WHERE has_ended = 0"):
-        if not _is_alive(folder, run):
-            continue
-        if key != options.key or folder_there != _root_bytes(root):
-            raise BatchError(
-                f"{display_name(folder.parent)}: another run is at work on this folder with other options: wait for it, or "
-                "give another output folder",
-                path=folder.parent,
-            )
-        return int(plan)
-    return None
-
-
-def _register(table: Table, root: Path | Remote, options: BatchOptions, number: int, plan: int | None = None) -> int:
-    run = table.insert(
-        "runs",
-        plan=plan or 0,
-        key=options.key,
-        root=_root_bytes(root),
-        options=number,
-        process=os.getpid(),
-        host=platform.node(),
-        started=now(),
-    )
-    if plan is None:
-        table.change("runs", "id = ?", run, plan=run)
-    return run
-
-
 def _end(table: Table, folder: Path, run: int, work: Path) -> None:
     """End a run: jobs that it still has in hand wait for the next one."""
     shutil.rmtree(work, ignore_errors=True)
     with suppress(BatchError):  # the folder may be gone; the next run finds out
-        _release(table, run)
+        release(table, run)
         _sweep(table, folder, run)
     with suppress(PermissionError):  # of Windows, where a file that is open stays
-        _lock_file(folder, run).unlink(missing_ok=True)
+        run_lock(folder, run).unlink(missing_ok=True)
 
 
 def _sweep(table: Table, folder: Path, run: int) -> None:
     """Remove what no run needs any more, if this one is the last: fetched sources, and pieces of videos that are settled."""
-    with suppress(OSError), _one_at_a_time(folder):  # the folder may be gone
+    with suppress(OSError), one_at_a_time(folder):  # the folder may be gone
         others = table.ask("SELECT id FROM runs WHERE has_ended = 0 AND id != ?", run)
-        if any(_is_alive(folder, one[0]) for one in others):
+        if any(is_alive(folder, one[0]) for one in others):
             return
         shutil.rmtree(folder / Path(SOURCES_FOLDER).name, ignore_errors=True)
         if table.row("state IN ('waiting', 'running', 'placing')") is None:
             shutil.rmtree(folder / "parts", ignore_errors=True)
-
-
-def _retire_dead(table: Table, output: Path, options: BatchOptions, results: Results) -> None:
-    """Take the jobs of runs that are no more out of their hands, and remove what those runs left."""
-    folder = state_folder(output)
-    dead, placed = _release_dead(table, folder, results)
-    for job in placed:
-        if options.replace and _is_as_read(job):
-            remove_replaced(job.source, output / job.output)
-    for run in dead:
-        shutil.rmtree(folder / "work" / str(run), ignore_errors=True)
-        _lock_file(folder, run).unlink(missing_ok=True)
-
-
-def _release_dead(table: Table, folder: Path, results: Results) -> tuple[list[int], list[JobRow]]:
-    """Let the jobs of dead runs wait again, in the table alone; those runs, and the jobs whose files had got their names."""
-    dead = [run for (run,) in table.ask("SELECT id FROM runs WHERE has_ended = 0") if not _is_alive(folder, run)]
-    placed = []
-    for run in dead:
-        placed += [job for job in list(table.rows("state = 'placing' AND run = ?", run)) if _settle(table, job, results)]
-        _release(table, run)
-    return dead, placed
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Lock against other runs that begin, end, or take over what dead ones left."""
-    with (folder / "runs" / "begin.lock").open("wb") as door:
-        lock_file(door.fileno(), waits=True)
-        yield
-
-
-def _release(table: Table, run: int) -> None:
-    with table.changing():
-        table.change("jobs", "run = ? AND state IN ('running', 'placing')", run, state="waiting")
-        table.change("runs", "id = ?", run, has_ended=1)
-
-
-def _settle(table: Table, job: JobRow, results: Results) -> bool:
-    """A run died while a finished file was about to take its name; whether it did."""
-    if results.is_unchanged(job):
-        table.update(job.id, state="done")
-        return True
-    if job.old_hash is not None and results.has_content(job, job.old_hash):
-        size, changed = results.stamp(job.output)
-        table.update(job.id, output_bytes=size, output_mtime_ns=changed, output_hash=job.old_hash, old_hash=None)
-    return False
-
-
-def _is_as_read(job: JobRow) -> bool:
-    try:
-        status = job.source.stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (job.source_bytes, job.source_mtime_ns)
-
-
-def _is_alive(folder: Path, run: int) -> bool:
-    try:
-        with _lock_file(folder, run).open("rb") as file:
-            lock_file(file.fileno(), waits=False)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _lock_file(folder: Path, run: int) -> Path:
-    return folder / "runs" / f"{run}.lock"
 
 
 def _made_folder(work: Path) -> tuple[int, int]:
@@ -324,18 +211,3 @@ def _results(output: Path, options: BatchOptions) -> Results:
 
 def _remote(root: Path | Remote) -> Remote | None:
     return root if isinstance(root, Remote) else None
-
-
-def _root_bytes(root: Path | Remote) -> bytes:
-    return root.url.encode() if isinstance(root, Remote) else as_bytes(root.resolve())
-
-
-def check_last_run(table: Table, root: Path | Remote, options: BatchOptions) -> None:
-    """Raise BatchError unless the last run had the same source and options."""
-    last = table.ask("SELECT root, key FROM runs ORDER BY id DESC LIMIT 1")
-    if not last:
-        raise BatchError("no run has begun in this folder: there is nothing to try again")
-    if (last[0]["root"], last[0]["key"]) != (_root_bytes(root), options.key):
-        raise BatchError(
-            "the last run had another IN or other flags: retry takes those that it had (leave the word retry out for others)"
-        )
