@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -169,3 +171,20 @@ def test_frames_are_pooled_as_colorvideovdp_pools_them() -> None:
     meter = pycvvdp.cvvdp("standard_fhd", display_geometry=geometry, quiet=True, device=torch.device("cpu"))
     theirs, _ = meter.predict(np.stack([other for _, other in pairs]), np.stack([one for one, _ in pairs]), "FHWC", 25.0)
     assert ours == pytest.approx(float(theirs), abs=2e-2)
+
+
+@needs_fvvdp
+def test_many_files_at_once_score_as_each_by_itself(film: Path, worse: dict[str, Path]) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+    shared = import_module("shared_jod")
+    paths = np.array([[[0.1, 0.5]] * FRAMES, [[0.9, 0.4]] * FRAMES], np.float32)
+    files = [worse["coarse"], worse["right"]]
+    scored = [False] * 4 + [True] * (FRAMES - 4)
+    found = shared.shared_jods(film, files, paths, 3.0, scored)
+    assert found.shape == (2, 2, FRAMES) and np.isnan(found[..., :4]).all()
+    shown = shared.screening(film, 3.0)
+    for at, other in enumerate(files):
+        for viewer, path in enumerate(paths):
+            pairs = zip(shared.pictures(film), shared.pictures(other), strict=True)
+            alone = foveated_jods(pairs, shown, path * np.array(SIZE, np.float32) - np.float32(0.5))
+            assert found[at, viewer, 4:] == pytest.approx(alone[4:], abs=1e-4)

@@ -137,6 +137,23 @@ def test_other_encoders_against_plain_x264_and_against_themselves(tool: ModuleTy
     assert "bd_rate_own_percent" not in table["x265"]
 
 
+def test_files_of_results_are_put_together(tool: ModuleType) -> None:
+    def file(observers: int, **scores: float) -> dict[str, object]:
+        setting = {"encoder": "libx264", "source": "none", "policy": {}, "extra": {}, "points": {"clip": {"23": scores}}}
+        how = {"frames": 36, "observers": observers}
+        return {"how": how, "commands": [f"{sorted(scores)}"], "versions": {}, "settings": {"plain": setting}}
+
+    merge = script("merge_front")
+    base = {"kbps": 100.0, "psnr-whole": 40.0, "fvvdp": 9.0, "fvvdp-worst5": 8.5}
+    found = merge.merged(file(1, **base), [file(2, kbps=100.0, fvvdp=9.2)], anew=["fvvdp"])
+    assert found["settings"]["plain"]["points"]["clip"]["23"] == {"kbps": 100.0, "psnr-whole": 40.0, "fvvdp": 9.2}
+    assert found["how"]["observers"] == 2 and len(found["commands"]) == 2
+    with pytest.raises(SystemExit, match="plain, clip, crf 23: kbps is 100 here and 101 there"):
+        merge.merged(file(1, **base), [file(1, kbps=101.0)])
+    with pytest.raises(SystemExit, match="measured in another way"):
+        merge.merged(file(1, **base), [{**file(1, kbps=100.0), "how": {"frames": 60, "observers": 1}}])
+
+
 def test_maps_that_ask_for_what_others_do(data: Path) -> None:
     rivals = script("rival_maps")
     with VideoReader(data / "videos" / "left.mkv") as reader:

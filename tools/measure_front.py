@@ -129,19 +129,19 @@ def halves(data: Path, clips: Sequence[Path], seed: int, folder: Path) -> tuple[
     return guide, judge
 
 
-def encoded(
-    settings: Sequence[Setting], given: argparse.Namespace, clips: Sequence[Path]
-) -> tuple[dict[str, dict[str, Scores]], Mapping[str, str]]:
-    """Scores by setting and clip, of settings with the same policy and encoder options; the versions they came of."""
+def evaluation_of(settings: Sequence[Setting], given: argparse.Namespace, clips: Sequence[Path]) -> ev.EvaluateOptions:
+    """The evaluation of settings with the same policy and encoder options: its arms are named by `arm_name`."""
     guide, judge = halves(given.data, clips, given.split_seed, given.work / "gaze")
     maps = {name: f"map:{folder}/{CLIP}.mkv" for name, folder in (one.split("=", 1) for one in given.maps)}
     maps["human"] = f"gaze:{guide}/{CLIP}.csv"
     arms = [ArmChoice(PLAIN, "none")]
     arms += [
-        ArmChoice(f"arm {at}", source_text(one.source, maps)) for at, one in enumerate(settings) if one.source != "none"
+        ArmChoice(arm_name(at, one), source_text(one.source, maps))
+        for at, one in enumerate(settings)
+        if one.source != "none"
     ]
     encoder = settings[0].encoder
-    options = ev.EvaluateOptions(
+    return ev.EvaluateOptions(
         encoders=(encoder,),
         presets={"": given.preset, **PRESETS},
         crfs=parse_crfs(CRFS.get(encoder, given.crf)),
@@ -154,6 +154,18 @@ def encoded(
         halve=True,
         instants=0,
     )
+
+
+def arm_name(at: int, setting: Setting) -> str:
+    """The arm of a setting that is the at-th of its evaluation."""
+    return PLAIN if setting.source == "none" else f"arm {at}"
+
+
+def encoded(
+    settings: Sequence[Setting], given: argparse.Namespace, clips: Sequence[Path]
+) -> tuple[dict[str, dict[str, Scores]], Mapping[str, str]]:
+    """Scores by setting and clip, of settings with the same policy and encoder options; the versions they came of."""
+    options = evaluation_of(settings, given, clips)
     running = ev.EvaluateRun(jobs=given.jobs, overwrite=True)
     results = ev.run(clips, given.work, options=options, running=running, progress=show)
     for failure in results.failures:
@@ -165,7 +177,7 @@ def encoded(
             known = {key: round(value, 4) for key, value in point.scores.items() if value is not None}
             points[f"{point.crf:g}"] = {"kbps": round(point.kbps, 3), "bytes": point.video_bytes, **known}
         by_arm.setdefault(curve.arm, {})[curve.clip] = points
-    names = {PLAIN if one.source == "none" else f"arm {at}": one.name for at, one in enumerate(settings)}
+    names = {arm_name(at, one): one.name for at, one in enumerate(settings)}
     return {names[arm]: found for arm, found in by_arm.items() if arm in names}, results.versions
 
 
@@ -271,9 +283,9 @@ def groups(settings: Iterable[Setting]) -> list[list[Setting]]:
     return list(found.values())
 
 
-def parsed() -> argparse.Namespace:
+def parsed(doc: str | None = __doc__) -> argparse.Namespace:
     """The command line."""
-    parser = parser_for(__doc__, gaze_data=True)
+    parser = parser_for(doc, gaze_data=True)
     add_clip_arguments(parser, "all")
     parser.add_argument("--maps", nargs="*", default=[], metavar="NAME=FOLDER", help="of files CLIP.mkv")
     parser.add_argument("--only", nargs="*", help="settings, by a part of their names")
@@ -292,12 +304,14 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    given = parsed()
-    given.work.mkdir(parents=True, exist_ok=True)
-    clips = clip_files(given.data, given.split, given.clips)
+def chosen_settings(given: argparse.Namespace) -> list[Setting]:
+    """The settings that a command line asks for."""
     chosen = [one for one in (*front(), *rivals()) if given.only is None or any(part in one.name for part in given.only)]
-    chosen += [setting_of(text) for text in given.also]
+    return chosen + [setting_of(text) for text in given.also]
+
+
+def opened(given: argparse.Namespace) -> dict[str, Any]:
+    """The file of results as it is; this command is added to it."""
     how = {"frames": given.frames, "crf": given.crf, "preset": given.preset, "observers": given.observers}
     result: dict[str, Any] = {"how": how, "commands": [], "versions": {}, "settings": {}}
     if given.out.exists():
@@ -305,15 +319,28 @@ def main() -> None:
         if result["how"] != how:
             raise SystemExit(f"{given.out}: was made with {result['how']}, not with {how}: give another file")
     result["commands"].append(command())
+    return result
+
+
+def keep(result: dict[str, Any], out: Path) -> None:
+    """Write the file of results."""
+    if PLAIN in result["settings"]:
+        result["summary"] = summary(result["settings"])
+    out.write_text(json.dumps(result, indent=None, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+
+
+def main() -> None:
+    given = parsed()
+    given.work.mkdir(parents=True, exist_ok=True)
+    clips = clip_files(given.data, given.split, given.clips)
+    chosen, result = chosen_settings(given), opened(given)
     for group in groups(chosen):
         print(f"--- {', '.join(one.name for one in group)}", file=sys.stderr, flush=True)
         found, versions = encoded(group, given, clips)
         result["versions"].update(versions)
         for one in group:
             add_points(result["settings"], one, found.get(one.name, {}))
-        if PLAIN in result["settings"]:
-            result["summary"] = summary(result["settings"])
-        given.out.write_text(json.dumps(result, indent=None, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+        keep(result, given.out)
         for one in group:
             rates = result.get("summary", {}).get(one.name, {}).get("bd_rate_percent", {})
             print(f"{one.name:40}", {key: value["mean"] for key, value in rates.items()}, flush=True)

@@ -34,11 +34,11 @@ PACKAGES = {"fvvdp": ("pyfvvdp", "pyfvvdp"), "cvvdp": ("pycvvdp", "cvvdp")}
 """By metric: the module, and what it is installed as."""
 POOLING_EXPONENTS = {"fvvdp": 10**0.228, "cvvdp": 2 / 0.93020427}
 """Of the distance to 10 JOD, whose mean over frames the packages (1.2.2 and 0.5.7) turn into the JOD of a video."""
-_DISPLAY = "standard_fhd"
-"""Both packages' display of 200 cd/m2 with a contrast of 1000 in an office, of 24 inches; its geometry is our own."""
+DISPLAY = "standard_fhd"
+"""Both packages' name of a display of 200 cd/m2, contrast 1000, 24 inches, in an office; its geometry is our own."""
 _DIAGONAL_INCHES = 24.0
 _PLAIN_MODULES = ("interp", "third_party", "utils")
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
+LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Of linear red, green and blue (BT.709)."""
 
 
@@ -69,10 +69,10 @@ def foveated_jods(pairs: Pairs, shown: Screening, scanpath_px: NDArray[np.float3
 
     scanpath_px: [T, 2], x and y that are looked at, one of each frame. Raises OptionsError if the package is not installed.
     """
-    torch, package = _loaded("fvvdp")
-    geometry = package.fvvdp_display_geometry(*_geometry(shown))
-    meter = package.fvvdp(_DISPLAY, display_geometry=geometry, foveated=True, quiet=True, device=torch.device("cpu"))
-    weights = torch.tensor(_LUMINANCE).view(1, 3, 1, 1, 1)
+    torch, package = loaded("fvvdp")
+    geometry = package.fvvdp_display_geometry(*geometry_arguments(shown))
+    meter = package.fvvdp(DISPLAY, display_geometry=geometry, foveated=True, quiet=True, device=torch.device("cpu"))
+    weights = torch.tensor(LUMINANCE).view(1, 3, 1, 1, 1)
 
     def light(picture: Any, _: str) -> Any:
         return (meter.display_photometry.forward(picture) * weights).sum(1, keepdim=True)
@@ -85,9 +85,9 @@ def foveated_jods(pairs: Pairs, shown: Screening, scanpath_px: NDArray[np.float3
 
 def color_jods(pairs: Pairs, shown: Screening) -> list[float]:
     """ColorVideoVDP of each frame, as for `foveated_jods`."""
-    torch, package = _loaded("cvvdp")
-    geometry = package.vvdp_display_geometry(*_geometry(shown))
-    meter = package.cvvdp(_DISPLAY, display_geometry=geometry, quiet=True, device=torch.device("cpu"))
+    torch, package = loaded("cvvdp")
+    geometry = package.vvdp_display_geometry(*geometry_arguments(shown))
+    meter = package.cvvdp(DISPLAY, display_geometry=geometry, quiet=True, device=torch.device("cpu"))
     with torch.no_grad():
         source = _Source(pairs, shown, meter.display_photometry.source_2_target_colorspace)
         _, found = meter.predict_video_source(source)
@@ -103,7 +103,8 @@ def pooled_jod(metric: str, jods: NDArray[np.floating]) -> float:
     return float(10 - np.mean(distance**exponent) ** (1 / exponent))
 
 
-def _loaded(metric: str) -> tuple[Any, Any]:
+def loaded(metric: str) -> tuple[Any, Any]:
+    """Module torch, and that of a metric's package. Raises OptionsError if it can't be used."""
     check_installed(metric)
     module, package = PACKAGES[metric]
     try:
@@ -128,7 +129,7 @@ def _own_modules(module: str) -> Iterator[None]:
         del sys.path[: len(folders)]
 
 
-def _geometry(shown: Screening) -> tuple[tuple[int, int], None, float, None, None, None, float]:
+def geometry_arguments(shown: Screening) -> tuple[tuple[int, int], None, float, None, None, None, float]:
     """The first arguments of both packages' display_geometry."""
     return (shown.width_px, shown.height_px), None, shown.viewing_distance, None, None, None, _DIAGONAL_INCHES
 
