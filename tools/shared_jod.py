@@ -122,7 +122,8 @@ class Meter:
         self, layers: Sequence[NDArray[np.float32]], background: NDArray[np.float32], level: int
     ) -> NDArray[np.float32]:
         gain = np.float32(1 if level == 0 else 2)
-        return np.minimum(np.stack(layers) / background, np.float32(1000)) * gain
+        result: NDArray[np.float32] = np.minimum(np.stack(layers) / background, np.float32(1000)) * gain
+        return result
 
     def _sensitivity(self, light: NDArray[np.float32], level: int, look: NDArray[np.float32]) -> NDArray[np.float32]:
         """[2, h, w]: pyfvvdp's table by luminance, frequency and eccentricity, whose axes are even, read by torch."""
@@ -137,8 +138,7 @@ class Meter:
         grid = torch.stack(places, -1)[None, None]
         found = torch.nn.functional.grid_sample(self._table, grid, padding_mode="border", align_corners=True)
         gain = 10.0 ** (model.sensitivity_correction / 20.0)
-        result: NDArray[np.float32] = found[0, :, 0].exp2_().mul_(gain).numpy()
-        return result
+        return np.asarray(found[0, :, 0].exp2_().mul_(gain), np.float32)
 
     def _of_frequency(self, omega: Any) -> Any:
         """pyfvvdp's table of sensitivities at one frequency over time."""
