@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +36,6 @@ from stcodec.attention.motion_energy import MotionTuning, motion_density
 from stcodec.attention.motion_field import DenseFlow, gray_thumbnail
 from stcodec.errors import AttentionError
 from stcodec.media.clips import read_clip
-from stcodec.types import Clip, SaliencyTrack
 
 ROWS, COLS = 36, 64
 CAMERAS = {
@@ -290,17 +288,3 @@ def _gain_bits(folder: Path, name: str, use_vectors: bool) -> float:
         cols = (table[active, 3] / seen.video.width_px * density.shape[1]).astype(int)
         gains.extend(np.log2(density[rows, cols] / center_density(*density.shape)[rows, cols]))
     return float(np.mean(gains))
-
-
-def _milliseconds_per_map(seen: Clip) -> tuple[float, SaliencyTrack]:
-    began = time.process_time()
-    track = MotionSource().attend(seen)
-    return 1000 * (time.process_time() - began) / len(seen), track
-
-
-@BOTH_INPUTS
-def test_a_map_costs_little(use_vectors: bool) -> None:
-    """Meant: 8 ms with flow, 3 ms with vectors, on a free core; three times that where others are at work too."""
-    seen = _LONG[use_vectors]
-    best = min(_milliseconds_per_map(seen)[0] for _ in range(3))
-    assert best < (9 if use_vectors else 24)
