@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stcodec.stream.observe.snapshot import MapCondition, Pressure, Preview, RenditionState, StreamSnapshot, TargetState
+from stcodec.stream.observe.snapshot import LivePreview, MapCondition, Pressure, RenditionState, StreamSnapshot, TargetState
 
 HD = RenditionState(
     name="720p",
@@ -61,7 +61,7 @@ class FakeStream:
 
     def __init__(self) -> None:
         self.now = SNAPSHOT
-        self.shown: Preview | None = picture(0.0)
+        self.shown: LivePreview | None = picture(0.0)
 
     def change(self, **fields: Any) -> None:
         self.now = dataclasses.replace(self.now, **fields)
@@ -69,13 +69,13 @@ class FakeStream:
     def snapshot(self) -> StreamSnapshot:
         return self.now
 
-    def preview(self) -> Preview | None:
+    def preview(self) -> LivePreview | None:
         return self.shown
 
 
-def picture(seconds: float, *, with_map: bool = True) -> Preview:
+def picture(seconds: float, *, with_map: bool = True) -> LivePreview:
     """A gray ramp, with attention in the middle."""
     ramp = np.repeat(np.linspace(40, 200, 320, dtype=np.uint8)[None, :, None], 180, axis=0).repeat(3, axis=2)
     y, x = np.mgrid[:12, :20]
     saliency = np.exp(-(((x - 9.5) / 4) ** 2 + ((y - 5.5) / 3) ** 2)).astype(np.float32)
-    return Preview(seconds, ramp, saliency if with_map else None)
+    return LivePreview(seconds, ramp, saliency if with_map else None)

@@ -24,7 +24,15 @@ from command import run
 from hypothesis import given, strategies as some
 
 from stcodec.batch.ladder import LadderRendition
-from stcodec.batch.ladder_choice import GOOD_ENOUGH_DB, MOST_RENDITIONS, SPACING, TOO_BAD_DB, Trial, choose_renditions, hull
+from stcodec.batch.ladder_choice import (
+    GOOD_ENOUGH_DB,
+    MOST_RENDITIONS,
+    SPACING,
+    TOO_BAD_DB,
+    LadderTrial,
+    choose_renditions,
+    hull,
+)
 from stcodec.errors import VerifyError
 from stcodec.media.package import key_times, write_package
 
@@ -140,7 +148,7 @@ def test_a_ladder_that_suits_the_video(capfd: Capture, tmp_path: Path, ride: Pat
     arguments = ("batch", tmp_path / "in", output, "--ladder", "auto", "--attention", "center", "--preset", "ultrafast")
     assert run(capfd, *arguments, "--jobs", "2", "-q").status == 0
     (curve,) = (output / ".stcodec-batch" / "curves").iterdir()
-    trials = [Trial(**one) for one in json.loads(curve.read_text())]
+    trials = [LadderTrial(**one) for one in json.loads(curve.read_text())]
     assert {one.lines for one in trials} == {272, 216, 144} and len(trials) == 9
     by_size = [sorted((one.kbps, one.quality_db) for one in trials if one.lines == lines) for lines in (272, 216, 144)]
     for tried in by_size:
@@ -168,7 +176,7 @@ def test_a_ladder_of_a_video_of_a_few_frames(capfd: Capture, tmp_path: Path) -> 
 
 
 TRIALS = some.lists(
-    some.builds(Trial, some.sampled_from((1080, 720, 360)), some.floats(20, 20_000), some.floats(10, 60)),
+    some.builds(LadderTrial, some.sampled_from((1080, 720, 360)), some.floats(20, 20_000), some.floats(10, 60)),
     min_size=3,
     max_size=9,
     unique_by=lambda one: one.kbps,
@@ -176,7 +184,7 @@ TRIALS = some.lists(
 
 
 @given(TRIALS, some.floats(50, 30_000))
-def test_renditions_fall_evenly(trials: list[Trial], most_kbps: float) -> None:
+def test_renditions_fall_evenly(trials: list[LadderTrial], most_kbps: float) -> None:
     outline = hull(trials)
     assert outline[-1].quality_db == max(one.quality_db for one in trials)
     renditions = choose_renditions(trials, most_kbps)
@@ -189,7 +197,7 @@ def test_renditions_fall_evenly(trials: list[Trial], most_kbps: float) -> None:
 def test_the_size_of_each_rendition_is_the_best_at_its_bitrate() -> None:
     lines_of = {1080: (500, 30, 4.0), 720: (250, 31, 2.5), 360: (60, 28, 2.0)}  # from a bitrate on, so many dB an octave
     trials = [
-        Trial(lines, kbps * 4**step, quality + 2 * slope * step)
+        LadderTrial(lines, kbps * 4**step, quality + 2 * slope * step)
         for lines, (kbps, quality, slope) in lines_of.items()
         for step in range(3)
     ]
@@ -204,7 +212,7 @@ def test_the_size_of_each_rendition_is_the_best_at_its_bitrate() -> None:
         assert rendition.lines == max(lines_of, key=lambda lines: quality_db(lines, rendition.kbps))
     assert abs(quality_db(1080, renditions[0].kbps) - GOOD_ENOUGH_DB) < 2 and renditions[0].kbps < 8000
     assert choose_renditions(trials, 1000)[0] == LadderRendition(360, 1000)
-    assert len(choose_renditions([Trial(360, 60, TOO_BAD_DB), Trial(360, 200, TOO_BAD_DB + 2)], 60)) == 1
+    assert len(choose_renditions([LadderTrial(360, 60, TOO_BAD_DB), LadderTrial(360, 200, TOO_BAD_DB + 2)], 60)) == 1
 
 
 def test_key_frames_that_disagree_are_refused(tmp_path: Path, videos: Path) -> None:

@@ -176,3 +176,13 @@ def test_a_page_is_made_of_files_of_its_own_folder_and_of_web() -> None:
 def test_one_file_reads_the_files_of_pages() -> None:
     found = [path for path in MODULES if "resources.files(" in path.read_text(encoding="utf-8")]
     assert found == [PACKAGE / "web" / "page.py"]
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """One word for one thing."""
+    named: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                named.setdefault(node.name.lstrip("_"), []).append(str(path.relative_to(PACKAGE)))
+    assert {name: places for name, places in named.items() if len(places) > 1} == {}

@@ -16,7 +16,7 @@ import stcodec
 from stcodec.encoders import session
 from stcodec.encoders.carrier import RegionTable
 from stcodec.encoders.plan import EncoderPlan, make_plan
-from stcodec.encoders.verdict import Blocks, Reading, judge, pool
+from stcodec.encoders.verdict import BlockReading, Blocks, judge, pool
 from stcodec.errors import VerifyError
 from stcodec.media.mux import Muxer
 from stcodec.options import EncodeOptions
@@ -282,20 +282,20 @@ def test_what_the_range_cuts_off_is_no_fault(plan: EncoderPlan) -> None:
     """A plain encode at QP 47 leaves room for 4 steps upwards: all that is asked for beyond becomes 51."""
     requested = np.tile(np.arange(-4, 12, dtype=np.float32), (16, 1))
     in_file = np.minimum(47 + requested, 51)
-    reading = Reading(requested, in_file - 47, in_file, (0.0, 51.0))
+    reading = BlockReading(requested, in_file - 47, in_file, (0.0, 51.0))
     applied = judge(pool([reading]), 1, "against-plain", "h264")
     assert applied.verdict == "applied" and applied.slope == pytest.approx(1, abs=0.01)
     assert applied.share_applied == pytest.approx(10 / 16)  # -4 to 5, within a step
     assert applied.share_clipped == pytest.approx(6 / 16)
-    mirrored = Reading(requested[:, ::-1], in_file - 47, in_file, (0.0, 51.0))
+    mirrored = BlockReading(requested[:, ::-1], in_file - 47, in_file, (0.0, 51.0))
     assert judge(pool([mirrored]), 1, "against-plain", "h264").verdict == "not-applied"
-    nothing_left = Reading(requested, np.full_like(requested, 8), np.full_like(requested, 51), (0.0, 51.0))
+    nothing_left = BlockReading(requested, np.full_like(requested, 8), np.full_like(requested, 51), (0.0, 51.0))
     assert judge(pool([nothing_left]), 1, "against-plain", "h264").verdict == "not-measured"
 
 
 def test_a_handful_of_blocks_tells_nothing(plan: EncoderPlan) -> None:
     requested = np.array([[3, -3], [3, -3]], np.float32)
-    applied = judge(pool([Reading(requested, np.zeros_like(requested))]), 1, "against-plain", "h264")
+    applied = judge(pool([BlockReading(requested, np.zeros_like(requested))]), 1, "against-plain", "h264")
     assert applied.verdict == "not-measured" and "4 blocks are too few" in applied.why
 
 

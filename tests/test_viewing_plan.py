@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from stcodec.evaluate import CompareOptions
-from stcodec.viewing.excerpts import Content, choose_excerpts
+from stcodec.viewing.excerpts import VideoContent, choose_excerpts
 from stcodec.viewing.statistics import answers_needed, bradley_terry, pearson, power, sign_test, spearman, wilson
 from stcodec.viewing.trials import PLANS, make_plans, make_trials
 
@@ -94,10 +94,10 @@ def test_correlations() -> None:
 # --- excerpts and orders ----------------------------------------------------------------------------------------------
 
 
-def content(seconds: float, cuts: list[float], flat: tuple[float, float] = (-1, -1)) -> Content:
+def content(seconds: float, cuts: list[float], flat: tuple[float, float] = (-1, -1)) -> VideoContent:
     times = np.arange(round(25 * seconds)) / 25
     starts = np.isin(np.round(times, 3), [0.0, *cuts])
-    return Content(times, starts, (times >= flat[0]) & (times < flat[1]))
+    return VideoContent(times, starts, (times >= flat[0]) & (times < flat[1]))
 
 
 def test_excerpts_lie_all_over_the_video_and_avoid_cuts_and_black() -> None:
@@ -115,10 +115,10 @@ def test_short_videos() -> None:
     assert len(choose_excerpts(content(20, []), 8, 8)) == 2
     (whole,) = choose_excerpts(content(3, []), 8, 8)
     assert (whole.first_frame, whole.frames) == (0, 75)
-    slides = Content(np.array([0.0, 2.0, 4.0]), np.array([True] * 3), np.array([False] * 3))
+    slides = VideoContent(np.array([0.0, 2.0, 4.0]), np.array([True] * 3), np.array([False] * 3))
     found = choose_excerpts(slides, 1, 6)
     assert [(one.first_frame, one.frames) for one in found] == [(0, 1), (1, 1), (2, 1)]
-    (picture,) = choose_excerpts(Content(np.zeros(1), np.ones(1, bool), np.zeros(1, bool)), 8, 8)
+    (picture,) = choose_excerpts(VideoContent(np.zeros(1), np.ones(1, bool), np.zeros(1, bool)), 8, 8)
     assert (picture.first_frame, picture.frames) == (0, 1)
 
 

@@ -34,7 +34,7 @@ class OnnxSource(AttentionSource):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises AttentionError if the file is no model that keeps the contract."""
         self.name = f"onnx:{display_name(path)}"
-        self._network = _Network(Path(path), self.name)
+        self._network = _OnnxNetwork(Path(path), self.name)
         self.spec = ClipSpec(_MAPS_PER_SECOND, thumbnail_side_px=max(self._network.height, self._network.width))
 
     def open(self, video: VideoInfo) -> AttentionSession:
@@ -42,7 +42,7 @@ class OnnxSource(AttentionSource):
         return PromptSession(video, self.name, self._network.maps)
 
 
-class _Network:
+class _OnnxNetwork:
     """A loaded model, with the shape of its input."""
 
     def __init__(self, path: Path, name: str) -> None:

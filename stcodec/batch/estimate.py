@@ -33,7 +33,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Rate:
+class _Throughput:
     """Time and size that some bytes of sources came to."""
 
     source_bytes: float
@@ -61,11 +61,11 @@ def estimate(session: Session, options: EncodeOptions | None, key: str, jobs: in
     return Estimate(files, size, seconds, size * sum(rate.output_bytes for rate in rates) / tried, jobs, basis)
 
 
-def _recorded(session: Session, key: str) -> list[_Rate]:
+def _recorded(session: Session, key: str) -> list[_Throughput]:
     sums = session.table.ask(
         "SELECT SUM(source_bytes), SUM(wall_seconds), SUM(output_bytes) FROM jobs WHERE key = ? AND state = 'done'", key
     )[0]
-    return [_Rate(*sums)] if sums[0] else []
+    return [_Throughput(*sums)] if sums[0] else []
 
 
 def _chosen(session: Session, files: int) -> Sequence[JobRow]:
@@ -76,7 +76,7 @@ def _chosen(session: Session, files: int) -> Sequence[JobRow]:
     return [job for place in places if (job := next(session.table.rows(waiting, session.plan, place), None)) is not None]
 
 
-def _trial(job: JobRow, options: EncodeOptions) -> _Rate | None:
+def _trial(job: JobRow, options: EncodeOptions) -> _Throughput | None:
     """Encode the beginning of a file; None if that fails, as the file itself will."""
     try:
         with work_folder() as folder, VideoReader(job.source, keep_partial=True) as reader:
@@ -84,6 +84,6 @@ def _trial(job: JobRow, options: EncodeOptions) -> _Rate | None:
             write_lossless(reader, part, frames=_TRIAL_FRAMES)
             report = encode(part, folder / "encoded.mkv", options=options, verify=False)
             share = min(1.0, report.frames / reader.info.frames) if reader.info.frames else 1.0
-            return _Rate(job.source_bytes * share, report.wall_seconds, report.video_bytes)
+            return _Throughput(job.source_bytes * share, report.wall_seconds, report.video_bytes)
     except StcodecError:
         return None

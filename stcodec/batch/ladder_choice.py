@@ -27,7 +27,7 @@ _REACH = 2.0
 
 
 @dataclass(frozen=True)
-class Trial:
+class LadderTrial:
     """Bitrate and quality of one trial encode."""
 
     lines: int
@@ -36,9 +36,9 @@ class Trial:
     """Attended PSNR in the video's own size."""
 
 
-def hull(trials: Sequence[Trial]) -> list[Trial]:
+def hull(trials: Sequence[LadderTrial]) -> list[LadderTrial]:
     """The upper convex hull over the logarithm of the bitrate, by rising bitrate and quality."""
-    found: list[Trial] = []
+    found: list[LadderTrial] = []
     for one in sorted(trials, key=lambda trial: (trial.kbps, -trial.quality_db)):
         if found and one.quality_db <= found[-1].quality_db:
             continue
@@ -48,10 +48,10 @@ def hull(trials: Sequence[Trial]) -> list[Trial]:
     return found
 
 
-def choose_renditions(trials: Sequence[Trial], most_kbps: float) -> tuple[LadderRendition, ...]:
+def choose_renditions(trials: Sequence[LadderTrial], most_kbps: float) -> tuple[LadderRendition, ...]:
     """The renditions, largest first; most_kbps: of the source, beyond which there is nothing to gain."""
     outline = hull(trials)
-    curves: dict[int, list[Trial]] = {}
+    curves: dict[int, list[LadderTrial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.kbps):
         curves.setdefault(trial.lines, []).append(trial)
     kbps = min(_bitrate_of(outline, GOOD_ENOUGH_DB), max(most_kbps, LEAST_KBPS))
@@ -71,17 +71,17 @@ def rounded(kbps: float) -> float:
     return float(f"{kbps:.1e}")
 
 
-def _slope(one: Trial, other: Trial) -> float:
+def _slope(one: LadderTrial, other: LadderTrial) -> float:
     return (other.quality_db - one.quality_db) / float(np.log2(other.kbps / one.kbps))
 
 
-def _bitrate_of(outline: Sequence[Trial], quality_db: float) -> float:
+def _bitrate_of(outline: Sequence[LadderTrial], quality_db: float) -> float:
     """Bitrate at which the hull reaches a quality; its end if it does not, its beginning if that is better."""
     logs = np.interp(quality_db, [one.quality_db for one in outline], [np.log2(one.kbps) for one in outline])
     return float(2**logs)
 
 
-def _quality_at(curve: Sequence[Trial], kbps: float) -> float:
+def _quality_at(curve: Sequence[LadderTrial], kbps: float) -> float:
     """Quality of one size at a bitrate, by a straight line through the two trials about a bitrate, or the two nearest."""
     if not curve[0].kbps / _REACH <= kbps <= curve[-1].kbps * _REACH:
         return -np.inf if kbps < curve[0].kbps else curve[-1].quality_db

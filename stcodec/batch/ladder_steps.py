@@ -8,7 +8,7 @@ from typing import Any
 
 from stcodec.batch.kept_maps import look
 from stcodec.batch.ladder import AUTO, SEGMENT_SECONDS, LadderRendition, fitting_renditions, rendition_options
-from stcodec.batch.ladder_choice import Trial, choose_renditions
+from stcodec.batch.ladder_choice import LadderTrial, choose_renditions
 from stcodec.batch.steps import (
     EncodeRecord,
     FinishedFile,
@@ -57,7 +57,7 @@ def plan_ladder(job: JobSpec) -> LadderPlan:
     return LadderPlan(renditions, maps, were_kept, (f"ladder: {', '.join(one.name for one in renditions)}",))
 
 
-def _trials(job: JobSpec, encode: Job, maps: Path | None) -> list[Trial]:
+def _trials(job: JobSpec, encode: Job, maps: Path | None) -> list[LadderTrial]:
     """Trial encodes of a video for `--ladder auto`, made now or before."""
     options = replace(encode.options, extra=dict(encode.options.extra))
     watched = (content_hash(job.source), source_identity(options.attention)) if maps is None else maps.name
@@ -65,7 +65,7 @@ def _trials(job: JobSpec, encode: Job, maps: Path | None) -> list[Trial]:
     path = job.cache.place("curves", key, ".json")
     kept = job.cache.read_json(path)
     if kept is not None and (maps is None or maps.exists()):
-        return [Trial(**one) for one in kept]
+        return [LadderTrial(**one) for one in kept]
     from stcodec.batch.ladder_trials import measure_trials  # late, as the search
 
     folder = job.unfinished.parent / "scan"

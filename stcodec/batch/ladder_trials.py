@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stcodec.batch.ladder import SEGMENT_SECONDS, own_lines, placed_options
-from stcodec.batch.ladder_choice import Trial
+from stcodec.batch.ladder_choice import LadderTrial
 from stcodec.encoders.round_trip import Pair, RoundTrip
 from stcodec.matching.reading import Reading, TriedFrame
 from stcodec.matching.scan import Scan, scan
@@ -37,7 +37,7 @@ _LEAST_ERROR = 1e-6
 """Of the squared range: 60 dB, beyond which nobody sees a difference."""
 
 
-def measure_trials(job: Job, folder: Path) -> list[Trial]:
+def measure_trials(job: Job, folder: Path) -> list[LadderTrial]:
     """Encode samples of a job's video in several sizes and qualities. Raises what `stcodec.encode` raises.
 
     folder: for the maps, which the source makes in one look at the whole video. Pictures are compared in the video's own
@@ -46,7 +46,7 @@ def measure_trials(job: Job, folder: Path) -> list[Trial]:
     seen = scan(job, folder, Meter(None, job.reader.info))
     samples = _samples(seen)
     options = placed_options(job.options, job.reader.info)
-    trials: list[Trial] = []
+    trials: list[LadderTrial] = []
     for lines in sizes_of(job.reader.info):
         jobs = [rendition(job, replace(options, crf=crf), lines) for crf in _CRFS]
         trials += _try(jobs, seen, samples, lines)
@@ -74,7 +74,7 @@ def _samples(seen: Scan) -> list[FrameRange]:
     return chosen
 
 
-def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[FrameRange], lines: int) -> list[Trial]:
+def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[FrameRange], lines: int) -> list[LadderTrial]:
     """Some qualities of one size, side by side."""
     video, reading = jobs[0].reader.info, Reading(jobs[0], seen)
     tries = [_TrialEncode(job, video) for job in jobs]
@@ -89,7 +89,7 @@ def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[FrameRange], lines: 
             for one in tries:
                 one.end()
     seconds = sum(len(part) for part in samples) / float(video.frame_rate or 25)
-    return [Trial(lines, one.video_bytes * 8 / 1000 / seconds, one.quality_db) for one in tries]
+    return [LadderTrial(lines, one.video_bytes * 8 / 1000 / seconds, one.quality_db) for one in tries]
 
 
 class _TrialEncode:

@@ -48,7 +48,7 @@ _META = ("help", "version", "config", "use")
 
 
 @dataclass(frozen=True)
-class Layer:
+class SettingsLayer:
     """A source of settings."""
 
     origin: str
@@ -135,18 +135,18 @@ def _is_decided(
     return any(hasattr(given, one.dest) or one.dest in said for one in (action, *rivals))
 
 
-def _files(config: str | None) -> Iterator[Layer]:
+def _files(config: str | None) -> Iterator[SettingsLayer]:
     if config is not None:
-        yield Layer(display_name(config), _read(Path(config)), "explicit")
+        yield SettingsLayer(display_name(config), _read(Path(config)), "explicit")
         return
     import platformdirs
 
     here = Path(NAME)
     if here.is_file():
-        yield Layer(NAME, _read(here), "folder")
+        yield SettingsLayer(NAME, _read(here), "folder")
     own = platformdirs.user_config_path("stcodec") / NAME
     if os.access(own, os.F_OK) and own.is_file():  # no access: it is in the folder of another user
-        yield Layer(display_name(own), _read(own), "user")
+        yield SettingsLayer(display_name(own), _read(own), "user")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -160,24 +160,24 @@ def _read(path: Path) -> dict[str, Any]:
         raise OptionsError(f"{display_name(path)}: is no TOML ({error})", path=path) from None
 
 
-def _own(layer: Layer, command: str) -> dict[str, Any]:
+def _own(layer: SettingsLayer, command: str) -> dict[str, Any]:
     """Values that a layer has for a command; its own table wins over what is said to all."""
     for_all = {key: value for key, value in layer.table.items() if not isinstance(value, dict)}
     for_one: dict[str, Any] = layer.table.get(command, {})
     return for_all | for_one
 
 
-def _preset(name: object, layers: Iterable[Layer]) -> Layer:
+def _preset(name: object, layers: Iterable[SettingsLayer]) -> SettingsLayer:
     own = {one: layer for layer in reversed(list(layers)) for one in layer.table.get("presets", {})}
     if isinstance(name, str) and name in own:
-        return Layer(f"preset {name} of {own[name].origin}", own[name].table["presets"][name], own[name].trust)
+        return SettingsLayer(f"preset {name} of {own[name].origin}", own[name].table["presets"][name], own[name].trust)
     known = _read(PRESETS)
     if not isinstance(name, str) or name not in known:
         raise OptionsError(f"preset {name!r}: there is none of that name{_nearest(str(name), [*own, *known])}", value=name)
-    return Layer(f"preset {name}", known[name], "explicit")
+    return SettingsLayer(f"preset {name}", known[name], "explicit")
 
 
-def _check_names(layer: Layer, commands: Mapping[str, argparse.ArgumentParser]) -> None:
+def _check_names(layer: SettingsLayer, commands: Mapping[str, argparse.ArgumentParser]) -> None:
     """Raise OptionsError for an option or a command that doesn't exist; one that some other command has is none here."""
     of_all = {key for command in commands.values() for key in options_of(command)} | {"use"}
     for key, value in layer.table.items():
@@ -185,7 +185,7 @@ def _check_names(layer: Layer, commands: Mapping[str, argparse.ArgumentParser]) 
             if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
                 raise OptionsError(f"{layer.origin}: presets: write a table for each, [presets.NAME]")
             for name, table in value.items():
-                _check_names(Layer(f"preset {name} of {layer.origin}", table, layer.trust), commands)
+                _check_names(SettingsLayer(f"preset {name} of {layer.origin}", table, layer.trust), commands)
         elif isinstance(value, dict):
             if key not in commands:
                 raise OptionsError(
@@ -214,7 +214,7 @@ def _nearest(text: str, known: Iterable[str]) -> str:
     return f": there are {', '.join(sorted(known))}" if near is None else f"; the nearest is {near}"
 
 
-def _check_trust(layer: Layer, key: str, value: object) -> None:
+def _check_trust(layer: SettingsLayer, key: str, value: object) -> None:
     if layer.trust == "explicit":
         return
     named = f"{layer.origin}: {key}: "

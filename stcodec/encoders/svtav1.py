@@ -127,7 +127,7 @@ class SvtAv1(Encoder):
         svt_library.lower_threads()
 
     def driver(self, context: VideoCodecContext, grid: BlockGrid) -> Driver:
-        return _Driver(context, grid)
+        return _SvtDriver(context, grid)
 
     def with_hdr(self, options: Mapping[str, str], hdr: HdrMetadata) -> tuple[dict[str, str], list[str]]:
         found = {}
@@ -172,7 +172,7 @@ class SvtAv1(Encoder):
         return (6 * np.log2(quantisers()[np.clip(exported, 0, 255)])).astype(np.float32)
 
 
-class _Driver:
+class _SvtDriver:
     """The library at work on one video."""
 
     def __init__(self, context: VideoCodecContext, grid: BlockGrid) -> None:

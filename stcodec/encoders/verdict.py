@@ -26,7 +26,7 @@ _AGAINST = {"against-plain": "against a plain encode's at the same frame", "agai
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Reading(Arrays):
+class BlockReading(Arrays):
     """One frame: what was asked for and what is there, per block."""
 
     requested: FloatArray
@@ -64,7 +64,7 @@ class Blocks(Arrays):
     known_share: float
 
 
-def pool(readings: Sequence[Reading]) -> Blocks:
+def pool(readings: Sequence[BlockReading]) -> Blocks:
     """All blocks of some frames together."""
     parts = [_comparable(reading) for reading in readings]
     whole = sum(reading.measured.size for reading in readings)
@@ -72,7 +72,7 @@ def pool(readings: Sequence[Reading]) -> Blocks:
     return Blocks(requested, allowed, measured, carried, at_limit, requested.size / whole)
 
 
-def _comparable(reading: Reading) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, BoolArray]:
+def _comparable(reading: BlockReading) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, BoolArray]:
     """The columns of `Blocks`. The rate control moves a frame's QP as a whole; what counts is how its blocks differ."""
     known = np.isfinite(reading.measured)
     low, high = reading.qp_limits
@@ -140,7 +140,7 @@ def _slope_error(requested: FloatArray, measured: FloatArray, correlation: float
     return float(measured.std() / requested.std() * rest**0.5)
 
 
-def _carried(reading: Reading) -> BoolArray:
+def _carried(reading: BlockReading) -> BoolArray:
     carried = np.zeros(reading.requested.shape, np.bool_)
     if reading.in_file is not None:
         carried[:, 1:] = reading.in_file[:, 1:] == reading.in_file[:, :-1]

@@ -26,7 +26,7 @@ from stcodec.encoders.encoder import Encoder, ReadBack
 from stcodec.encoders.plan import EncoderPlan
 from stcodec.encoders.readback import EXPORT, qp_blocks
 from stcodec.encoders.session import EncoderSession
-from stcodec.encoders.verdict import LEAST_SPREAD, Gain, Reading, judge, pool
+from stcodec.encoders.verdict import LEAST_SPREAD, BlockReading, Gain, judge, pool
 from stcodec.media.decode import VideoReader
 from stcodec.media.seek import frames_from, frames_of
 from stcodec.report import OffsetsApplied
@@ -112,7 +112,7 @@ def verdict_on(frames: Frames, samples: Sequence[Requested]) -> OffsetsApplied:
     )
 
 
-def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> Reading | None:
+def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> BlockReading | None:
     plain = frames.plain(sample.pts_seconds)
     if plain is None:
         return None
@@ -124,25 +124,25 @@ def _against_plain(frames: Frames, coded: VideoFrame, sample: Requested) -> Read
     known = np.where((baseline > low) & (baseline < high), baseline, np.float32(np.nan))
     original = frames.original(sample.pts_seconds)
     gain = None if original is None else _gain(frames.grid, sample, original, coded, plain)
-    return Reading(sample.delta_qp, in_file - known, in_file, (low, high), gain)
+    return BlockReading(sample.delta_qp, in_file - known, in_file, (low, high), gain)
 
 
-def _against_frame(frames: Frames, coded: VideoFrame, sample: Requested) -> Reading | None:
+def _against_frame(frames: Frames, coded: VideoFrame, sample: Requested) -> BlockReading | None:
     if coded.key_frame and frames.encoder is not None and not frames.encoder.offsets_on_key_frames:
         return None
     in_file = qp_blocks(coded, frames.grid)
     if in_file is None:  # a frame without segments: all blocks have the same QP
-        return Reading(sample.delta_qp, np.zeros_like(sample.delta_qp))
-    return Reading(sample.delta_qp, in_file, in_file, _limits(frames))
+        return BlockReading(sample.delta_qp, np.zeros_like(sample.delta_qp))
+    return BlockReading(sample.delta_qp, in_file, in_file, _limits(frames))
 
 
-def _effect(frames: Frames, coded: VideoFrame, sample: Requested) -> Reading | None:
+def _effect(frames: Frames, coded: VideoFrame, sample: Requested) -> BlockReading | None:
     original, plain = frames.original(sample.pts_seconds), frames.plain(sample.pts_seconds)
     if original is None or plain is None:
         return None
     ours, theirs = (_around(_block_error(original, one, frames.grid)) for one in (coded, plain))
     gain = _gain(frames.grid, sample, original, coded, plain)
-    return Reading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32), gain=gain)
+    return BlockReading(_around(sample.delta_qp), (10 * np.log10(ours / theirs)).astype(np.float32), gain=gain)
 
 
 def _gain(grid: BlockGrid, sample: Requested, original: VideoFrame, coded: VideoFrame, plain: VideoFrame) -> Gain | None:
@@ -159,7 +159,7 @@ def _limits(frames: Frames) -> tuple[float, float]:
     return (-np.inf, np.inf) if frames.encoder is None else frames.encoder.qp_limits(frames.bit_depth)
 
 
-_READINGS: Mapping[ReadBack, Callable[[Frames, VideoFrame, Requested], Reading | None]] = {
+_READINGS: Mapping[ReadBack, Callable[[Frames, VideoFrame, Requested], BlockReading | None]] = {
     "against-plain": _against_plain,
     "against-frame": _against_frame,
     "effect": _effect,

@@ -82,7 +82,7 @@ class PicturesTask:
             qp_range=qp_range,
         )
 
-    def _write(self, look: _Look, qp_range: tuple[float, float] | None, guided: Scored, plain: Scored) -> FramePictures:
+    def _write(self, look: _Shown, qp_range: tuple[float, float] | None, guided: Scored, plain: Scored) -> FramePictures:
         pictures = _drawn(look, qp_range)
         names = {}
         for kind, picture in pictures.items():
@@ -105,7 +105,7 @@ def matching_crf(kbps: float, points: Sequence[tuple[float, float]], whole: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _Look(Arrays):
+class _Shown(Arrays):
     """One instant, in display orientation."""
 
     index: int
@@ -123,7 +123,9 @@ class _Look(Arrays):
     """[h, w] in the guided file; NaN where a block tells none."""
 
 
-def _looks(task: PicturesTask, reference: PreparedClip, guided: Scored, plain: Scored, wanted: Sequence[int]) -> list[_Look]:
+def _looks(
+    task: PicturesTask, reference: PreparedClip, guided: Scored, plain: Scored, wanted: Sequence[int]
+) -> list[_Shown]:
     maps = task.guided.encode.maps
     assert maps is not None
     weights = np.load(task.weights.path, mmap_mode="r")
@@ -144,7 +146,7 @@ def _looks(task: PicturesTask, reference: PreparedClip, guided: Scored, plain: S
         for index, (one, other, mine, saliency) in _chosen(streams, wanted):
             qp = qp_blocks(mine, grid) if export else None
             looks.append(
-                _Look(
+                _Shown(
                     index=index,
                     seconds=reference.seconds[index],
                     source=thumbnail(one),
@@ -180,7 +182,7 @@ def _cells(error: FloatArray) -> FloatArray:
     return np.asarray(error[: rows * high, : cols * wide].reshape(rows, high, cols, wide).mean(axis=(1, 3)), np.float32)
 
 
-def _drawn(look: _Look, qp_range: tuple[float, float] | None) -> Mapping[str, Picture]:
+def _drawn(look: _Shown, qp_range: tuple[float, float] | None) -> Mapping[str, Picture]:
     shape = look.source.shape[:2]
     peak = float(look.saliency.max()) or 1.0
     pictures = {

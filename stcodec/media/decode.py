@@ -20,7 +20,7 @@ from stcodec.media.container_facts import container_facts
 from stcodec.media.file_decoder import FileDecoder, PacketSink
 from stcodec.media.filters import SETS_RATE, is_spatial, split_chain
 from stcodec.media.libav import sample_aspect
-from stcodec.media.picture import Picture
+from stcodec.media.picture import PictureChain
 from stcodec.media.probe import is_cover, video_info
 from stcodec.media.side_data import side_data, side_data_kinds
 from stcodec.types import VideoInfo
@@ -92,7 +92,7 @@ class VideoReader:
         """The container's 3x3 display matrix, row by row in libavutil's fixed point; None if it has none."""
         self.facts = facts
         filters, rate = self.view.filters, info.frame_rate
-        self._picture = Picture(first, facts.crop, filters, info.rotation_degrees, rate, info.sample_aspect_ratio)
+        self._picture = PictureChain(first, facts.crop, filters, info.rotation_degrees, rate, info.sample_aspect_ratio)
         since = (self._from_seconds or 0.0) - _near_seconds(self._file)
         self._shown = (one for one in self._picture(self._stretch(chain([first], raw))) if one.time >= since)
         shown = next(self._shown, None)

@@ -63,7 +63,7 @@ class OneShape:
         return (f"{frame.width}x{frame.height}", frame.format.name, *colours)
 
 
-class Picture:
+class PictureChain:
     """The way of all frames of one read: one shape, the container's crop, the user's filters."""
 
     def __init__(

@@ -39,18 +39,18 @@ class LiveAudio:
         self._index = index
         self._choice = options.audio
         self._options = options
-        self._coder: _AudioCopy | _AudioEncoder
-        self._coder = _AudioCopy(stream) if self._can_copy(stream) else _AudioEncoder(stream, options.audio_bitrate_kbps)
+        self._coder: _AudioCopy | _AacEncoder
+        self._coder = _AudioCopy(stream) if self._can_copy(stream) else _AacEncoder(stream, options.audio_bitrate_kbps)
         self.track = self._coder.track
 
     def source_changed(self, stream: AudioStream | None) -> None:
         """Go on with a source that was opened again; audio of another format is encoded to the old one."""
         if stream is None:
             return
-        if isinstance(self._coder, _AudioEncoder):
+        if isinstance(self._coder, _AacEncoder):
             self._coder.source_changed(stream)
         elif not self._can_copy(stream) or _AudioCopy(stream).track != self.track:
-            self._coder = _AudioEncoder(stream, self._options.audio_bitrate_kbps, self.track)
+            self._coder = _AacEncoder(stream, self._options.audio_bitrate_kbps, self.track)
 
     def packets(self, item: AudioIn, timeline: StreamTimeline, arrived: int | None) -> Iterator[LivePacket]:
         """Packets for the targets, from a packet of the source."""
@@ -112,7 +112,7 @@ class _AudioCopy:
         yield placed, _silent_packet(self.track.sample_rate_hz, self.track.channels)
 
 
-class _AudioEncoder:
+class _AacEncoder:
     """Decoded and encoded to AAC; gaps are filled with silence, so that sample counts are times."""
 
     def __init__(self, stream: AudioStream, bitrate_kbps: float, like: Track | None = None) -> None:

@@ -25,7 +25,7 @@ from stcodec.stream.input.sources import source_address
 from stcodec.stream.live_attention import live_source, warm_up
 from stcodec.stream.observe.preview import Previews
 from stcodec.stream.observe.readback import ReadBack
-from stcodec.stream.observe.snapshot import Preview, StreamSnapshot
+from stcodec.stream.observe.snapshot import LivePreview, StreamSnapshot
 from stcodec.stream.options import StreamOptions
 from stcodec.stream.output.fan import Fan
 from stcodec.stream.output.targets import Targets, check_first_connections
@@ -188,7 +188,7 @@ class LiveStream:
         """The tracks that go to the targets now."""
         return self._fan.tracks
 
-    def preview(self) -> Preview | None:
+    def preview(self) -> LivePreview | None:
         """A small picture of what goes out, and its map."""
         return self._previews.newest()
 

@@ -35,7 +35,7 @@ _BOX_BYTES = 8
 _SLACK_SECONDS = 1e-3
 
 
-class _Picture(NamedTuple):
+class _DecodedPicture(NamedTuple):
     """A decoded picture of a file that is compared."""
 
     pts: int
@@ -101,14 +101,14 @@ def pad_alike(files: Sequence[Path]) -> None:
         os.utime(path, (0, 0))
 
 
-def _pictures(reader: VideoReader, excerpts: Sequence[Excerpt]) -> Iterator[_Picture]:
+def _pictures(reader: VideoReader, excerpts: Sequence[Excerpt]) -> Iterator[_DecodedPicture]:
     """All frames of all excerpts."""
     planes = PlaneReader(PLAYABLE_PIX_FMT)
     frames, place = reader.frames(), 0
     for excerpt in excerpts:
         for frame in islice(frames, excerpt.first_frame - place, excerpt.end_frame - place):
             assert frame.pts is not None
-            yield _Picture(frame.pts, frame.time, _even(planes(frame)))
+            yield _DecodedPicture(frame.pts, frame.time, _even(planes(frame)))
         place = excerpt.end_frame
 
 
@@ -118,7 +118,7 @@ def _even(planes: Sequence[Plane]) -> list[Plane]:
     return [planes[0][: 2 * height, : 2 * width], *(plane[:height, :width] for plane in planes[1:])]
 
 
-def _least_psnr(pictures: Iterator[_Picture], copy: Path) -> float:
+def _least_psnr(pictures: Iterator[_DecodedPicture], copy: Path) -> float:
     """The lowest PSNR of any plane, dB. Raises VerifyError unless each picture is there at its time."""
     least, start = math.inf, None
     with VideoReader(copy) as reader:

@@ -41,7 +41,7 @@ class Excerpt:
         return self.first_frame + self.frames
 
 
-class Content(NamedTuple):
+class VideoContent(NamedTuple):
     """Measures that excerpts are chosen by, [T] each."""
 
     seconds: TimeArray
@@ -52,7 +52,7 @@ class Content(NamedTuple):
     """Whether a frame shows hardly anything, bool."""
 
 
-def read_content(path: Path) -> Content:
+def read_content(path: Path) -> VideoContent:
     """Shots and flat pictures of a video. Raises MediaError."""
     seconds: list[float] = []
     starts: list[bool] = []
@@ -63,10 +63,10 @@ def read_content(path: Path) -> Content:
             seconds.append(frame.time)
             starts.append(begins)
             flat.append(float(thumbnail(frame).mean(axis=2).std()) < _FLAT_GREY_LEVELS)
-    return Content(np.array(seconds) - seconds[0], np.array(starts), np.array(flat))
+    return VideoContent(np.array(seconds) - seconds[0], np.array(starts), np.array(flat))
 
 
-def choose_excerpts(content: Content, seconds: float, count: int) -> list[Excerpt]:
+def choose_excerpts(content: VideoContent, seconds: float, count: int) -> list[Excerpt]:
     """Up to so many excerpts, one in each of as many equal parts of the video; fewer where it is too short, at least one.
 
     In its part an excerpt lies where it has the fewest cuts, least of all near its ends, and the fewest flat pictures; it
@@ -84,7 +84,7 @@ def choose_excerpts(content: Content, seconds: float, count: int) -> list[Excerp
     return found
 
 
-def _best(content: Content, part: tuple[float, float], seconds: float, frame_seconds: float) -> Excerpt:
+def _best(content: VideoContent, part: tuple[float, float], seconds: float, frame_seconds: float) -> Excerpt:
     """The excerpt of a part of the video (seconds from, to)."""
     begin, end = part
     latest = max(begin, end - seconds)
@@ -97,7 +97,7 @@ def _best(content: Content, part: tuple[float, float], seconds: float, frame_sec
     return min(found, key=lambda one: (_cost(content, one), abs(one.start_seconds - middle)))
 
 
-def _excerpt(content: Content, first: int, seconds: float, frame_seconds: float) -> Excerpt:
+def _excerpt(content: VideoContent, first: int, seconds: float, frame_seconds: float) -> Excerpt:
     start = float(content.seconds[first])
     end = int(np.searchsorted(content.seconds, start + seconds - frame_seconds / 2))
     end = max(end, first + 1)
@@ -105,7 +105,7 @@ def _excerpt(content: Content, first: int, seconds: float, frame_seconds: float)
     return Excerpt(first, end - first, start, length, int(content.starts[first + 1 : end].sum()))
 
 
-def _cost(content: Content, excerpt: Excerpt) -> float:
+def _cost(content: VideoContent, excerpt: Excerpt) -> float:
     """Cost of an excerpt: how ill it suits a test; no unit."""
     inside = slice(excerpt.first_frame, excerpt.end_frame)
     since = content.seconds[inside] - excerpt.start_seconds

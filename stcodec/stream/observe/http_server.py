@@ -42,7 +42,7 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An answer to a request."""
 
     body: bytes | Iterator[bytes]
@@ -50,7 +50,7 @@ class Answer:
     status: HTTPStatus = HTTPStatus.OK
 
 
-Routes = dict[str, Callable[[dict[str, list[str]]], Answer]]
+Routes = dict[str, Callable[[dict[str, list[str]]], Response]]
 """What answers a request, by path; it is given the query."""
 
 
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_OPTIONS(self) -> None:
         """Tell a page of the origin that may read the files that it may say the token, too."""
-        self._answer(Answer(b"", status=HTTPStatus.NO_CONTENT))
+        self._answer(Response(b"", status=HTTPStatus.NO_CONTENT))
 
     def _give(self, folder: ServedFolder, name: str, query: dict[str, list[str]]) -> None:
         try:
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         except NotServed as error:
             self._refuse(error.status, str(error))
         else:
-            self._answer(Answer(file.body, file.content_type))
+            self._answer(Response(file.body, file.content_type))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what http.server itself refuses, as plain text."""
@@ -194,9 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         return hmac.compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
 
     def _refuse(self, status: HTTPStatus, text: str) -> None:
-        self._answer(Answer(f"{text}\n".encode(errors="backslashreplace"), status=status))
+        self._answer(Response(f"{text}\n".encode(errors="backslashreplace"), status=status))
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Response) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         if isinstance(answer.body, bytes):

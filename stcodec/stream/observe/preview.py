@@ -8,7 +8,7 @@ import time
 from stcodec.stream.director import Director
 from stcodec.stream.encode import RenditionEncoder
 from stcodec.stream.input.frames import small_rgb
-from stcodec.stream.observe.snapshot import Preview
+from stcodec.stream.observe.snapshot import LivePreview
 from stcodec.stream.packet import TICK
 
 _SIDE_PX = 480
@@ -22,10 +22,10 @@ class Previews:
         self._director = director
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._made: Preview | None = None
+        self._made: LivePreview | None = None
         self._made_at = 0.0
 
-    def newest(self) -> Preview | None:
+    def newest(self) -> LivePreview | None:
         """The newest preview; None before the first frame. Safe from any thread."""
         with self._lock:
             frame = self._director.newest
@@ -33,6 +33,6 @@ class Previews:
                 offsets = self._encoder.newest
                 seconds = float((frame.pts or 0) * TICK)
                 blocks = None if offsets is None else offsets.blocks / max(float(offsets.blocks.max()), 1e-9)
-                self._made = Preview(seconds, small_rgb(frame, _SIDE_PX), blocks)
+                self._made = LivePreview(seconds, small_rgb(frame, _SIDE_PX), blocks)
                 self._made_at = time.monotonic()
             return self._made

@@ -117,7 +117,7 @@ class StreamSnapshot:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Preview(Arrays):
+class LivePreview(Arrays):
     """A small picture of what goes out, and the map that it was encoded with."""
 
     seconds: float
@@ -134,5 +134,5 @@ class Observed(Protocol):
     def snapshot(self) -> StreamSnapshot:
         """The current state."""
 
-    def preview(self) -> Preview | None:
+    def preview(self) -> LivePreview | None:
         """The newest picture kept (about two a second); None before the first. Made only while somebody asks."""

@@ -13,7 +13,7 @@ from typing import Any
 from stcodec.errors import OptionsError
 from stcodec.stream.observe.dashboard.data import DashboardData
 from stcodec.stream.observe.dashboard.page import render
-from stcodec.stream.observe.http_server import QUIET_SECONDS, Answer, HttpServer, Routes
+from stcodec.stream.observe.http_server import QUIET_SECONDS, HttpServer, Response, Routes
 from stcodec.stream.observe.listen import WebOptions
 from stcodec.stream.observe.metrics import CONTENT_TYPE, health_problems, prometheus_text
 from stcodec.stream.observe.snapshot import Observed, StreamSnapshot
@@ -70,14 +70,14 @@ class WebServer:
 
 
 def _routes(observed: Observed, feed: DashboardData, options: WebOptions) -> Routes:
-    def healthz(_: object) -> Answer:
+    def healthz(_: object) -> Response:
         reasons = health_problems(observed.snapshot())
         text = "".join(f"{one}\n" for one in reasons) or "healthy\n"
-        return Answer(
+        return Response(
             text.encode(errors="backslashreplace"), status=HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
         )
 
-    def state(query: dict[str, list[str]]) -> Answer:
+    def state(query: dict[str, list[str]]) -> Response:
         since = query.get("since", ["0"])[0]
         number = int(since) if since.isdecimal() and len(since) < 10 else 0
         return _json(feed.state(observed.snapshot(), number))
@@ -85,16 +85,16 @@ def _routes(observed: Observed, feed: DashboardData, options: WebOptions) -> Rou
     routes: Routes = {}
     if options.metrics:
         routes["/healthz"] = healthz
-        routes["/metrics"] = lambda _: Answer(prometheus_text(observed.snapshot()), CONTENT_TYPE)
+        routes["/metrics"] = lambda _: Response(prometheus_text(observed.snapshot()), CONTENT_TYPE)
     if options.dashboard:
-        routes["/"] = lambda _: Answer(render().encode(), "text/html; charset=utf-8")
+        routes["/"] = lambda _: Response(render().encode(), "text/html; charset=utf-8")
         routes["/state.json"] = state
         routes["/preview.json"] = lambda _: _json(feed.preview(observed.preview()))
     return routes
 
 
-def _json(value: Any) -> Answer:
-    return Answer(json.dumps(value, allow_nan=False).encode(), "application/json")
+def _json(value: Any) -> Response:
+    return Response(json.dumps(value, allow_nan=False).encode(), "application/json")
 
 
 def _bind(options: WebOptions, folder: ServedFolder | None, request_seconds: float) -> HttpServer:

@@ -12,7 +12,7 @@ from pathlib import Path
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.codecs import codecs_parameter
 from stcodec.stream.output.ladder import LadderSender
-from stcodec.stream.output.segments import PARTS_LISTED, Part, Segment, TrackFiles, date_text, write_whole
+from stcodec.stream.output.segments import PARTS_LISTED, Segment, SegmentPart, TrackFiles, date_text, write_whole
 from stcodec.stream.packet import Tracks
 
 _HEADROOM = 1.2
@@ -137,6 +137,6 @@ def _begin(unix_seconds: float, head_name: str, head_before: str, *, is_disconti
     return [*lines, f"#EXT-X-PROGRAM-DATE-TIME:{date_text(unix_seconds)}"]
 
 
-def _part(part: Part) -> str:
+def _part(part: SegmentPart) -> str:
     independent = ",INDEPENDENT=YES" if part.is_independent else ""
     return f'#EXT-X-PART:DURATION={part.seconds:.5f},URI="{part.name}"{independent}'

@@ -33,7 +33,7 @@ _DRIFT_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
-class Part:
+class SegmentPart:
     """A piece of a segment that can be had by itself before the segment is whole."""
 
     name: str
@@ -57,7 +57,7 @@ class Segment:
     """The file that players must read before it."""
     is_discontinuity: bool
     """Whether it does not continue the one before: other times, or another header."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SegmentPart, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -80,7 +80,7 @@ class TrackFiles:
     """Number of the segment that is being written."""
     has_parts: bool = False
     """Whether each chunk is a file of its own, too."""
-    parts: list[Part] = field(default_factory=list)
+    parts: list[SegmentPart] = field(default_factory=list)
     """Of the segment that is being written."""
     window: deque[Segment] = field(default_factory=deque)
     breaks_gone: int = 0
@@ -143,7 +143,7 @@ class TrackFiles:
         if self.has_parts:
             name, first = self.part_name(len(self.parts)), self._chunk[0]
             write_whole(self.folder / name, content)
-            self.parts.append(Part(name, float((self._end_pts - first.pts) * TICK), first.is_key))
+            self.parts.append(SegmentPart(name, float((self._end_pts - first.pts) * TICK), first.is_key))
         self._chunk = []
 
     def finish(self, following: LivePacket | None = None) -> Segment | None:
@@ -182,7 +182,7 @@ class TrackFiles:
         """Name of a part of the segment that is being written; place: from 0 on."""
         return f"{self.stem}_{self.number}.{place}.m4s"
 
-    def _remove(self, parts: Iterable[Part]) -> None:
+    def _remove(self, parts: Iterable[SegmentPart]) -> None:
         for one in parts:
             (self.folder / one.name).unlink(missing_ok=True)
 

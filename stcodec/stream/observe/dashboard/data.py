@@ -12,7 +12,7 @@ import numpy as np
 
 from stcodec.media.pictures import still_bytes
 from stcodec.stream.observe.metrics import health_problems
-from stcodec.stream.observe.snapshot import Preview, RenditionState, StreamSnapshot
+from stcodec.stream.observe.snapshot import LivePreview, RenditionState, StreamSnapshot
 from stcodec.stream.observe.status import record
 from stcodec.web.page import finite
 
@@ -30,7 +30,7 @@ class DashboardData:
         self._moments: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._count = 0
         self._lock = threading.Lock()
-        self._shown: tuple[Preview, dict[str, Any]] | None = None
+        self._shown: tuple[LivePreview, dict[str, Any]] | None = None
 
     def keep(self, snapshot: StreamSnapshot) -> None:
         """Another moment for the charts."""
@@ -55,7 +55,7 @@ class DashboardData:
         }
         return finite(state)  # type: ignore[no-any-return]
 
-    def preview(self, preview: Preview | None) -> dict[str, Any] | None:
+    def preview(self, preview: LivePreview | None) -> dict[str, Any] | None:
         """A picture as a data URL, and its map as bytes (254 = most attended); coded once however many look."""
         if preview is None:
             return None
@@ -85,7 +85,7 @@ def _rendition(one: RenditionState) -> dict[str, Any]:
     }
 
 
-def _shown(preview: Preview) -> dict[str, Any]:
+def _shown(preview: LivePreview) -> dict[str, Any]:
     picture = base64.b64encode(still_bytes(preview.picture, _QUALITY, _EFFORT)).decode()
     height, width = preview.picture.shape[:2]
     saliency = None
