@@ -56,7 +56,7 @@ def bombs(videos: Path, video: Path) -> dict[str, Path]:
     (folder / "chapters.txt").write_text("\n".join(chapters))
     media.run_ffmpeg("-i", video, "-i", folder / "chapters.txt", "-map_chapters", "1", "-c", "copy", folder / "chapters.mkv")
     huge = ("-f", "lavfi", "-i", "color=gray:s=16384x8192:r=5:d=0.4")
-    media.run_ffmpeg(*huge, "-c:v", "libx264", "-preset", "ultrafast", folder / "huge.mp4")
+    media.run_ffmpeg(*huge, "-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", folder / "huge.mp4")
     media.run_ffmpeg("-i", folder / "huge.mp4", "-c", "copy", folder / "huge.ts")
     media.run_ffmpeg("-i", video, *(("-map", "0:v") * 201), "-c", "copy", folder / "streams.mkv")
     fast = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=50000:d=0.001")
