@@ -48,7 +48,7 @@ FLOORS = {
 """The first name below `stcodec` and its floor. A new folder must be given one."""
 ONLY_IN = {
     "av": {"media", "encoders", "stream"},
-    "cv2": {"attention"},
+    "cv2": {"attention", "metrics"},
     "fsspec": {"batch"},
     "ffmpeg": {"media", "metrics", "stream"},
     "onnxruntime": {"attention"},

@@ -135,22 +135,31 @@ def test_pictures_may_come_as_bytes(tmp_path: Path) -> None:
         assert scorer.finish() == score([(one, other)], {"vmaf"})
 
 
-def test_composite_keeps_the_attended_quarter_of_every_plane() -> None:
+def test_composite_keeps_the_attended_quarter_of_the_luma() -> None:
     reference = [np.zeros(shape, np.uint8) for shape in plane_shapes(64, 48, "yuv420p")]
     distorted = [np.full_like(plane, 9) for plane in reference]
-    for plane in composite(reference, distorted, LEFT):
-        assert (plane[:, : plane.shape[1] * 3 // 12] == 9).all()
-        assert (plane[:, plane.shape[1] // 2 :] == 0).all()
+    luma, *chroma = composite(reference, distorted, LEFT)
+    assert (luma[:, :16] == 9).all()
+    assert (luma[:, 32:] == 0).all()
+    assert all(not plane.any() for plane in chroma)
     slope = np.tile(np.arange(1, 101, dtype=np.float32), (50, 1))
-    shares = [np.mean(plane == 9) for plane in composite(reference, distorted, slope)]
-    assert shares == pytest.approx([0.25] * 3, abs=0.04)
+    assert np.mean(composite(reference, distorted, slope)[0] == 9) == pytest.approx(0.25, abs=0.04)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p10le"])
+def test_vmaf_does_not_look_at_chroma(pix_fmt: str) -> None:
+    """Or else the chroma of a composite could not be the reference's."""
+    pictures = film(pix_fmt)
+    gray = [[blurred(one)[0], *(np.full_like(plane, 99) for plane in one[1:])] for one in pictures]
+    coloured = [(one, blurred(one)) for one in pictures]
+    assert score(coloured, {"vmaf"}, pix_fmt) == score(list(zip(pictures, gray, strict=True)), {"vmaf"}, pix_fmt)
 
 
 @pytest.mark.parametrize("value", [0.1, 0.7, 1.0, 1e-6])
 def test_an_even_density_has_no_background(value: float) -> None:
     picture = video(frames=1)[0]
     mixed = composite(picture, blurred(picture), np.full((9, 16), value, np.float32))
-    assert all(np.array_equal(one, other) for one, other in zip(mixed, blurred(picture), strict=True))
+    assert np.array_equal(mixed[0], blurred(picture)[0])
 
 
 def test_a_density_that_is_mostly_zero_keeps_what_it_marks() -> None:

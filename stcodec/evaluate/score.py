@@ -21,6 +21,7 @@ from stcodec.media.planes import PlaneReader, common_format
 from stcodec.metrics.fidelity import RegionMeans, error_means, ssim_means
 from stcodec.metrics.foveated import VIEWING_DISTANCE, foveated_weights
 from stcodec.metrics.jod import PACKAGES
+from stcodec.metrics.memory import keep_freed_memory
 from stcodec.metrics.planes import Planes, composite
 from stcodec.metrics.ssim import Luma
 from stcodec.metrics.vmaf import FrameScorer
@@ -87,6 +88,7 @@ class _Consumer(Protocol):
 
 def measure(wanted: Comparison) -> Measured:
     """Measure a file; a metric that fails leaves the others alone. Raises MediaError if the frames don't pair up."""
+    keep_freed_memory()
     measured = _measure(wanted)
     together = [name for name in measured.failed if name in OF_FFMPEG]
     if len(together) > 1:  # they share a process: whose fault is it?

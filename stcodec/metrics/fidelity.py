@@ -36,6 +36,8 @@ __all__ = [
     "weighted_mean",
 ]
 
+_STRIP_ROWS = 32
+
 
 @dataclass(frozen=True)
 class RegionMeans:
@@ -124,8 +126,11 @@ def pool(scores: Sequence[float]) -> Pooled:
 
 def upsampled(density: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """[H, W]: a density [h, w] read at the centre of each pixel of a picture."""
-    down, across = _bilinear(shape[0], density.shape[0]), _bilinear(shape[1], density.shape[1])
-    return np.asarray(down @ density @ across.T, np.float32)
+    wide = density @ _bilinear(shape[1], density.shape[1]).T
+    out = np.empty(shape, np.float32)
+    for rows, cells, weights in _strips(shape[0], density.shape[0]):
+        np.matmul(weights, wide[cells], out=out[rows])
+    return out
 
 
 def _by_region(values: FloatArray, whole: FloatArray, density: FloatArray, foveated: FloatArray | None) -> RegionMeans:
@@ -138,12 +143,26 @@ def _weighted_means(values: FloatArray, densities: Sequence[FloatArray]) -> list
     """The mean of values [H, W] under each of some densities [h, w] of one shape."""
     if any(density.min() < 0 or density.max() <= 0 for density in densities):
         raise ValueError("a density must be >= 0 and not zero everywhere")
-    down = _bilinear(values.shape[0], densities[0].shape[0])
-    across = _bilinear(values.shape[1], densities[0].shape[1])
+    (height, width), (down, across) = values.shape, densities[0].shape
     # Weights on the coarse grid times the values gathered onto it: the same sum, without a weight for every pixel.
-    gathered = down.T @ values @ across
-    mass = np.outer(down.sum(axis=0), across.sum(axis=0))
+    gathered = np.zeros((down, width), np.float32)
+    for rows, cells, weights in _strips(height, down):
+        gathered[cells] += weights.T @ values[rows]
+    gathered = gathered @ _bilinear(width, across)
+    mass = np.outer(_bilinear(height, down).sum(axis=0), _bilinear(width, across).sum(axis=0))
     return [float((gathered * density).sum() / (mass * density).sum()) for density in densities]
+
+
+@lru_cache(maxsize=32)
+def _strips(size: int, cells: int) -> list[tuple[slice, slice, NDArray[np.float32]]]:
+    """Some rows each, the cells that they read, and the weights with which they do: hardly any of them are zero."""
+    matrix, found = _bilinear(size, cells), []
+    for first in range(0, size, _STRIP_ROWS):
+        rows = slice(first, min(size, first + _STRIP_ROWS))
+        read = np.flatnonzero(matrix[rows].any(axis=0))
+        seen = slice(int(read[0]), int(read[-1]) + 1)
+        found.append((rows, seen, np.ascontiguousarray(matrix[rows, seen])))
+    return found
 
 
 @lru_cache(maxsize=32)

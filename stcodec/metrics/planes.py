@@ -41,24 +41,18 @@ def bytes_a_sample(pix_fmt: str) -> int:
 
 
 def composite(reference: Planes, distorted: Planes, density: NDArray[np.float32]) -> list[Luma]:
-    """The distorted picture with its background replaced by the reference.
+    """The reference with its attended luma taken from the distorted picture.
 
-    The background is where the density [h, w], read bilinearly at each pixel, is below the 75th percentile of its cells,
-    or zero. An even density has no background. Raises ValueError if the density is zero everywhere or has negative
-    values, or if the pictures' shapes differ.
+    Its chroma, which VMAF does not look at, is the reference's own.
+    Attended is where the density [h, w], read bilinearly at each pixel, is at or above the 75th percentile of its cells,
+    and not zero: with an even density all of the frame. Raises ValueError if the density is zero everywhere or has
+    negative values, or if the pictures' shapes differ.
     """
     if density.min() < 0 or density.max() <= 0:
         raise ValueError("a density must be >= 0 and not zero everywhere")
+    (luma, *chroma), other = reference, distorted[0]
+    if luma.shape != other.shape or luma.dtype != other.dtype:
+        raise ValueError(f"planes of {luma.shape} {luma.dtype} and {other.shape} {other.dtype} can't be put together")
     # Compared in the density's own precision: an even one must not fall below itself by rounding.
     least = max(float(np.percentile(density, ATTENDED_PERCENTILE)) * (1 - 1e-5), float(np.finfo(np.float32).tiny))
-    masks: dict[tuple[int, ...], NDArray[np.bool_]] = {}
-    out: list[Luma] = []
-    for kept, plane in zip(reference, distorted, strict=True):
-        if kept.shape != plane.shape or kept.dtype != plane.dtype:
-            raise ValueError(f"planes of {kept.shape} {kept.dtype} and {plane.shape} {plane.dtype} can't be put together")
-        if plane.shape not in masks:
-            masks[plane.shape] = upsampled(density, plane.shape) >= least
-        mixed = kept.copy()
-        np.copyto(mixed, plane, where=masks[plane.shape])
-        out.append(mixed)
-    return out
+    return [np.where(upsampled(density, luma.shape) >= least, other, luma), *chroma]
