@@ -68,6 +68,15 @@ def test_an_offset_in_start_time_does_not_shift_the_pairs(reference: Path, files
     assert psnr_of(results, "late.mkv") == psnr_of(results, "coarse.mp4")
 
 
+def test_a_first_frame_whose_time_was_rounded_the_other_way(reference: Path, files: dict[str, Path], tmp_path: Path) -> None:
+    """Counted from the first frames, the sixth would be nearer to its neighbour's than to its own time."""
+    rounded = tmp_path / "rounded.mkv"
+    shift = "setts=ts='TS+if(eq(N,0),0.012,if(eq(N,5),-0.012,0))/TB'"
+    media.run_ffmpeg("-i", files["coarse.mp4"], "-c", "copy", "-bsf:v", shift, rounded)
+    results = ev.compare(reference, [files["coarse.mp4"], rounded], options=PSNR)
+    assert psnr_of(results, "rounded.mkv") == psnr_of(results, "coarse.mp4")
+
+
 def test_variable_rate(vfr_mp4: Path, tmp_path: Path) -> None:
     """Times that an encoder rounded to its own clock."""
     out = tmp_path / "out.mkv"

@@ -14,10 +14,12 @@ import pytest
 from av.video.frame import VideoFrame
 
 import stcodec
+import stcodec.evaluate as ev
 from stcodec.encoders.readback import qp_blocks
 from stcodec.media.decode import VideoReader
 from stcodec.media.file_decoder import FileDecoder
 from stcodec.media.vectors import VectorField
+from stcodec.options import EncodeOptions
 from stcodec.types import BlockGrid
 
 FRAMES = 150
@@ -30,24 +32,68 @@ def long_video(videos: Path) -> Path:
     return media.make_video(videos / "one_key_frame.mp4", size=(160, 96), frames=FRAMES, options={"g": "250"})
 
 
-@pytest.mark.parametrize("attention", ["none", "center"])
-def test_the_source_is_decoded_once_and_the_file_hardly(
-    long_video: Path, tmp_path: Path, attention: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[FileDecoder] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[FileDecoder]:
+    """Every file that is opened for decoding, in order."""
+    found: list[FileDecoder] = []
     begin = FileDecoder.__init__
 
     def noted(self: FileDecoder, *arguments: Any, **options: Any) -> None:
-        opened.append(self)
+        found.append(self)
         begin(self, *arguments, **options)
 
     monkeypatch.setattr(FileDecoder, "__init__", noted)
+    return found
+
+
+def decoded(opened: list[FileDecoder], path: Path) -> list[int]:
+    """How many frames of a file were decoded, each time that it was opened for more than its first."""
+    return [one.frames_read for one in opened if one.path == path and one.frames_read > 1]
+
+
+@pytest.mark.parametrize("attention", ["none", "center"])
+def test_the_source_is_decoded_once_and_the_file_hardly(
+    long_video: Path, tmp_path: Path, attention: str, opened: list[FileDecoder]
+) -> None:
     report = stcodec.encode(long_video, tmp_path / "out.mp4", attention=attention, keyint=250, **QUICK)
     assert report.frames == FRAMES and report.checks is not None and report.checks.frames_decoded == 9
     counts = [one.frames_read for one in opened]
     assert counts[0] == FRAMES
     # Read-back also looks at a frame of the file, and encodes the first frames plainly.
     assert sum(counts[1:]) <= (10 if attention == "none" else 40), counts
+
+
+@pytest.mark.parametrize(("weights", "looks"), [(None, 0), ("center", 1)])
+def test_files_are_compared_in_one_pass(
+    long_video: Path, tmp_path: Path, opened: list[FileDecoder], weights: str | None, looks: int
+) -> None:
+    """The reference is decoded once for each file, and once for the weights."""
+    copies = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
+    for copy in copies:
+        copy.symlink_to(long_video)
+    options = ev.CompareOptions(weights=weights, metrics=("psnr",), jobs=1)
+    results = ev.compare(long_video, copies, options=options)
+    assert results.failures == () and results.clips[0].seconds[-1] == pytest.approx((FRAMES - 1) / 25)
+    assert [decoded(opened, copy) for copy in copies] == [[FRAMES]] * 2
+    assert decoded(opened, long_video) == [FRAMES] * (looks + len(copies))
+
+
+def test_an_encode_is_scored_in_one_pass(long_video: Path, tmp_path: Path, opened: list[FileDecoder]) -> None:
+    """The reference is decoded for its times and for its weights, then to be encoded and to be scored."""
+    options = ev.EvaluateOptions(
+        presets={"": "ultrafast"},
+        crfs=(30, 40),
+        arms=(ev.ArmChoice("plain", "none"),),
+        weights="center",
+        metrics=("psnr",),
+        instants=0,
+        encode=EncodeOptions(keyint=250),
+    )
+    results = ev.run([long_video], tmp_path / "report", options=options, running=ev.EvaluateRun(jobs=1))
+    assert results.failures == ()
+    assert decoded(opened, long_video) == [FRAMES] * (2 + 2 * 2)
+    others = [one.frames_read for one in opened if one.path != long_video]
+    assert [count for count in others if count > 9] == [FRAMES] * 2  # the check of an encode looks at a few
 
 
 def test_a_still_is_looked_at_once_a_second_and_what_moves_at_every_instant(tmp_path: Path) -> None:

@@ -149,10 +149,10 @@ def test_composite_keeps_the_attended_quarter_of_the_luma() -> None:
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p10le"])
 def test_vmaf_does_not_look_at_chroma(pix_fmt: str) -> None:
     """Or else the chroma of a composite could not be the reference's."""
-    pictures = film(pix_fmt)
+    pictures = video(pix_fmt)
     gray = [[blurred(one)[0], *(np.full_like(plane, 99) for plane in one[1:])] for one in pictures]
     coloured = [(one, blurred(one)) for one in pictures]
-    assert score(coloured, {"vmaf"}, pix_fmt) == score(list(zip(pictures, gray, strict=True)), {"vmaf"}, pix_fmt)
+    assert score(coloured, {"vmaf"}, pix_fmt) == score([*zip(pictures, gray, strict=True)], {"vmaf"}, pix_fmt)
 
 
 @pytest.mark.parametrize("value", [0.1, 0.7, 1.0, 1e-6])

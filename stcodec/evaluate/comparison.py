@@ -15,7 +15,7 @@ from stcodec.evaluate.catalogue import DEFAULT_METRICS, check_viewing_distance, 
 from stcodec.evaluate.gaze import LEAD_SECONDS
 from stcodec.evaluate.guidance import Guide, write_weights
 from stcodec.evaluate.output import check_folder, make_folder, write_all
-from stcodec.evaluate.pairs import check_alike, frame_times, time_shift
+from stcodec.evaluate.pairs import UnpairedError, check_alike, frame_times, time_shift
 from stcodec.evaluate.provenance import all_versions, encoder_signature, machine
 from stcodec.evaluate.results import Arm, ClipInfo, Curve, Evaluation, Failure, Metric, Point
 from stcodec.evaluate.scanpaths import SCANPATH_METRICS, check_scanpaths, write_scanpaths
@@ -81,8 +81,6 @@ class FileTask:
     """A file to be scored."""
 
     reference: Path
-    times: tuple[float, ...]
-    """Of the reference's frames, as `frame_times` has them."""
     path: Path
     metrics: tuple[str, ...]
     weights: Path | None
@@ -95,21 +93,22 @@ class FileTask:
         with VideoReader(self.reference) as reference, VideoReader(self.path) as distorted:
             check_alike(reference.info, distorted.info, distorted.name)
             video = distorted.info
-        times = frame_times(self.path)
-        shift = time_shift(np.array(self.times), times, display_name(self.path))
+        measured = self._measured()
+        times = np.array(measured.times)
+        time_shift(np.array(measured.reference_times), times, display_name(self.path))
         size = video_bytes(self.path)
-        kbps = size * 8 / 1000 / _duration(times, video)
+        return FileScores(self.path, video, len(times), size * 8 / 1000 / _duration(times, video), size, measured)
+
+    def _measured(self) -> Measured:
         wanted = Comparison(
-            self.reference,
-            self.path,
-            self.metrics,
-            self.weights,
-            shift,
-            self.threads,
-            self.viewing_distance,
-            self.scanpaths,
+            self.reference, self.path, self.metrics, self.weights, self.threads, self.viewing_distance, self.scanpaths
         )
-        return FileScores(self.path, video, len(times), kbps, size, measure(wanted))
+        try:
+            return measure(wanted)
+        except UnpairedError:
+            # Which frames are missing, and how many, shows when the times of all are known.
+            time_shift(frame_times(self.reference), frame_times(self.path), display_name(self.path))
+            raise
 
 
 def compare(
@@ -129,20 +128,18 @@ def compare(
     Raises OptionsError, MediaError or AttentionError if it can't begin, MediaError if no file could be scored.
     """
     options = options or CompareOptions()
-    jobs = options.jobs or cores()
+    jobs = min(options.jobs or cores(), max(1, len(files)))
     source, paths = check_input(reference), [check_input(path) for path in files]
     metrics = choose_metrics(options.metrics, has_weights=options.guide is not None)
     names = tuple(metric.name for metric in metrics)
     check_scanpaths(names, has_gaze=options.gaze is not None)
     if report is not None:
         check_folder(Path(report), overwrite=overwrite)
-    times = frame_times(source)
     failures: list[Failure] = []
     with work_folder() as work, Workers(jobs, work) as workers:
-        weights = _weights(options, source, len(times), work)
-        scanpaths = _scanpaths(options, source, times, work) if set(names) & set(SCANPATH_METRICS) else None
+        weights, scanpaths = _gaze(options, source, work, follows_viewers=bool(set(names) & set(SCANPATH_METRICS)))
         threads, distance = threads_each(jobs), options.viewing_distance
-        tasks = [FileTask(source, tuple(times), path, names, weights, threads, distance, scanpaths) for path in paths]
+        tasks = [FileTask(source, path, names, weights, threads, distance, scanpaths) for path in paths]
         found: dict[int, FileScores] = {}
         meter = Meter(progress)
         meter.enter("points", len(tasks))
@@ -156,6 +153,7 @@ def compare(
     if not found:
         raise MediaError(failures[0].message)
     scored = _named([found[place] for place in sorted(found)])
+    times = np.array(next(iter(scored.values())).measured.reference_times)
     results = _results(source, times, options, metrics, scored, failures, command)
     if report is not None:
         make_folder(Path(report))
@@ -163,20 +161,16 @@ def compare(
     return results
 
 
-def _weights(options: CompareOptions, source: Path, frames: int, work: Path) -> Path | None:
+def _gaze(options: CompareOptions, source: Path, work: Path, *, follows_viewers: bool) -> tuple[Path | None, Path | None]:
+    """Files of weights and, if a metric follows viewers, of their scanpaths."""
     if options.guide is None:
-        return None
-    path = work / "weights.npy"
-    write_weights(source, options.guide, frames, path)
-    return path
-
-
-def _scanpaths(options: CompareOptions, source: Path, times: TimeArray, work: Path) -> Path | None:
-    if options.guide is None:
-        return None
-    path = work / "scanpaths.npy"
-    write_scanpaths(source, options.guide, (times - times[0]).tolist(), options.observers, path)
-    return path
+        return None, None
+    weights, scanpaths = work / "weights.npy", work / "scanpaths.npy"
+    times = write_weights(source, options.guide, None, weights)
+    if not follows_viewers:
+        return weights, None
+    write_scanpaths(source, options.guide, [one - times[0] for one in times], options.observers, scanpaths)
+    return weights, scanpaths
 
 
 def _named(scored: Sequence[FileScores]) -> dict[str, FileScores]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -104,31 +104,44 @@ class MapsTask:
         return Maps(place, content_hash(place))
 
 
-def write_weights(original: Path, guide: Guide, frames: int, path: Path) -> None:
-    """Write the density at each of the first frames of a video: float32 [T, h, w] in coded orientation, on any scale."""
+def write_weights(original: Path, guide: Guide, frames: int | None, path: Path) -> list[float]:
+    """Write the density at each of the first frames of a video: float32 [T, h, w] in coded orientation, on any scale.
+
+    frames: how many, None = all. Returns the frames' presentation times in seconds.
+    """
+    times: list[float] = []
     try:
         with path.open("wb") as file:  # written, not mapped into memory: a full disk under a map ends the process
-            for index, density in enumerate(densities(original, guide, frames)):
+            for seconds, density in densities(original, guide, frames):
                 stored = np.ascontiguousarray(shrink(density, _LONGEST_SIDE), np.dtype("<f4"))
-                if index == 0:
-                    shape = (frames, *stored.shape)
-                    header = {"descr": stored.dtype.str, "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(file, header)
+                if not times:
+                    _write_header(file, (0, *stored.shape))
+                times.append(seconds)
                 file.write(stored.data)
+            file.seek(0)
+            _write_header(file, (len(times), *stored.shape))  # as long as the first: NumPy leaves room for the length
     except OSError as error:
         raise file_error(None, "densities can't be kept", error) from None
+    return times
 
 
-def densities(original: Path, guide: Guide, frames: int) -> Iterator[FloatArray]:
-    """The density at each of the first frames of a video, [h, w] in coded orientation, on any scale; none is all zero."""
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+
+
+def densities(original: Path, guide: Guide, frames: int | None) -> Iterator[tuple[float, FloatArray]]:
+    """Time in seconds and density of each of the first frames of a video; None = of all.
+
+    Densities are [h, w] in coded orientation, on any scale, and none is all zero.
+    """
     with VideoReader(original) as opened:
         source = guide.open(opened.info)
     if not source.spec.looks_at_pictures:
         source = _AtEveryFrame(source)
     with VideoReader(original, export=export_for(source.spec)) as reader:
         shown = islice(reader.frames(), frames)
-        for _, saliency in frames_with_maps(shown, reader.info, source):
-            yield filled(saliency)
+        for frame, saliency in frames_with_maps(shown, reader.info, source):
+            yield frame.time, filled(saliency)
 
 
 class _AtEveryFrame(AttentionSource):

@@ -35,6 +35,10 @@ class FramePair:
     distorted: VideoFrame
 
 
+class UnpairedError(MediaError):
+    """A frame of one video has no partner in the other."""
+
+
 def frame_times(path: Path) -> TimeArray:
     """The presentation times of all frames in seconds, by decoding them. Raises MediaError."""
     with VideoReader(path) as reader:
@@ -81,25 +85,27 @@ def time_shift(reference: TimeArray, distorted: TimeArray, name: str) -> float:
     return shifts[best]
 
 
-def frame_pairs(reference: VideoReader, distorted: VideoReader, shift_seconds: float | None = 0.0) -> Iterator[FramePair]:
-    """The frames of two open files pair by pair; shift_seconds: what `time_shift` found, None = the first two are a pair.
+def frame_pairs(reference: VideoReader, distorted: VideoReader) -> Iterator[FramePair]:
+    """The frames of two open files pair by pair: their times are one, as they stand or counted from the first frames.
 
-    Raises MediaError, with the time, for a frame without partner.
+    Raises UnpairedError, with the time, for a frame without partner.
     """
     others = distorted.frames()
     tolerance = _MOST_OF_A_FRAME / float(frame_rate(reference.info))
-    start = None
+    start, shifts = 0.0, [0.0]
     for index, frame in enumerate(reference.frames()):
-        start = frame.time if start is None else start
         other = next(others, None)
-        if shift_seconds is None:
-            shift_seconds = 0.0 if other is None else other.time - frame.time
-        if other is None or abs(other.time - shift_seconds - frame.time) > tolerance:
+        if index == 0:
+            start = frame.time
+            shifts += [] if other is None else [other.time - start]
+        fitting = [] if other is None else [one for one in shifts if abs(other.time - one - frame.time) <= tolerance]
+        if other is None or not fitting:
             found = "it ends before" if other is None else f"its next is at {other.time:.3f} s"
-            raise MediaError(f"{distorted.name}: has no frame at {frame.time + shift_seconds:.3f} s ({found})")
+            raise UnpairedError(f"{distorted.name}: has no frame at {frame.time + shifts[-1]:.3f} s ({found})")
+        shifts = fitting
         yield FramePair(index, frame.time - start, frame, other)
     if (other := next(others, None)) is not None:
-        raise MediaError(f"{distorted.name}: goes on after the reference's end, with a frame at {other.time:.3f} s")
+        raise UnpairedError(f"{distorted.name}: goes on after the reference's end, with a frame at {other.time:.3f} s")
 
 
 def frame_rate(video: VideoInfo) -> Fraction:

@@ -129,7 +129,7 @@ def _looks(
     maps = task.guided.encode.maps
     assert maps is not None
     weights = np.load(task.weights.path, mmap_mode="r")
-    guide = densities(reference.path, Guide(f"map:{maps.path}"), len(reference.seconds))
+    guide = (one for _, one in densities(reference.path, Guide(f"map:{maps.path}"), len(reference.seconds)))
     export = EXPORT if find_encoder(task.guided.encode.options.encoder).exports_qp else ""
     looks = []
     with (

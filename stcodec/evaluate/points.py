@@ -170,7 +170,6 @@ class PointTask:
                 encoded.path,
                 metrics,
                 weights,
-                shift_seconds=None,
                 threads=self.threads,
                 viewing_distance=self.viewing_distance,
                 scanpaths=None if self.scanpaths is None else self.scanpaths.path,

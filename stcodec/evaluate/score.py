@@ -48,8 +48,6 @@ class Comparison:
     """Names of the catalogue."""
     weights: Path | None = None
     """float32 [T, h, w] in a .npy file, in coded orientation; None = whole-frame metrics only."""
-    shift_seconds: float | None = 0.0
-    """Delay of the frames in the distorted file; None = the first frames of both are one instant."""
     threads: int = 1
     """Of libvmaf."""
     viewing_distance: float = VIEWING_DISTANCE
@@ -66,6 +64,10 @@ class Measured:
     """By metric, [T]: for PSNR the (weighted) mean squared error on the 8-bit scale, else the metric; NaN = no value."""
     failed: dict[str, str] = field(default_factory=dict)
     """By metric, why there is nothing."""
+    reference_times: list[float] = field(default_factory=list)
+    """[T] presentation times of the reference's frames in seconds."""
+    times: list[float] = field(default_factory=list)
+    """[T] those of the distorted file's."""
 
 
 class _Gaze(NamedTuple):
@@ -87,7 +89,7 @@ class _Consumer(Protocol):
 
 
 def measure(wanted: Comparison) -> Measured:
-    """Measure a file; a metric that fails leaves the others alone. Raises MediaError if the frames don't pair up."""
+    """Measure a file; a metric that fails leaves the others alone. Raises UnpairedError if the frames don't pair up."""
     keep_freed_memory()
     measured = _measure(wanted)
     together = [name for name in measured.failed if name in OF_FFMPEG]
@@ -108,7 +110,7 @@ def _measure(wanted: Comparison) -> Measured:
         check_alike(reference.info, distorted.info, distorted.name)
         pix_fmt = common_format(reference.info, distorted.info)
         working = list(_consumers(wanted, pix_fmt, frame_rate(reference.info), stack))
-        for one, other, gaze in _pictures(wanted, reference, distorted, pix_fmt):
+        for one, other, gaze in _pictures(wanted, reference, distorted, pix_fmt, measured):
             working = [each for each in working if _tried(each.metrics, measured, partial(each.push, one, other, gaze))]
         for consumer in working:
             _tried(consumer.metrics, measured, partial(_keep, consumer, measured))
@@ -116,7 +118,7 @@ def _measure(wanted: Comparison) -> Measured:
 
 
 def _keep_jods(metric: str, wanted: Comparison, measured: Measured) -> None:
-    how = (wanted.reference, wanted.distorted, wanted.shift_seconds, wanted.viewing_distance)
+    how = (wanted.reference, wanted.distorted, len(measured.times), wanted.viewing_distance)
     if metric == "cvvdp":
         measured.raw[metric] = whole_jods(*how)
     elif wanted.scanpaths is not None:
@@ -150,16 +152,18 @@ def _consumers(wanted: Comparison, pix_fmt: str, rate: Fraction, stack: ExitStac
 
 
 def _pictures(
-    wanted: Comparison, reference: VideoReader, distorted: VideoReader, pix_fmt: str
+    wanted: Comparison, reference: VideoReader, distorted: VideoReader, pix_fmt: str, measured: Measured
 ) -> Iterator[tuple[Planes, Planes, _Gaze]]:
-    """Reference, distorted and gaze of each pair of frames."""
+    """Reference, distorted and gaze of each pair of frames, whose times are noted."""
     ours, theirs = PlaneReader(pix_fmt), PlaneReader(pix_fmt)
     densities = None if wanted.weights is None else np.load(wanted.weights, mmap_mode="r")
     nothing = np.ones((1, 1), np.float32)
     video = reference.info
     is_foveated = any(name.endswith("-foveated") for name in wanted.metrics)
     viewing_px = wanted.viewing_distance * video.display_height_px
-    for pair in frame_pairs(reference, distorted, wanted.shift_seconds):
+    for pair in frame_pairs(reference, distorted):
+        measured.reference_times.append(pair.reference.time)
+        measured.times.append(pair.distorted.time)
         density = nothing if densities is None else np.asarray(densities[pair.index])
         foveated = foveated_weights(density, (video.height_px, video.width_px), viewing_px) if is_foveated else None
         yield ours(pair.reference), theirs(pair.distorted), _Gaze(density, foveated)
