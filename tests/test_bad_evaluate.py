@@ -97,7 +97,7 @@ def test_clips_that_are_not_there(folder: Path, capfd: pytest.CaptureFixture[str
     gaze = ("--gaze", folder / "clip.csv")
     (folder / "more.mp4").symlink_to(folder / "clip.mp4")
     two = ("evaluate", folder / "clip.mp4", folder / "more.mp4", *gaze, "--report", folder / "x")
-    command.assert_refused(capfd, folder, 2, "is one file, but there are 2 clips", *two)
+    command.assert_refused(capfd, folder, 2, "is one file, and there are 2 clips", *two)
 
 
 def test_nothing_is_overwritten_unless_asked(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
