@@ -174,17 +174,17 @@ def test_frames_are_pooled_as_colorvideovdp_pools_them() -> None:
 
 
 @needs_fvvdp
-def test_many_files_at_once_score_as_each_by_itself(film: Path, worse: dict[str, Path]) -> None:
+def test_many_files_at_once_score_as_each_by_itself(video: Path, worse: dict[str, Path]) -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
     shared = import_module("shared_jod")
-    paths = np.array([[[0.1, 0.5]] * FRAMES, [[0.9, 0.4]] * FRAMES], np.float32)
+    shown = shared.screening(video, 3.0)
+    paths = np.array([[[38, 108]] * FRAMES, [[345, 86]] * FRAMES], np.float32)
     files = [worse["coarse"], worse["right"]]
     scored = [False] * 4 + [True] * (FRAMES - 4)
-    found = shared.shared_jods(film, files, paths, 3.0, scored)
+    found = shared.shared_jods(video, files, shown, paths, scored)
     assert found.shape == (2, 2, FRAMES) and np.isnan(found[..., :4]).all()
-    shown = shared.screening(film, 3.0)
     for at, other in enumerate(files):
         for viewer, path in enumerate(paths):
-            pairs = zip(shared.pictures(film), shared.pictures(other), strict=True)
-            alone = foveated_jods(pairs, shown, path * np.array(SIZE, np.float32) - np.float32(0.5))
+            pairs = zip(shared.pictures(video), shared.pictures(other), strict=True)
+            alone = foveated_jods(pairs, shown, path)
             assert found[at, viewer, 4:] == pytest.approx(alone[4:], abs=1e-4)

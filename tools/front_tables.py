@@ -5,7 +5,7 @@ One of them is what a search keeps, from data/results/match_metrics.json.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,19 @@ from results import read, table
 
 EYES = {
     "psnr-attended": "attended PSNR",
+    "ssim-attended": "attended SSIM",
     "psnr-foveated": "foveated PSNR",
     "fvvdp": "foveated JOD",
     "vmaf-whole": "VMAF",
     "psnr-whole": "PSNR",
+    "ssim-whole": "SSIM",
     "xpsnr-whole": "XPSNR",
 }
 LOSSES = {"psnr-attended": "dB", "psnr-foveated": "dB", "fvvdp": "JOD", "vmaf-whole": "VMAF", "psnr-whole": "dB"}
 COLOURS = {"neural": "#d55e00", "centre": "#0072b2", "human": "#009e73", "none": "#777777"}  # Okabe and Ito's
 _SAVED = "psnr-attended"
+_SSIM = ("ssim-attended", "ssim-whole")
+"""Left out where there is no room."""
 
 
 POLICIES = {
@@ -50,7 +54,7 @@ RIVALS = {
 def front() -> str:
     """Bits at the same quality by every eye, of each setting of x264."""
     found = _of_x264()
-    metrics = [metric for metric in EYES if any(metric in one["bd_rate_percent"] for one in found.values())]
+    metrics = _measured(one["bd_rate_percent"] for one in found.values())
     rows = [[name, *(_rate(one["bd_rate_percent"].get(metric)) for metric in metrics)] for name, one in found.items()]
     return table(["setting", *(EYES[metric] for metric in metrics)], rows)
 
@@ -69,22 +73,20 @@ def default_by_clip() -> str:
 
 def rivals() -> str:
     """Bits at the same quality against plain x264, by every eye, of all that there is."""
-    rows = [["x264, plain (aq-mode 1)", *("0" for _ in EYES)]]
-    for name, label in RIVALS.items():
-        if rates := _rates(name):
-            rows.append([label, *(_rate(rates.get(metric)) for metric in EYES)])
-    return table(["encode", *EYES.values()], rows)
+    found = {label: rates for name, label in RIVALS.items() if (rates := _rates(name))}
+    metrics = _measured(found.values())
+    rows = [["x264, plain (aq-mode 1)", *("0" for _ in metrics)]]
+    rows += [[label, *(_rate(rates.get(metric)) for metric in metrics)] for label, rates in found.items()]
+    return table(["encode", *(EYES[metric] for metric in metrics)], rows)
 
 
 def rivals_own() -> str:
     """Bits at the same quality against the same encoder without offsets."""
-    found = read("front")["summary"]
-    rows = [
-        [RIVALS[name], *(_rate(found[name]["bd_rate_own_percent"].get(metric)) for metric in EYES)]
-        for name in RIVALS
-        if "bd_rate_own_percent" in found.get(name, {})
-    ]
-    return table(["encode, against plain x265", *EYES.values()], rows)
+    summary, key = read("front")["summary"], "bd_rate_own_percent"
+    found = {label: summary[name][key] for name, label in RIVALS.items() if key in summary.get(name, {})}
+    metrics = _measured(found.values())
+    rows = [[label, *(_rate(rates.get(metric)) for metric in metrics)] for label, rates in found.items()]
+    return table(["encode, against plain x265", *(EYES[metric] for metric in metrics)], rows)
 
 
 def rule() -> str:
@@ -101,7 +103,7 @@ def rule() -> str:
 
 def policies() -> str:
     """Bits at the same quality, of the named policies."""
-    head = {"psnr-attended": "where viewers look (attended PSNR)", **{key: EYES[key] for key in list(EYES)[1:]}}
+    head = {key: name for key, name in EYES.items() if key not in _SSIM} | {_SAVED: "where viewers look (attended PSNR)"}
     rows = []
     for policy in POLICIES:
         rates = _rates(policy)
@@ -145,6 +147,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "rivals": rivals,
     "rivals_own": rivals_own,
 }
+
+
+def _measured(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The metrics that any of these means are of."""
+    known = {metric for rates in found for metric in rates}
+    return [metric for metric in EYES if metric in known]
 
 
 def _of_x264() -> dict[str, Any]:
@@ -200,7 +208,7 @@ def draw(path: Path) -> None:
     costs = [
         metric
         for metric in EYES
-        if metric != _SAVED and any(metric in one["bd_rate_percent"] for one in found["summary"].values())
+        if metric not in (_SAVED, *_SSIM) and any(metric in one["bd_rate_percent"] for one in found["summary"].values())
     ]
     figure, axes = plt.subplots(1, len(costs), figsize=(3.1 * len(costs), 3.6), sharey=True)
     for one, cost in zip(axes, costs, strict=True):

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from headline import clip_files
 from measure_front import Setting, add_points, arm_name, chosen_settings, evaluation_of, groups, keep, opened, parsed
-from shared_jod import shared_jods
+from numpy.typing import NDArray
+from shared_jod import screening, shared_jods
 
 from stcodec.evaluate.plan import make_plan
 from stcodec.evaluate.provenance import all_versions
@@ -27,6 +28,7 @@ from stcodec.evaluate.scanpaths import write_scanpaths
 from stcodec.evaluate.stages import ClipWork, Stages
 from stcodec.evaluate.summary import scores_of
 from stcodec.metrics.foveated import VIEWING_DISTANCE
+from stcodec.metrics.jod import Screening
 from stcodec.work.cache import open_cache
 from stcodec.work.workers import Workers
 
@@ -90,16 +92,22 @@ def encoded(
 
 def score(result: dict[str, Any], work: ClipWork, encodes: Sequence[Encode], observers: int) -> None:
     """Measure some encodes of one clip; their scores are added to the results."""
+    reference = work.reference.path
+    shown = screening(reference, VIEWING_DISTANCE)
+    jods = shared_jods(reference, [one.path for one in encodes], shown, looked_at(work, shown, observers), work.scored)
+    for one, values in zip(encodes, jods.mean(axis=1), strict=True):
+        known = {key: round(value, 4) for key, value in scores_of({"fvvdp": list(values)}, work.scored).items() if value}
+        add_points(result["settings"], one.setting, {work.clip.name: {one.crf: {**one.counts, **known}}})
+
+
+def looked_at(work: ClipWork, shown: Screening, observers: int) -> NDArray[np.float32]:
+    """[N, T, 2], px: where so many of the viewers who judge a clip look at each frame."""
     reference = work.reference
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "scanpaths.npy"
         write_scanpaths(reference.original, work.judging.weights, reference.seconds, observers, place)
-        scanpaths = np.load(place)
-    paths = [one.path for one in encodes]
-    jods = shared_jods(reference.path, paths, scanpaths, VIEWING_DISTANCE, work.scored).mean(axis=1)
-    for one, values in zip(encodes, jods, strict=True):
-        known = {key: round(value, 4) for key, value in scores_of({"fvvdp": list(values)}, work.scored).items() if value}
-        add_points(result["settings"], one.setting, {work.clip.name: {one.crf: {**one.counts, **known}}})
+        shares = np.load(place)
+    return np.asarray(shares * (shown.width_px, shown.height_px) - 0.5, np.float32)
 
 
 if __name__ == "__main__":

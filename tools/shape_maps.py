@@ -5,8 +5,9 @@
 
 Every cell of a map is multiplied by (activity / the frame's geometric mean of it) ** power. Texture is the standard
 deviation of the luma within the cell, motion the mean difference to the picture of the instant before. A power below 0
-takes bits from where the eye forgives errors (texture masking; motion that it can't follow), one above 0 gives them. The
-maps are then arms of tools/sweep_offsets.py.
+takes bits from where the eye forgives errors (texture masking; motion that it can't follow), one above 0 gives them. With
+--floor the law's even share is bent, too: what comes out are weights, to be encoded with floor 0.001. The maps are then
+arms of tools/sweep_offsets.py or --maps of tools/measure_front.py.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ ACTIVITIES: dict[str, Callable[[FloatArray, FloatArray, tuple[int, int]], FloatA
 }
 
 
-def bent(clip: Clip, saliency: FloatArray, by: str, power: float) -> FloatArray:
-    """[T, h, w]: maps [T, h, w] of the clip's instants, each with 1 for its largest value."""
+def bent(clip: Clip, saliency: FloatArray, by: str, power: float, floor: float = 0) -> FloatArray:
+    """[T, h, w]: maps [T, h, w] of the clip's instants, mixed with an even share, each with 1 for its largest value."""
     assert clip.thumbnails is not None
     result = np.empty_like(saliency)
     before = None
@@ -59,7 +60,8 @@ def bent(clip: Clip, saliency: FloatArray, by: str, power: float) -> FloatArray:
         if before is None or clip.shot_starts[index]:
             before = luma
         activity = ACTIVITIES[by](luma, before, saliency.shape[1:]) + _STEADY
-        result[index] = peak_one(saliency[index] * (activity / np.exp(np.log(activity).mean())) ** power)
+        weights = (1 - floor) * saliency[index] / max(saliency[index].mean(), 1e-9) + floor
+        result[index] = peak_one(weights * (activity / np.exp(np.log(activity).mean())) ** power)
         before = luma
     return result
 
@@ -70,6 +72,7 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, required=True, help="folder of CLIP.mkv")
     parser.add_argument("--by", choices=list(ACTIVITIES), required=True)
     parser.add_argument("--power", type=float, required=True)
+    parser.add_argument("--floor", type=float, default=0.0, help="even share that is bent with the map")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bent maps")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +80,7 @@ def main() -> None:
         source = MapFileSource(given.maps / f"{video.stem}.mkv")
         clip = read_clip(video, replace(source.spec, thumbnail_side_px=_SIDE_PX))
         track = source.attend(clip)
-        track = replace(track, saliency=bent(clip, track.saliency, given.by, given.power))
+        track = replace(track, saliency=bent(clip, track.saliency, given.by, given.power, given.floor))
         note = {"STCODEC_SOURCE": f"{source.tags.get('SOURCE', 'map')}, {given.by} {given.power:+g}"}
         with MapWriter(given.out / f"{video.stem}.mkv", clip.video, note) as writer:
             writer.write(track)

@@ -237,19 +237,17 @@ def screening(reference: Path, viewing_distance: float) -> Screening:
 def shared_jods(
     reference: Path,
     distorted: Sequence[Path],
-    scanpaths: NDArray[np.float32],
-    viewing_distance: float,
+    shown: Screening,
+    scanpaths_px: NDArray[np.float32],
     scored: Sequence[bool],
 ) -> NDArray[np.float64]:
     """[files, viewers, T] JOD of each frame, NaN of those that aren't scored.
 
-    scanpaths: [N, T, 2], shares of the frame; scored: [T].
+    scanpaths_px: [N, T, 2]; scored: [T].
     """
-    shown = screening(reference, viewing_distance)
-    size_px = np.array([shown.width_px, shown.height_px], np.float32)
-    meter = Meter(shown, scanpaths[:, : shown.frames] * size_px - np.float32(0.5))
+    meter = Meter(shown, scanpaths_px)
     window, windows = Window(meter), [Window(meter) for _ in distorted]
-    jods = np.full((len(distorted), len(scanpaths), shown.frames), np.nan)
+    jods = np.full((len(distorted), len(scanpaths_px), shown.frames), np.nan)
     for at, (one, *others) in enumerate(zip(pictures(reference), *(pictures(path) for path in distorted), strict=True)):
         window.push(one)
         for mine, other in zip(windows, others, strict=True):
@@ -259,6 +257,6 @@ def shared_jods(
         truth = meter.reference(window.planes(), at)
         for number, mine in enumerate(windows):
             bands = meter.bands(mine.planes(), truth)
-            for viewer in range(len(scanpaths)):
+            for viewer in range(len(scanpaths_px)):
                 jods[number, viewer, at] = meter.jod(meter.pooled(bands, truth, viewer))
     return jods
