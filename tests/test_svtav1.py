@@ -284,11 +284,11 @@ def test_offsets_never_reach_below_the_base(crf: int) -> None:
     assert given[inside] == pytest.approx(asked[inside], abs=0.8)
 
 
-def test_a_search_for_a_quality_finds_one_crf(proven: None, video: Path, tmp_path: Path) -> None:
+def test_a_search_for_a_quality_finds_the_crf_of_each_shot(proven: None, video: Path, tmp_path: Path) -> None:
     report = stcodec.match(
         video, tmp_path / "out.mkv", goal=stcodec.MatchOptions(crf=45), encoder="libsvtav1", preset="12", attention="center"
     )
-    assert report.match is not None and report.match.control == "file"
+    assert report.match is not None and report.match.control == "shots"
     assert report.offsets_applied.verdict == "applied"
     assert len(media.frames_of(tmp_path / "out.mkv")) == 24
 

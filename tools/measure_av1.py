@@ -20,19 +20,27 @@ from stcodec.pipeline.summary import versions
 
 CLIPS = ("ParkScene", "Yan", "BasketballDrill", "FourPeople")
 SETTINGS = (
-    *(("10", "attended", 0.25), ("10", "attended", 1.0), ("8", "attended", 0.25), ("8", "attended", 1.0)),
-    *(("6", "attended", 0.25), ("10", "mean", 0.5), ("8", "mean", 0.5)),
+    *(
+        ("10", "attended", 0.25, 0.6),
+        ("10", "attended", 1.0, 0.6),
+        ("8", "attended", 0.25, 0.6),
+        ("8", "attended", 1.0, 0.6),
+    ),
+    *(("6", "attended", 0.25, 0.6), ("10", "mean", 0.5, 0.6), ("8", "mean", 0.5, 0.6)),
+    *(("10", "half", 1.0, 0.9), ("10", "mean", 1.0, 0.9), ("8", "mean", 1.0, 0.9), ("6", "mean", 1.0, 0.9)),
 )
-"""Preset, anchor and strength."""
+"""Preset, anchor, strength and floor."""
 _METRICS = ("psnr-attended", "psnr-whole", "psnr-foveated", "vmaf-attended", "vmaf-whole")
 
 
-def measure(data: Path, folder: Path, preset: str, anchor: str, strength: float, frames: int) -> dict[str, Any]:
+def measure(
+    data: Path, folder: Path, preset: str, anchor: str, strength: float, floor: float, frames: int
+) -> dict[str, Any]:
     """The mean BD-rates of one setting."""
-    report = folder / f"{preset}-{anchor}-{strength:g}"
+    report = folder / f"{preset}-{anchor}-{strength:g}-{floor:g}"
     clips = [str(data / "videos" / f"{name}.avi") for name in CLIPS]
     words = ["--encoder", "libsvtav1", "--preset", preset, "--crf", "27,35,43,51", "--arms", "plain,human", "--half"]
-    words += ["--frames", str(frames), "--strength", str(strength), "--anchor", anchor]
+    words += ["--frames", str(frames), "--strength", str(strength), "--anchor", anchor, "--floor", str(floor)]
     words += ["--step-qp", "0", "--metrics", "psnr,vmaf"]
     words += ["--gaze", str(data / "fixations"), "--report", str(report), "--cache", str(folder / "cache"), "-y", "-q"]
     subprocess.run([sys.executable, "-m", "stcodec", "evaluate", *clips, *words], check=True)
@@ -43,7 +51,14 @@ def measure(data: Path, folder: Path, preset: str, anchor: str, strength: float,
     means = {
         name: fmean(known) if (known := [x for x in of.values() if x is not None]) else None for name, of in found.items()
     }
-    return {"preset": preset, "anchor": anchor, "strength": strength, "bd_rate_percent": means, "per_clip": found}
+    return {
+        "preset": preset,
+        "anchor": anchor,
+        "strength": strength,
+        "floor": floor,
+        "bd_rate_percent": means,
+        "per_clip": found,
+    }
 
 
 def main() -> None:
@@ -54,8 +69,8 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for preset, anchor, strength in SETTINGS:
-            rows.append(measure(given.data, Path(folder), preset, anchor, strength, given.frames))
+        for preset, anchor, strength, floor in SETTINGS:
+            rows.append(measure(given.data, Path(folder), preset, anchor, strength, floor, given.frames))
             print(json.dumps(rows[-1]["bd_rate_percent"]), flush=True)
             command = "python tools/measure_av1.py " + " ".join(sys.argv[1:])
             result = {"command": command, "versions": versions(), "clips": CLIPS, "frames": given.frames, "rows": rows}

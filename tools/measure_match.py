@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +29,24 @@ from stcodec.metrics.fidelity import psnr_db, squared_error, weighted_mean
 from stcodec.options import DEFAULT_ATTENTION
 
 _LEAD_SECONDS = 0.3
-_JOINED_SIZE = 640, 360
-_JOINED_RATE = 25
+JOINED_SIZE = 640, 360
+JOINED_RATE = 25
 _JOINED_SECONDS = {
     "Keiba": 5, "Yan": 4, "BasketballDrill": 6, "Couple": 3, "PartyScene": 7, "Female": 5, "Tennis": 4,
     "BasketballPass": 8, "Lee": 6, "ChinaSpeed": 9, "PeopleOnStreet": 4, "ParkScene": 7,
 }  # fmt: skip
 
 
-def join_clips(videos: Path, folder: Path) -> Path:
-    """The beginnings of twelve clips, one after another."""
+def join_clips(videos: Path, folder: Path, lengths: Mapping[str, float] = _JOINED_SECONDS) -> Path:
+    """The beginnings of clips, of such lengths in seconds, one after another."""
     parts = [
         ffmpeg.input(str(videos / f"{name}.avi"))
-        .filter("scale", *_JOINED_SIZE, flags="area")
-        .filter("fps", _JOINED_RATE)
+        .filter("scale", *JOINED_SIZE, flags="area")
+        .filter("fps", JOINED_RATE)
         .filter("trim", duration=seconds)
         .filter("setpts", "PTS-STARTPTS")
         .filter("setsar", 1)
-        for name, seconds in _JOINED_SECONDS.items()
+        for name, seconds in lengths.items()
     ]
     out = folder / "film.mkv"
     settings = {"vcodec": "libx264", "qp": 0, "preset": "veryfast", "pix_fmt": "yuv420p"}

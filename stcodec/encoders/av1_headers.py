@@ -97,19 +97,20 @@ def verify_levels(
     worthy = [sample for sample in samples if float(sample.delta_qp.std()) > 0]
     if not worthy:
         return OffsetsApplied("headers", "flat", "no sampled frame has offsets that vary")
-    pairs = [(sample.delta_qp, _frame_at(path, sample.pts_seconds + shift_seconds)) for sample in worthy]
-    found = [(requested, frame) for requested, frame in pairs if frame is not None]
+    pairs = [(sample, _frame_at(path, sample.pts_seconds + shift_seconds)) for sample in worthy]
+    found = [(sample.delta_qp, sample.crf, frame) for sample, frame in pairs if frame is not None]
     if not found:
         return OffsetsApplied("headers", "not-measured", "the sampled frames were not found in the file")
     slopes, near = list[float](), list[BoolArray]()
-    for requested, frame in found:
+    for requested, crf, frame in found:
         listed = np.array(frame.qindex_offsets or (0,), np.int32)
         steps = encoder.qp_steps(frame.base_q_idx + listed)
         slopes.append(float(np.ptp(steps)) / float(np.ptp(requested)))
         if options is None:
             near.append(np.abs((requested - requested.min())[..., None] - (steps - steps.min())).min(axis=-1) <= _NEAR_QP)
         else:
-            near.append(np.isin(encoder.listed(options, requested), listed))
+            own = {**options, "crf": crf} if crf else options
+            near.append(np.isin(encoder.listed(own, requested), listed))
     slope, share = float(np.mean(slopes)), float(np.concatenate(near, axis=None).mean())
     verdict = "not-applied" if slope < 0.1 else "applied" if slope >= 0.5 and (options is None or share == 1) else "weak"
     why = "quantisers of the segments in each frame's header; which blocks are in them is not to be read"

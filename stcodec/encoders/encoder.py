@@ -133,6 +133,10 @@ class Encoder:
 
     thread_type: ClassVar[str] = "FRAME"
     """ffmpeg's threading. PyAV asks for slices by default, which costs bits; frames are what the ffmpeg program does."""
+    guided_by_default: ClassVar[bool] = True
+    """Whether the command line gives its blocks offsets where nothing is said about attention."""
+    begins_anew: ClassVar[bool] = False
+    """Whether a shot gets a CRF of its own by an encoder opened for it, whose packets follow in the same stream."""
     joins_parts: ClassVar[bool] = False
     """Whether parts encoded by themselves can follow each other in one file, at the same quality."""
     has_macroblocks: ClassVar[bool] = False
@@ -151,6 +155,10 @@ class Encoder:
     def shifts_frames(self) -> bool:
         """Whether a constant added to all offsets shifts the QP of whole frames: not if few levels are left for it."""
         return self.max_levels is None
+
+    def gives_offsets(self, options: EncodeOptions) -> bool:
+        """Whether blocks get offsets: of strength 0 all are 0, and only encoders that shift frames by them need those."""
+        return options.attention != "none" and not (self.begins_anew and options.policy.strength == 0)
 
     def without_bitrate(self, options: EncodeOptions) -> EncodeOptions | None:
         """The options at constant quality, if only a search of the CRF finds their bitrate; None = rate control does."""

@@ -37,6 +37,8 @@ class EncoderPlan:
     """0 = constant quality."""
     keyint: int | None
     has_offsets: bool
+    shifts_crf: bool
+    """Whether a shift is another CRF, of an encoder opened anew."""
     levels: int | None
     """Most distinct offsets in a frame, 0 among them."""
     messages: tuple[str, ...] = field(default=())
@@ -62,6 +64,11 @@ class EncoderPlan:
         """The plan with a CRF, found by the search for a bitrate or on the way."""
         return replace(self, options={**self.options, "crf": f"{crf}"}, searched_kbps=None)
 
+    @property
+    def shifts(self) -> bool:
+        """Whether each frame can be given a shift."""
+        return self.shifts_crf or (self.has_offsets and self.encoder.shifts_frames)
+
     def for_pass(self, number: int, stats: Path) -> EncoderPlan:
         """The plan of pass 1 or 2, with the encoder's statistics in a file."""
         return replace(self, options=self.encoder.for_pass(self.options, number, stats))
@@ -70,7 +77,7 @@ class EncoderPlan:
 def make_plan(options: EncodeOptions, video: VideoInfo, hdr: HdrMetadata | None = None) -> EncoderPlan:
     """Check the options against the encoder and the video. Raises OptionsError, or returns what will be done."""
     encoder = find_encoder(options.encoder)
-    has_offsets = options.attention != "none"
+    has_offsets = encoder.gives_offsets(options)
     searched_kbps = None
     if (constant := encoder.without_bitrate(options)) is not None:
         options, searched_kbps = constant, options.bitrate_kbps
@@ -93,6 +100,7 @@ def make_plan(options: EncodeOptions, video: VideoInfo, hdr: HdrMetadata | None 
         bitrate_bps=round((options.bitrate_kbps or 0) * 1000),
         keyint=options.keyint,
         has_offsets=has_offsets,
+        shifts_crf=encoder.begins_anew and options.attention != "none" and options.crf is not None,
         levels=_levels(options, encoder),
         messages=tuple(messages + said),
         searched_kbps=searched_kbps,

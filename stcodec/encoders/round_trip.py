@@ -51,6 +51,8 @@ class RoundTrip:
         self._waiting: dict[int, VideoFrame] = {}
         self.video_bytes = 0
         """Of the packets so far."""
+        self.sizes: dict[int, int] = {}
+        """Of each packet, bytes, by its pts."""
 
     def send(self, frame: VideoFrame, delta_qp: FloatArray | None, shift_qp: float = 0.0) -> list[Pair]:
         """Take a frame with its offsets as `EncoderSession.send` does; the pairs that are ready, in order of time."""
@@ -70,6 +72,8 @@ class RoundTrip:
         pairs = []
         for packet in packets:
             self.video_bytes += packet.size
+            if packet.pts is not None:
+                self.sizes[packet.pts] = packet.size
             pairs += self._pairs(self._decode(packet))
         return pairs
 

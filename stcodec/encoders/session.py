@@ -40,12 +40,14 @@ class EncoderSession:
             way = "stcodec.encode searches a crf for it"
             raise plan.encoder.refusal("a bitrate", "its rate control ignores the map", way)
         self.plan = plan
+        """With the CRF of the frame that was sent last."""
         context = target.codec_context if target is not None else av.CodecContext.create(plan.encoder.name, "w")
         assert isinstance(context, VideoCodecContext)
         self._encoder: VideoStream | VideoCodecContext = target if target is not None else context
         _configure(context, plan)
         self._driver = plan.encoder.driver(context, plan.grid) if plan.has_offsets else None
         self._target = target
+        self._first_plan, self._shift_qp = plan, 0.0
         _open(context, plan)
         self._regions = RegionTable(plan.grid, plan.qp_range, plan.encoder.whole_units) if plan.has_offsets else None
         self._frames = 0
@@ -71,26 +73,48 @@ class EncoderSession:
 
         They are brought to as many levels as the plan has, in `given`.
 
-        shift_qp: added to all of them then.
+        shift_qp: added to all of them then; where a plan shifts the CRF, to that: another shift begins a new encoder.
         key: it must become a key frame; else the encoder chooses.
         """
+        self._note_duration(frame)
+        ended = self._begin_anew(shift_qp) if self.plan.shifts_crf and shift_qp != self._shift_qp else ()
         frame.pict_type = PictureType.I if key else PictureType.NONE  # the source's frame types are not ours
         if self._regions is not None:
-            if delta_qp is None:
-                raise EncoderError(f"{self.plan.encoder.name}: the frame at {frame.time:.3f} s came without offsets")
-            if frame.interlaced_frame and not self.plan.encoder.offsets_on_interlaced:
-                raise EncoderError(
-                    f"the frame at {frame.time:.3f} s is interlaced: {self.plan.encoder.name} drops the offsets of such "
-                    "frames; deinterlace the video first, or encode with --attention none"
-                )
-            self.given = self._quantised(delta_qp) + np.float32(shift_qp)
-            if self._driver is None:
-                attach(frame, self._regions.fill(self.given))
-            else:
-                self.given = self._driver.applied(self.given)
+            self._give(frame, delta_qp, 0.0 if self.plan.shifts_crf else shift_qp)
         self._frames += 1
-        self._note_duration(frame)
-        return self._run(frame)
+        return [*ended, *self._run(frame)]
+
+    def _give(self, frame: VideoFrame, delta_qp: FloatArray | None, shift_qp: float) -> None:
+        """Give a frame its offsets."""
+        assert self._regions is not None
+        if delta_qp is None:
+            raise EncoderError(f"{self.plan.encoder.name}: the frame at {frame.time:.3f} s came without offsets")
+        if frame.interlaced_frame and not self.plan.encoder.offsets_on_interlaced:
+            raise EncoderError(
+                f"the frame at {frame.time:.3f} s is interlaced: {self.plan.encoder.name} drops the offsets of such "
+                "frames; deinterlace the video first, or encode with --attention none"
+            )
+        self.given = self._quantised(delta_qp) + np.float32(shift_qp)
+        if self._driver is None:
+            attach(frame, self._regions.fill(self.given))
+        else:
+            self.given = self._driver.applied(self.given)
+
+    def _begin_anew(self, shift_qp: float) -> Sequence[Packet[Any]]:
+        """Open an encoder with another CRF; the packets still in the one before."""
+        ended = self._run(None) if self._frames else ()
+        encoder, self._shift_qp = self.plan.encoder, shift_qp
+        low, high = encoder.crf_range
+        self.plan = self._first_plan.at_crf(round(min(max(float(self._first_plan.options["crf"]) + shift_qp, low), high)))
+        context = av.CodecContext.create(encoder.name, "w")
+        assert isinstance(context, VideoCodecContext)
+        _configure(context, self.plan)
+        if self.plan.has_offsets:
+            self._driver = encoder.driver(context, self.plan.grid)
+        else:
+            _open(context, self.plan)
+            self._encoder = context
+        return ended
 
     def _quantised(self, delta_qp: FloatArray) -> FloatArray:
         if self.plan.levels is None:
@@ -123,14 +147,14 @@ class EncoderSession:
 
     def _packets(self, frame: VideoFrame | None) -> Sequence[Packet[Any]]:
         if self._driver is None:
-            return self._encoder.encode(frame)
-        if frame is None:
+            packets: Sequence[Packet[Any]] = self._encoder.encode(frame)
+        elif frame is None:
             packets = self._driver.flush()
         else:
             assert self.given is not None
             packets = self._driver.send(frame, self.given, key=frame.pict_type == PictureType.I)
         for packet in packets:
-            if self._target is not None:
+            if self._target is not None and packet.stream is not self._target:
                 packet.stream = self._target
         return packets
 

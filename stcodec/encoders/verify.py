@@ -42,6 +42,8 @@ class Requested(Arrays):
     pts_seconds: float
     delta_qp: FloatArray
     """[rows, cols] in QP steps."""
+    crf: str = ""
+    """Of the encoder that the frame went to, where shots have their own."""
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,13 @@ class Control(ABC):
 
 
 class ShotControl(Control):
-    """Each shot has a shift of its own, added to the offsets of all its blocks."""
+    """Each shot has a shift of its own, added to the offsets of all its blocks, or to its CRF."""
 
     name = "shots"
-    step_qp = _STEP_QP
+
+    def __init__(self, job: Job, scan: Scan) -> None:
+        super().__init__(job, scan)
+        self.step_qp = 1.0 if job.plan.shifts_crf else _STEP_QP
 
     @property
     def units(self) -> list[list[Shot]]:
@@ -76,7 +79,7 @@ class FileControl(Control):
 
     def __init__(self, job: Job, scan: Scan) -> None:
         super().__init__(job, scan)
-        self.step_qp = _STEP_QP if job.plan.encoder.shifts_frames else 1.0
+        self.step_qp = 1.0 if job.plan.encoder.whole_crf else _STEP_QP
 
     @property
     def units(self) -> list[list[Shot]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Unpack
 
 from stcodec.encoders.hdr import hdr_metadata
 from stcodec.encoders.plan import EncoderPlan, make_plan
+from stcodec.matching.allocation import Allocation
 from stcodec.matching.compare import Compared, Reference
 from stcodec.matching.control import FileControl, ShotControl
 from stcodec.matching.options import MatchOptions
@@ -95,10 +96,10 @@ class _Finder:
     def encode(self, path: Path, run: RunOptions) -> EncodeReport:
         """Search, encode, compare; correct and encode once more while that is not near enough. The best file is kept."""
         search = self._search()
-        correction, misses = _Correction(search), list[float]()
+        correct, misses = _correction(search), list[float]()
         best = latest = self._attempt(search, search.best(), path, run)
         while best.miss > self._goal.near and len(misses) < _MOST_CORRECTIONS:
-            qp = correction.after(latest)
+            qp = correct(latest)
             if qp == latest.qp:
                 break
             self._trials.cost.encodes += 1
@@ -111,15 +112,17 @@ class _Finder:
                 best = latest
         return replace(best.report, match=self._report(search, best, misses))
 
-    def _attempt(self, search: Search, qp: list[float], path: Path, run: RunOptions) -> _File:
+    def _attempt(self, search: Search | Allocation, qp: list[float], path: Path, run: RunOptions) -> _File:
         job = search.control.final(qp).reopened()
         with job.reader:
             report = encode_job(job, path, run, self._meter)
         return _File(qp, report, self._reference.compare(path, self._plain))
 
-    def _search(self) -> Search:
+    def _search(self) -> Search | Allocation:
         plain = None if self._plain is None else self._reference.encode_plain(self._plain)
-        if not self._job.plan.encoder.shifts_frames:
+        if plain is not None and not self._job.plan.has_offsets:
+            return Allocation(self._trials, ShotControl(self._job, self._scan), self._goal)
+        if not self._job.plan.shifts:
             search = Search(self._trials, FileControl(self._job, self._scan), self._goal)
             search.run(search.wanted(plain))
             return search
@@ -139,7 +142,7 @@ class _Finder:
         nearest = min(secant.points, key=lambda qp: abs(secant.points[qp]))
         return control.job_at(control.base_crf + nearest), secant.local_slope()
 
-    def _report(self, search: Search, file: _File, misses: Sequence[float]) -> MatchReport:
+    def _report(self, search: Search | Allocation, file: _File, misses: Sequence[float]) -> MatchReport:
         report, compared = file.report, file.compared
         goal, cost, plain_bytes = self._goal, self._trials.cost, self._reference.plain_bytes
         crf = report.options["crf"]
@@ -169,7 +172,7 @@ class _Finder:
             shots=self._shots(search, file.qp, compared),
         )
 
-    def _shots(self, search: Search, qp: Sequence[float], compared: Compared) -> tuple[ShotMatch, ...]:
+    def _shots(self, search: Search | Allocation, qp: Sequence[float], compared: Compared) -> tuple[ShotMatch, ...]:
         times, by_file = self._scan.times, search.control.name == "file"
         found = []
         for place, (shot, quality) in enumerate(zip(self._scan.shots, compared.shots, strict=True)):
@@ -184,10 +187,17 @@ class _Finder:
                     wanted=quality.wanted if quality else None,
                     reached=quality.reached if quality else None,
                     difference=quality.difference if quality else None,
-                    encodes=len(search.secants[unit].points),
+                    encodes=search.tries(unit),
                 )
             )
         return tuple(found)
+
+
+def _correction(search: Search | Allocation) -> Callable[[_File], list[float]]:
+    """The QPs for the next file, after one."""
+    if isinstance(search, Allocation):
+        return lambda file: search.after(file.compared.whole.difference)
+    return _Correction(search).after
 
 
 class _Correction:

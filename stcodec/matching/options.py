@@ -107,7 +107,7 @@ class MatchOptions:
             "metric": self.metric,
             "unit": self.quality.unit,
             "tolerance": self.near,
-            "control": "shots" if encoder.shifts_frames else "file",
+            "control": "shots" if encoder.shifts_frames or encoder.begins_anew else "file",
             "first_crf": base.crf,
             "lowest_qp": low,
             "highest_qp": high,

@@ -79,12 +79,16 @@ class Search:
                 raise TargetError(self._out_of_reach(unit, secant))
         return [secant.best() for secant in self.secants]
 
+    def tries(self, unit: int) -> int:
+        """Encodes of a unit."""
+        return len(self.secants[unit].points)
+
     def _round(self, stage: str, asked: dict[int, float], wanted: Wanted) -> None:
         plan, shift = self.control.trial(asked)
         parts = sorted(shift, key=lambda part: part.first)
         measured = self._trials.guided(stage, plan, parts, shift)
         for unit, qp in asked.items():
-            values = [np.concatenate([measured[sample] for sample in shot.samples]) for shot in self.units[unit]]
+            values = [np.concatenate([measured[sample].values for sample in shot.samples]) for shot in self.units[unit]]
             self.secants[unit].add(qp, self._pooled(self.units[unit], values) - wanted.units[unit])
 
     def _pooled(self, shots: Sequence[Shot], measured: Sequence[TimeArray]) -> float:

@@ -23,12 +23,22 @@ from stcodec.media.planes import PlaneReader
 from stcodec.media.seek import frames_from
 from stcodec.pipeline.encode import Job
 from stcodec.progress import Meter
-from stcodec.types import FloatArray, TimeArray
+from stcodec.types import Arrays, FloatArray, TimeArray
 
 _FALLBACK_RATE = Fraction(25)
 
 _Offsets = Callable[[TriedFrame], tuple[FloatArray | None, float]]
 """A frame's offsets, and what is added to them."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(Arrays):
+    """A part, encoded."""
+
+    values: TimeArray
+    """[frames] as the metric pools them."""
+    video_bytes: int
+    """Of its frames."""
 
 
 @dataclass
@@ -55,23 +65,24 @@ class TrialEncodes:
         pix_fmt = "yuv420p10le" if job.plan.bit_depth > 8 else "yuv420p"
         rate = video.frame_rate or _FALLBACK_RATE
         self._format = PictureFormat(video.width_px, video.height_px, pix_fmt, rate, video.display_height_px)
-        self._known: dict[tuple[FrameRange, float | None, float], TimeArray] = {}
+        self._known: dict[tuple[FrameRange, float, float], Measured] = {}
 
     def plain(self, plan: EncoderPlan, parts: Sequence[FrameRange]) -> tuple[TimeArray, int]:
         """Measure the plain encode of some parts, one after another; and its bytes of video."""
-        return self._encode("plain", plan, parts, lambda tried: (None, 0.0))
+        found = self._encode("plain", plan, parts, lambda tried: (None, 0.0))
+        if not self._job.plan.has_offsets:  # that is the encode without a shift
+            self._known |= {(part, float(plan.options["crf"]), 0.0): one for part, one in found.items()}
+        return np.concatenate([found[part].values for part in parts]), sum(one.video_bytes for one in found.values())
 
     def guided(
         self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]
-    ) -> dict[FrameRange, TimeArray]:
+    ) -> dict[FrameRange, Measured]:
         """Measure each part, encoded with its offsets and a shift; parts that were tried so are looked up."""
         crf = float(plan.options["crf"])
         missing = [part for part in parts if (part, crf, shift_qp[part]) not in self._known]
         if missing:
-            measured, _ = self._encode(stage, plan, missing, self._offsets(plan, missing, shift_qp))
-            ends = np.cumsum([len(part) for part in missing])
-            for part, values in zip(missing, np.split(measured, ends[:-1]), strict=True):
-                self._known[part, crf, shift_qp[part]] = values
+            found = self._encode(stage, plan, missing, self._offsets(plan, missing, shift_qp))
+            self._known |= {(part, crf, shift_qp[part]): one for part, one in found.items()}
         return {part: self._known[part, crf, shift_qp[part]] for part in parts}
 
     def finished(self, path: Path, parts: Sequence[FrameRange], later_seconds: float) -> TimeArray:
@@ -111,33 +122,38 @@ class TrialEncodes:
 
     def _encode(
         self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], offsets: _Offsets
-    ) -> tuple[TimeArray, int]:
+    ) -> dict[FrameRange, Measured]:
         together = self._enter(stage, parts)
-        measured, size = [], 0
+        measured = dict[FrameRange, Measured]()
         with closing(self._reading.runs([run.frames for run in together])) as readings:
             for run, tried in zip(together, readings, strict=True):
-                values, spent = self._encode_run(plan, run, tried, offsets)
-                measured.append(values)
-                size += spent
+                measured |= self._encode_run(plan, run, tried, offsets)
                 self.cost.encodes += 1
                 self.cost.frames += len(run.frames)
-        return np.concatenate(measured), size
+        return measured
 
     def _encode_run(
         self, plan: EncoderPlan, run: Run, tried: Iterator[TriedFrame], offsets: _Offsets
-    ) -> tuple[TimeArray, int]:
-        trip = RoundTrip(plan)
+    ) -> dict[FrameRange, Measured]:
+        trip, times = RoundTrip(plan), list[int]()
         with self._quality.scorer(self._format) as scorer:
             pairing = _Pairing(self._format, scorer)
             for one in tried:
                 if run.measures(one.index):
                     pairing.expect(one)
+                    times.append(one.frame.pts or 0)
                 for pair in trip.send(one.frame, *offsets(one)):
                     pairing.push(pair)
                 self._meter.frame(one.frame.time, trip.video_bytes)
             for pair in trip.flush():
                 pairing.push(pair)
-            return scorer.finish(), trip.video_bytes
+            measured, place = scorer.finish(), 0
+        found = {}
+        for part in run.parts:
+            here = slice(place, place + len(part))
+            found[part] = Measured(measured[here], sum(trip.sizes.get(pts, 0) for pts in times[here]))
+            place += len(part)
+        return found
 
 
 class _Pairing:

@@ -277,6 +277,6 @@ def send_frame(job: Job, session: EncoderSession, law: QpLaw, tally: Tally, fed:
         delta = law.offsets(fed.saliency)
     frame = fed.frame if job.resize is None else job.resize(fed.frame)
     packets = session.send(frame, delta, shift_qp=job.shift(fed.frame.time))
-    tally.frame(frame, session.given)
+    tally.frame(frame, session.given, session.plan.options.get("crf", "") if session.plan.shifts_crf else "")
     tally.packets(packets)
     return packets

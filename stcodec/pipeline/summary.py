@@ -54,13 +54,13 @@ class Tally:
     """Frames that got offsets, if only zeros."""
     _sum_mean: float = 0.0
     _sum_spread: float = 0.0
-    _pending: dict[int, tuple[float, FloatArray]] = field(default_factory=dict)
+    _pending: dict[int, tuple[float, FloatArray, str]] = field(default_factory=dict)
     _after_key: bool = False
     _stride: int = 1
     _candidates: int = 0
 
-    def frame(self, frame: VideoFrame, delta_qp: FloatArray | None) -> None:
-        """A frame goes into the encoder."""
+    def frame(self, frame: VideoFrame, delta_qp: FloatArray | None, crf: str = "") -> None:
+        """A frame goes into the encoder; crf: as in `Requested`."""
         assert frame.pts is not None
         self.frames += 1
         self.pts.append(frame.pts)
@@ -69,7 +69,7 @@ class Tally:
             self._guided += 1
             self._sum_mean += float(delta_qp.mean())
             self._sum_spread += float(delta_qp.std())
-            self._pending[frame.pts] = (frame.time, delta_qp)
+            self._pending[frame.pts] = (frame.time, delta_qp, crf)
 
     def packets(self, packets: Iterable[Packet[Any]]) -> None:
         """Packets come out of it, their times still in ticks of the source's time base."""
