@@ -98,7 +98,7 @@ class MatchReport:
     """Of the qualities and differences here."""
     tolerance: float
     control: str
-    """"shots": the QP, or CRF, of each shot was searched; "file": the encoder can't shift whole frames, so one crf for all."""
+    """"shots": the QP or crf of each shot was searched; "file": the encoder can't shift frames, so one crf for all."""
     base_crf: float
     """The crf that the encoder was given in the end; the shots' shifts are on top."""
     wanted: float

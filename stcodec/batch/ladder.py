@@ -107,8 +107,9 @@ def own_lines(video: VideoInfo) -> int:
 def rendition_options(options: EncodeOptions, rendition: LadderRendition, video: VideoInfo) -> EncodeOptions:
     """The options of a rendition: its bitrate, and a key frame every few seconds, at the same frames in all of them."""
     placed = placed_options(options, video)
-    buffer = {"maxrate": f"{round(rendition.kbps * _PEAK)}k", "bufsize": f"{round(rendition.kbps * _BUFFER_SECONDS)}k"}
-    return replace(placed, bitrate_kbps=rendition.kbps, extra={**placed.extra, **buffer})
+    encoder = find_encoder(options.encoder)
+    extra = encoder.with_peak(placed.extra, rendition.kbps * _PEAK, rendition.kbps * _BUFFER_SECONDS)
+    return replace(placed, bitrate_kbps=rendition.kbps, extra=extra)
 
 
 def placed_options(options: EncodeOptions, video: VideoInfo) -> EncodeOptions:

@@ -25,6 +25,7 @@ from stcodec.cli.options import (
     say_device,
 )
 from stcodec.cli.progress_bar import duration, shown, size
+from stcodec.cli.unguided import without_map
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
@@ -181,16 +182,21 @@ def _dry_run(arguments: argparse.Namespace, output: Path | None, results: str | 
 
 def _options(arguments: argparse.Namespace, results: str | None) -> BatchOptions:
     from stcodec.batch import BatchOptions, parse_ladder
+    from stcodec.batch.ladder import AUTO
 
+    ladder = () if arguments.ladder is None else parse_ladder(arguments.ladder)
+    options, goal = encode_options(arguments), goal_of(arguments)
+    if ladder != AUTO:  # which goes by the quality where viewers look
+        options, goal = without_map(arguments, options, goal, has_rate=bool(ladder))
     return from_flags(
         BatchOptions,
         arguments,
-        encode=encode_options(arguments),
+        encode=options,
         include=tuple(arguments.include),
         exclude=tuple(arguments.exclude),
-        ladder=() if arguments.ladder is None else parse_ladder(arguments.ladder),
+        ladder=ladder,
         results=results,
-        goal=goal_of(arguments),
+        goal=goal,
     )
 
 

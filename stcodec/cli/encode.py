@@ -24,6 +24,7 @@ from stcodec.cli.options import (
 from stcodec.cli.pipes import PIPE, piped_input, piped_output
 from stcodec.cli.progress_bar import shown
 from stcodec.cli.show import summary
+from stcodec.cli.unguided import without_map
 from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name, free_name
 from stcodec.options import EncodeOptions, RunOptions
@@ -67,9 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     say_device(arguments.device)
     arguments.fragmented |= arguments.output == PIPE  # readers of pipes can't go to an index at the end
-    options = encode_options(arguments)
+    options, goal = without_map(arguments, encode_options(arguments), goal_of(arguments))
     running = from_flags(RunOptions, arguments, report_path=arguments.report)
-    goal = goal_of(arguments)
     if arguments.output is None:
         arguments.output = _own_name(arguments.source)
         if not arguments.quiet:

@@ -28,7 +28,7 @@ POLICY_HELP = (
 )
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
-    "or a blend such as 0.7*motion+0.3*center"
+    "or a blend such as 0.7*motion+0.3*center; libsvtav1 is given a map if this or another flag here asks for one"
 )
 
 
@@ -148,7 +148,7 @@ def add_keep_flags(command: argparse.ArgumentParser) -> None:
 def add_attention_flags(command: argparse.ArgumentParser) -> None:
     """Flags that say where viewers look, and what comes of it."""
     group = command.add_argument_group("attention")
-    group.add_argument("--attention", default=DEFAULT_ATTENTION, metavar="SOURCE", help=ATTENTION_HELP)
+    group.add_argument("--attention", metavar="SOURCE", help=ATTENTION_HELP)
     add_device_flag(group)
     add_policy_flags(group)
 
@@ -209,7 +209,7 @@ def encode_options(arguments: argparse.Namespace) -> EncodeOptions:
         EncodeOptions,
         arguments,
         extra=key_values(arguments.opt),
-        attention=on_device(arguments.attention, arguments.device),
+        attention=attention_of(arguments),
         policy=policy_of(arguments),
         view=view_of(arguments),
         keep=from_flags(KeepOptions, arguments),
@@ -228,7 +228,7 @@ def goal_of(arguments: argparse.Namespace) -> MatchOptions | None:
 
 def add_policy_flags(group: argparse._ActionsContainer) -> None:
     """Flags that say how saliency becomes QP offsets."""
-    group.add_argument("--policy", choices=tuple(POLICIES), default=DEFAULT_POLICY, help=POLICY_HELP)
+    group.add_argument("--policy", choices=tuple(POLICIES), help=POLICY_HELP)
     group.add_argument("--strength", type=float, help="share of the optimal slope, 0 to 2 (the policy's)")
     group.add_argument("--floor", type=float, help="least weight, share of the mean (the policy's)")
     group.add_argument("--min-delta-qp", type=float, metavar="QP", help="best quality")
@@ -243,7 +243,10 @@ def add_policy_flags(group: argparse._ActionsContainer) -> None:
 def policy_of(arguments: argparse.Namespace) -> OffsetPolicy:
     """The policy from the flags of `add_policy_flags`. Raises OptionsError."""
     given = {one.name: getattr(arguments, one.name) for one in fields(OffsetPolicy)}
-    return replace(policy_named(arguments.policy), **{name: value for name, value in given.items() if value is not None})
+    return replace(
+        policy_named(arguments.policy or DEFAULT_POLICY),
+        **{name: value for name, value in given.items() if value is not None},
+    )
 
 
 def add_smoothing_flag(group: argparse._ActionsContainer, default: float | None) -> None:
@@ -263,6 +266,11 @@ def add_device_flag(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--device", metavar="DEVICE", help="where the neural source runs: auto (a GPU if there is one), cpu, cuda or cuda:N"
     )
+
+
+def attention_of(arguments: argparse.Namespace) -> str:
+    """The source of attention from the flags of `add_attention_flags`."""
+    return on_device(arguments.attention or DEFAULT_ATTENTION, arguments.device)
 
 
 def on_device(text: str, device: str | None) -> str:

@@ -19,6 +19,7 @@ from stcodec.cli.options import (
     say_device,
 )
 from stcodec.cli.progress_bar import shown, size
+from stcodec.cli.unguided import gets_map
 from stcodec.media.paths import display_name, free_name
 from stcodec.options import RunOptions
 
@@ -99,6 +100,8 @@ def _command(arguments: argparse.Namespace, found: Preview) -> str:
         if not skips and word not in ("--page", "-y", "--json", "-q", "--quiet") and not word.startswith("--page="):
             words.append(display_name(word))
         skips = word == "--page"
+    if not gets_map(arguments):
+        words += ["--attention", found.options.attention]
     if arguments.crf is None and arguments.bitrate_kbps is None:
         words += ["--crf", f"{found.options.crf:g}"]
     return shlex.join(["stcodec", "encode", *words])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from stcodec import interrupts
-from stcodec.cli.options import add_attention_flags, from_flags, on_device, policy_of, say_device
+from stcodec.cli.options import add_attention_flags, attention_of, from_flags, policy_of, say_device
 from stcodec.cli.streams import for_drawing
 from stcodec.cli.values import bitrate_kbps, key_values, seconds
 from stcodec.errors import OptionsError
@@ -173,7 +173,7 @@ def _options(arguments: argparse.Namespace) -> StreamOptions:
         targets=tuple(arguments.targets),
         renditions=_renditions(arguments),
         extra=key_values(arguments.opt),
-        attention=on_device(arguments.attention, arguments.device),
+        attention=attention_of(arguments),
         policy=policy_of(arguments),
         input_options=key_values(arguments.input_opt),
         is_served=arguments.serve is not None,

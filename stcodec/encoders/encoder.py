@@ -232,6 +232,10 @@ class Encoder:
         """The options with a number of threads, unless the user gave one: more change the bits."""
         return {"threads": str(threads), **extra}
 
+    def with_peak(self, extra: Mapping[str, str], peak_kbps: float, buffer_kbit: float) -> dict[str, str]:
+        """The options of a bitrate with a peak, held in a buffer, where its rate control knows one."""
+        return {**extra, "maxrate": f"{round(peak_kbps)}k", "bufsize": f"{round(buffer_kbit)}k"}
+
     def with_key_frames_every(self, frames: int, extra: Mapping[str, str]) -> dict[str, str] | None:
         """The options with key frames at that distance (which is also the plan's keyint) and nowhere else.
 

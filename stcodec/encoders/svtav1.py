@@ -38,13 +38,11 @@ os.environ.setdefault("SVT_LOG", "1")  # errors only: the library writes to the 
 _PARAMS = "svtav1-params"
 _TAKEN = ("crf", "qp", "preset", "threads", "flags", _PARAMS)
 """Options of ffmpeg's wrapper that are passed on with a map; all others have a name of the library's own."""
-_BUFFER = ("maxrate", "bufsize")
-"""Options of a rate control that is not used."""
 _GUIDED_PRESETS = range(4, 14)
 _COST = (
-    "offsets in AV1 save less, and cost the rest of the picture more, than in other encoders: measured at presets 8 and 10, balanced "
-    "ones save 6 to 10 % of bits where viewers look and cost 1.1 % at equal VMAF, strong ones 20 to 28 % and 11 to 12 % "
-    "(docs/encoders.md)"
+    "offsets in AV1 save less, and cost the rest of the picture more, than in other encoders: measured at presets 8 and 10, "
+    "balanced ones save 6 to 10 % of bits where viewers look and cost 1.1 % at equal VMAF, strong ones 20 to 28 % and 11 to "
+    "12 % (docs/encoders.md)"
 )
 _FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
@@ -104,8 +102,7 @@ class SvtAv1(Encoder):
     def without_bitrate(self, options: EncodeOptions) -> EncodeOptions | None:
         if not self.gives_offsets(options) or options.bitrate_kbps is None or options.two_pass:
             return None
-        extra = {key: value for key, value in options.extra.items() if key not in _BUFFER}
-        return replace(options, bitrate_kbps=None, crf=self.usual_crf, extra=extra)
+        return replace(options, bitrate_kbps=None, crf=self.usual_crf)
 
     def guarded(self, options: Mapping[str, str], bit_depth: int) -> tuple[dict[str, str], list[str]]:
         if why := self.why_no_offsets():
@@ -142,11 +139,16 @@ class SvtAv1(Encoder):
     def on_threads(self, extra: Mapping[str, str], threads: int) -> dict[str, str]:
         return with_params(extra, {"lp": str(threads), **parse_params(extra.get(_PARAMS, ""))})
 
+    def with_peak(self, extra: Mapping[str, str], peak_kbps: float, buffer_kbit: float) -> dict[str, str]:
+        return dict(extra)  # it knows one at constant quality only, and can't be opened with it otherwise
+
     def with_key_frames_every(self, frames: int, extra: Mapping[str, str]) -> dict[str, str]:
         return dict(extra)  # it places none of its own between those that are asked for
 
     def live_options(self, extra: Mapping[str, str], bitrate_kbps: float, preset: str, first_preset: str) -> dict[str, str]:
-        return with_params(extra, {"pred-struct": "1", **parse_params(extra.get(_PARAMS, ""))})  # low delay
+        return with_params(
+            extra, {"pred-struct": "1", "rc": "2", **parse_params(extra.get(_PARAMS, ""))}
+        )  # low delay, in which it knows no other rate control
 
     def easier_presets(self, first: str) -> tuple[str, ...]:
         return self.presets[self.presets.index(first) + 1 :]

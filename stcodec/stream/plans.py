@@ -27,23 +27,22 @@ def live_plan(options: StreamOptions, rendition: Rendition, canvas: VideoInfo, p
     """The plan of one encoder. Raises OptionsError."""
     video = _sized(rendition, canvas)
     fps = video.frame_rate or Fraction(30)
-    plan = make_plan(
-        EncodeOptions(
-            encoder=options.encoder,
-            bitrate_kbps=rendition.bitrate_kbps,
-            preset=preset,
-            keyint=max(2, round(_SPARE_KEY_DISTANCE * options.keyint_seconds * fps)),
-            pix_fmt=PIX_FMT,
-            extra=_extra(options, rendition, preset),
-            attention=options.attention,
-            policy=options.policy,
-            levels=options.levels,
-        ),
-        video,
+    wanted = EncodeOptions(
+        encoder=options.encoder,
+        bitrate_kbps=rendition.bitrate_kbps,
+        preset=preset,
+        keyint=max(2, round(_SPARE_KEY_DISTANCE * options.keyint_seconds * fps)),
+        pix_fmt=PIX_FMT,
+        extra=_extra(options, rendition, preset),
+        attention=options.attention,
+        policy=options.policy,
+        levels=options.levels,
     )
-    if plan.searched_kbps is not None:
+    encoder = find_encoder(options.encoder)
+    if encoder.without_bitrate(wanted) is not None:
         way = "a stream can't be encoded again and again in search of a crf: choose another encoder"
-        raise plan.encoder.refusal("a bitrate", "its rate control ignores the map", way)
+        raise encoder.refusal("a bitrate", "its rate control ignores the map", way)
+    plan = make_plan(wanted, video)
     return replace(plan, is_live=True, threads=_threads(len(options.renditions)))
 
 
