@@ -278,7 +278,7 @@ def test_no_point_is_encoded_twice(video: Path, picture: Path, tmp_path: Path) -
         spent = replace(trials.cost)
         again = trials.guided("search 2", job.plan, samples, dict.fromkeys(samples, 1.0))
         assert trials.cost == spent
-        assert all(np.array_equal(first[one], again[one]) for one in samples)
+        assert all(np.array_equal(first[one].values, again[one].values) for one in samples)
         trials.guided("search 3", job.plan, samples, {samples[0]: 1.0, samples[1]: 2.0})
         assert trials.cost.encodes == spent.encodes + 1
 

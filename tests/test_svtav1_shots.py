@@ -21,7 +21,7 @@ from stcodec.encoders.session import EncoderSession
 from stcodec.encoders.table import find_encoder
 from stcodec.matching.allocation import Allocation
 from stcodec.matching.shots import FrameRange, Shot
-from stcodec.matching.trial_encodes import Measured
+from stcodec.matching.trial_encodes import MeasuredPart
 from stcodec.media.decode import VideoReader
 from stcodec.options import EncodeOptions
 
@@ -127,12 +127,12 @@ class _Trials:
 
     def guided(
         self, stage: str, plan: object, parts: list[FrameRange], shift: dict[FrameRange, float]
-    ) -> dict[FrameRange, Measured]:
+    ) -> dict[FrameRange, MeasuredPart]:
         found = {}
         for part in parts:
             error, size, steeper, shorter = CURVES[part.first // 50]
             values = np.full(50, error * np.exp(steeper * shift[part]) / 1e4)
-            found[part] = Measured(values, int(size * np.exp(-shorter * shift[part])))
+            found[part] = MeasuredPart(values, int(size * np.exp(-shorter * shift[part])))
         return found
 
 

@@ -32,7 +32,7 @@ _Offsets = Callable[[TriedFrame], tuple[FloatArray | None, float]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Measured(Arrays):
+class MeasuredPart(Arrays):
     """A part, encoded."""
 
     values: TimeArray
@@ -65,7 +65,7 @@ class TrialEncodes:
         pix_fmt = "yuv420p10le" if job.plan.bit_depth > 8 else "yuv420p"
         rate = video.frame_rate or _FALLBACK_RATE
         self._format = PictureFormat(video.width_px, video.height_px, pix_fmt, rate, video.display_height_px)
-        self._known: dict[tuple[FrameRange, float, float], Measured] = {}
+        self._known: dict[tuple[FrameRange, float, float], MeasuredPart] = {}
 
     def plain(self, plan: EncoderPlan, parts: Sequence[FrameRange]) -> tuple[TimeArray, int]:
         """Measure the plain encode of some parts, one after another; and its bytes of video."""
@@ -76,7 +76,7 @@ class TrialEncodes:
 
     def guided(
         self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]
-    ) -> dict[FrameRange, Measured]:
+    ) -> dict[FrameRange, MeasuredPart]:
         """Measure each part, encoded with its offsets and a shift; parts that were tried so are looked up."""
         crf = float(plan.options["crf"])
         missing = [part for part in parts if (part, crf, shift_qp[part]) not in self._known]
@@ -122,9 +122,9 @@ class TrialEncodes:
 
     def _encode(
         self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], offsets: _Offsets
-    ) -> dict[FrameRange, Measured]:
+    ) -> dict[FrameRange, MeasuredPart]:
         together = self._enter(stage, parts)
-        measured = dict[FrameRange, Measured]()
+        measured = dict[FrameRange, MeasuredPart]()
         with closing(self._reading.runs([run.frames for run in together])) as readings:
             for run, tried in zip(together, readings, strict=True):
                 measured |= self._encode_run(plan, run, tried, offsets)
@@ -134,7 +134,7 @@ class TrialEncodes:
 
     def _encode_run(
         self, plan: EncoderPlan, run: Run, tried: Iterator[TriedFrame], offsets: _Offsets
-    ) -> dict[FrameRange, Measured]:
+    ) -> dict[FrameRange, MeasuredPart]:
         trip, times = RoundTrip(plan), list[int]()
         with self._quality.scorer(self._format) as scorer:
             pairing = _Pairing(self._format, scorer)
@@ -151,7 +151,7 @@ class TrialEncodes:
         found = {}
         for part in run.parts:
             here = slice(place, place + len(part))
-            found[part] = Measured(measured[here], sum(trip.sizes.get(pts, 0) for pts in times[here]))
+            found[part] = MeasuredPart(measured[here], sum(trip.sizes.get(pts, 0) for pts in times[here]))
             place += len(part)
         return found
 
