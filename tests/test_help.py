@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ from command import program, run
 
 from stcodec.cli.command import parsers
 from stcodec.cli.examples import EXAMPLES
+from stcodec.options import POLICIES
 
 ROOT = Path(__file__).parents[1]
 Capture = pytest.CaptureFixture[str]
@@ -35,6 +37,25 @@ def test_every_command_has_two_examples_that_parse(capfd: Capture) -> None:
             assert words[:2] == ["stcodec", name]
             top.parse_args(words[1:])
             assert f"\n  {line}\n" in command.format_help()
+
+
+def test_what_a_policy_saves_and_costs_is_what_was_measured() -> None:
+    """By attended PSNR, VMAF and PSNR, within a point; a policy stands for its floor, whatever the anchor."""
+    measured = json.loads((ROOT / "data" / "results" / "front.json").read_text())
+    text = " ".join(parsers()[1]["encode"].format_help().split())
+    for name, policy in POLICIES.items():
+        told = re.search(rf"\b{name}(?: \(default\))? (\S+) %, (\S+) %, (\S+) %", text)
+        assert told, text
+        alike = [
+            summary["bd_rate_percent"]
+            for setting, summary in measured["summary"].items()
+            if measured["settings"][setting]["source"] == "neural"
+            and measured["settings"][setting]["encoder"] == "libx264"
+            and measured["settings"][setting]["policy"].get("floor", 0.6) == policy.floor
+            and measured["settings"][setting]["policy"].keys() <= {"floor", "anchor"}
+        ]
+        for metric, figure in zip(("psnr-attended", "vmaf-whole", "psnr-whole"), told.groups(), strict=True):
+            assert any(abs(float(figure) - rates[metric]["mean"]) <= 1 for rates in alike), (name, metric)
 
 
 @pytest.fixture(scope="module")

@@ -90,15 +90,18 @@ def rivals_own() -> str:
 
 
 def rule() -> str:
-    """What the rule for the default asks, by floor."""
-    found = read("front")["summary"]
+    """What the rule for the default asks, by floor and anchor."""
+    stored = read("front")
     limited = ("psnr-attended", "fvvdp", "vmaf-whole", "psnr-foveated")
-    rows = [
-        [name.removeprefix("neural, "), *(_rate(found[name]["bd_rate_percent"].get(metric)) for metric in limited)]
-        for name in sorted(found, reverse=True)
-        if name.startswith("neural, floor") and name.removeprefix("neural, floor ").replace(".", "").isdigit()
-    ]
-    return table(["", *(EYES[metric] for metric in limited)], rows)
+    rows = {}
+    for name, one in _of_x264().items():
+        setting = stored["settings"][name]
+        policy = {"floor": 0.6, "anchor": "attended", **setting["policy"]}
+        if setting["source"] == "neural" and not setting["extra"] and set(policy) == {"floor", "anchor"}:
+            label = f"floor {policy['floor']:g}, anchor {policy['anchor']}" + f" (`{name}`)" * (name in POLICIES)
+            rates = one["bd_rate_percent"]
+            rows[-policy["floor"], policy["anchor"]] = [label, *(_rate(rates.get(metric)) for metric in limited)]
+    return table(["", *(EYES[metric] for metric in limited)], [rows[key] for key in sorted(rows)])
 
 
 def policies() -> str:

@@ -24,7 +24,8 @@ _CROP = r"\d+:\d+:\d+:\d+"
 _SCALE = r"(-?\d+[:x]-?\d+)|\d+p"
 _RATE = r"\d+(\.\d+)?|\d+/[1-9]\d*"
 POLICY_HELP = (
-    "balanced (default): a gain where viewers look at no cost elsewhere; gentle: less of both; strong: more of both"
+    "bits at the same quality where viewers look (attended PSNR), by VMAF and by PSNR: balanced (default) -18 %%, 0 %%, "
+    "+1 %%; gentle -12 %%, 0 %%, +1 %%; strong -34 %%, +4 %%, +8 %%"
 )
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
