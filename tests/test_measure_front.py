@@ -16,6 +16,7 @@ import pytest
 import viewers
 
 from stcodec.media.decode import VideoReader
+from stcodec.types import Clip
 
 TOOLS = Path(__file__).parents[1] / "tools"
 SIZE = (192, 128)
@@ -152,6 +153,36 @@ def test_files_of_results_are_put_together(tool: ModuleType) -> None:
         merge.merged(file(1, **base), [file(1, kbps=101.0)])
     with pytest.raises(SystemExit, match="measured in another way"):
         merge.merged(file(1, **base), [{**file(1, kbps=100.0), "how": {"frames": 60, "observers": 1}}])
+
+
+def test_blocks_hold_what_their_pixels_do(tool: ModuleType) -> None:
+    """Of a plane, and of a band whose values are larger than blocks; at the rate of the guided encode, read between two."""
+    blocks = script("jod_blocks")
+    plane = np.arange(6 * 8, dtype=np.float64).reshape(6, 8)
+    assert blocks.block_sums(plane, (3, 4))[1, 2] == plane[2:4, 4:6].sum()
+    assert blocks.block_sums(np.array([[1.0, 3.0]]), (2, 4)).tolist() == [[0.25, 0.25, 0.75, 0.75]] * 2
+    made = script("measure_jod").Encode
+    plain, guided = tool.Setting("plain", "none"), tool.Setting("balanced", "neural")
+    encodes = [
+        made(plain, "23", Path("a"), {"kbps": 100.0}),
+        made(plain, "33", Path("b"), {"kbps": 400.0}),
+        made(guided, "28", Path("c"), {"kbps": 200.0}),
+    ]
+    # Two classes: blocks, differences, squared errors. In plain, half-way: 6 and 14 of 20; 3 and 7 of 10.
+    sums = np.array([[[5, 8, 4], [5, 16, 8]], [[5, 4, 2], [5, 12, 6]], [[5, 4, 4], [5, 15, 7]]], np.float64)
+    assert blocks.compared(encodes, sums) == pytest.approx(np.array([[50, 30, 30, -10, 10], [50, 70, 70, 5, 0]]))
+
+
+def test_a_bent_map_bends_its_floor(data: Path) -> None:
+    shape = script("shape_maps")
+    with VideoReader(data / "videos" / "left.mkv") as reader:
+        video = reader.info
+    half = np.zeros((16, 24, 3), np.uint8)
+    half[::2, 12:] = 200  # texture on the right
+    clip = Clip(video, np.zeros(1), np.ones(1, bool), half[None])
+    even = np.ones((1, 4, 6), np.float32)
+    found = shape.bent(clip, even, "texture", -0.5, floor=0.9)
+    assert found[0, :, :3].min() == 1 and found[0, :, 3:].max() < 0.3
 
 
 def test_maps_that_ask_for_what_others_do(data: Path) -> None:
