@@ -22,6 +22,7 @@ from command import ENVIRONMENT, program, run, run_apart
 from PIL import Image
 
 import stcodec
+from stcodec.cli.command import parsers
 from stcodec.options import DEFAULT_ATTENTION
 from stcodec.pipeline.maps import MapsReport
 from stcodec.progress import Progress
@@ -89,7 +90,7 @@ def test_import_is_light() -> None:
 # --- asking ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [("--help",), ("encode", "--help"), ("maps", "--help"), ("doctor", "--help")])
+@pytest.mark.parametrize("words", [("--help",), *((name, "--help") for name in parsers()[1])], ids=" ".join)
 def test_help(capfd: Capture, words: tuple[str, ...]) -> None:
     done = run(capfd, *words)
     assert (done.status, done.err) == (0, "")

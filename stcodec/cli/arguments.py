@@ -16,6 +16,7 @@ def given_by(command: argparse.ArgumentParser, words: Sequence[str]) -> argparse
     for action in bare._actions:
         action.default, action.required = argparse.SUPPRESS, False
     bare._defaults.clear()
+    vars(bare)["print_help"] = command.print_help  # with the defaults, which help texts name
     return bare.parse_known_args(words)[0]
 
 
