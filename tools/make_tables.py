@@ -33,7 +33,7 @@ def offset_calibration() -> str:
     head = ["arm", "attended BD-rate", "whole-frame BD-rate", "same CRF: attended", "worst clip", "whole frame", "size"]
     rows = [
         [
-            arm["arm"].replace("gaze:GAZE", "gaze of all observers"),
+            arm["arm"].replace("gaze:GAZE", "gaze of all observers") + ("" if "floor" in arm["arm"] else " floor=0.6"),
             f"{arm['attended_bd_rate_percent']:+.1f} %",
             f"{arm['whole_bd_rate_percent']:+.1f} %",
             f"{arm['same_crf_attended_db']:+.2f} dB",
@@ -46,11 +46,22 @@ def offset_calibration() -> str:
     return table(head, rows)
 
 
+def setting_name(name: str) -> str:
+    """A setting of the sweeps, which call default what was the default when they were made."""
+    return "strength 1.0, floor 0.6" if name == "default" else name.removeprefix("default: ")
+
+
 def offset_sweep() -> str:
     """What each setting saves viewers, and costs the whole picture, by arm."""
     head = ["setting", "guided by", "clips", "attended BD-rate", "whole-frame BD-rate"]
     rows = [
-        [one["name"], arm, f"{scores['clips']}", f"{scores['psnr-attended']:+.1f} %", f"{scores['psnr-whole']:+.1f} %"]
+        [
+            setting_name(one["name"]),
+            arm,
+            f"{scores['clips']}",
+            f"{scores['psnr-attended']:+.1f} %",
+            f"{scores['psnr-whole']:+.1f} %",
+        ]
         for run in read("offset_sweep")["runs"]
         for one in run["settings"]
         for arm, scores in one["arms"].items()
@@ -67,7 +78,7 @@ def compared(name: str) -> Callable[[], str]:
         found = [(one["name"], arm, scores["compared"]) for one in run["settings"] for arm, scores in one["arms"].items()]
         metrics = [metric for metric in labels if metric in found[0][2]]
         rows = [
-            [setting, arm, *(f"{means[metric]:+.1f} %" for metric in metrics)]
+            [setting_name(setting), arm, *(f"{means[metric]:+.1f} %" for metric in metrics)]
             for setting, arm, means in found
             if means is not None
         ]

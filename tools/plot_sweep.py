@@ -29,7 +29,9 @@ def drawn(axes: Any, run: dict[str, Any], cost: str, title: str) -> None:
         axes.plot(*zip(*front, strict=True), color=COLOURS[arm], marker="o", markersize=4, label=arm)
         for name, point in points.items():
             if name.startswith("default"):
-                axes.annotate("default", point, textcoords="offset points", xytext=(6, -12), fontsize=8, color=COLOURS[arm])
+                axes.annotate(
+                    "floor 0.6", point, textcoords="offset points", xytext=(6, -12), fontsize=8, color=COLOURS[arm]
+                )
     axes.set_title(title, fontsize=9)
     axes.set_xlabel(f"bits more at the same whole-frame {COSTS[cost]}, %")
     axes.set_ylabel("bits saved at the same attended PSNR, %")
