@@ -79,7 +79,7 @@ class Preview:
 
     @property
     def expected_bytes(self) -> float:
-        """Size of the video to be expected, without sound."""
+        """Size of the video to be expected, without audio."""
         return self.video_kbps * 125 * self.duration_seconds
 
     @property
