@@ -121,7 +121,7 @@ def _check_keep(keep: KeepOptions) -> None:
     check_choice("subtitles", keep.subtitles, get_args(SubtitleCoding))
     check_range("audio bitrate", keep.audio_bitrate_kbps, 6, 1024)
     if keep.audio == "none" and (keep.audio_tracks or keep.audio_bitrate_kbps):
-        raise OptionsError("audio is none: a bitrate or tracks for it contradict that; leave them out")
+        raise OptionsError("audio is none: a bitrate or tracks for it contradict that; leave them out", value="none")
 
 
 @dataclass(frozen=True)

@@ -131,22 +131,24 @@ def _gaussians(positions_px: TimeArray, side_px: int, cell_px: float, sigma_px: 
 
 def _read(path: Path, name: str, observers: frozenset[int] | None) -> Fixations:
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise AttentionError(f"{name}: is a pipe or a device; give a file")
+        raise AttentionError(f"{name}: is a pipe or a device; give a file", path=path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(_rows(file, name))
     except OSError as error:
-        raise AttentionError(f"{name}: can't be read ({error.strerror})") from None
+        raise AttentionError(f"{name}: can't be read ({error.strerror})", path=path, errno=error.errno) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise AttentionError(f"{name}: not a CSV text file ({error})") from None
+        raise AttentionError(f"{name}: not a CSV text file ({error})", path=path) from None
     if not rows:
-        raise AttentionError(f"{name}: has no fixations: one a line must follow the header {','.join(COLUMNS)}")
+        raise AttentionError(f"{name}: has no fixations: one a line must follow the header {','.join(COLUMNS)}", path=path)
     present = {row[0] for row in rows}
     if observers is not None:
         rows = [row for row in rows if row[0] in observers]
         if not rows:
             wanted, had = sorted(observers), ", ".join(f"{one:g}" for one in sorted(present))
-            raise AttentionError(f"{name}: has none of the observers {wanted}; it has {had}")
+            raise AttentionError(
+                f"{name}: has none of the observers {wanted}; it has {had}", path=path, value=wanted, allowed=had
+            )
     observer, start_ms, duration_ms, x_px, y_px = np.array(rows, np.float64).T
     with np.errstate(over="ignore"):  # for ever is an end, too
         return Fixations(start_ms / 1000, (start_ms + duration_ms) / 1000, x_px, y_px, observer)
@@ -166,7 +168,7 @@ def _rows(file: TextIO, name: str) -> Iterator[tuple[float, ...]]:
             where = f"{name}: line {reader.line_num}"
             values = tuple(_number(cells, *place, where) for place in places)
             if values[2] < 0:
-                raise AttentionError(f"{where}: duration_ms is {values[2]:g}: it can't be negative")
+                raise AttentionError(f"{where}: duration_ms is {values[2]:g}: it can't be negative", value=values[2])
             yield values
 
 
@@ -177,5 +179,5 @@ def _number(cells: list[str], place: int, column: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise AttentionError(f"{where}: {column} is {text!r}: it must be a finite number")
+        raise AttentionError(f"{where}: {column} is {text!r}: it must be a finite number", value=text)
     return value

@@ -125,13 +125,13 @@ def open_session(model: bytes | str) -> Any:
 
 def _load(path: Path, name: str) -> Any:
     if not path.is_file():
-        raise AttentionError(f"{name}: no such file")
+        raise AttentionError(f"{name}: no such file", path=path)
     onnx_runtime()
     try:
         # It takes the bytes of a model where it can't take the name: one that is not UTF-8.
         return open_session(path.read_bytes() if display_name(path) != str(path) else str(path))
     except Exception as error:  # onnxruntime's own classes share no base
-        raise AttentionError(f"{name}: not a model that onnxruntime can load ({_first_line(error)})") from None
+        raise AttentionError(f"{name}: not a model that onnxruntime can load ({_first_line(error)})", path=path) from None
 
 
 def _fixed(size: int | str | None, usual: int) -> int:

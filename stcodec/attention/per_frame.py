@@ -22,7 +22,10 @@ class PerFrameSource(AttentionSource):
     def __init__(self, function: PictureFunction, *, maps_per_second: float = 6.0, side_px: int = 320) -> None:
         """maps_per_second: > 0; side_px: longest side of the pictures, > 0. Maps between pictures are interpolated."""
         if not (maps_per_second > 0 and side_px > 0):
-            raise AttentionError(f"maps_per_second {maps_per_second:g} and side_px {side_px}: allowed is more than 0")
+            raise AttentionError(
+                f"maps_per_second {maps_per_second:g} and side_px {side_px}: allowed is more than 0",
+                value=(maps_per_second, side_px),
+            )
         self.name = f"function:{getattr(function, '__name__', type(function).__name__)}"
         self.spec = ClipSpec(maps_per_second, side_px)
         self._function = function
@@ -39,10 +42,14 @@ class PerFrameSource(AttentionSource):
         """The function's map of a picture, float32 [rows, cols]. Raises AttentionError if it is none."""
         saliency = np.asarray(self._function(picture), np.float32)
         if saliency.ndim != 2 or saliency.size == 0:
-            raise AttentionError(f"{self.name} gave an array of shape {saliency.shape}: allowed is [rows, cols]")
+            raise AttentionError(
+                f"{self.name} gave an array of shape {saliency.shape}: allowed is [rows, cols]", value=saliency.shape
+            )
         low, high = float(saliency.min()), float(saliency.max())
         if not (low >= 0 and high <= 1):  # NaN fails too
-            raise AttentionError(f"{self.name} gave a map of {low:g} to {high:g}: allowed is 0 to 1")
+            raise AttentionError(
+                f"{self.name} gave a map of {low:g} to {high:g}: allowed is 0 to 1", value=(low, high), allowed=(0, 1)
+            )
         return saliency
 
 

@@ -135,9 +135,9 @@ class Remote:
         try:
             files, root = url_to_fs(self.url)
         except (ImportError, ValueError) as error:
-            raise OptionsError(f"{self.url}: can't be opened: {error}") from None
+            raise OptionsError(f"{self.url}: can't be opened: {error}", value=self.url) from None
         except OSError as error:
-            raise MediaError(f"{self.url}: can't be opened ({error.strerror or error})") from None
+            raise MediaError(f"{self.url}: can't be opened ({error.strerror or error})", path=self.url) from None
         return files, str(root)
 
     @contextmanager

@@ -48,7 +48,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_encodes(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("what is encoded")
-    group.add_argument("--encoder", default="libx264", metavar="NAMES", help="libx264,libx265,libvpx-vp9,libsvtav1 (%(default)s)")
+    group.add_argument(
+        "--encoder", default="libx264", metavar="NAMES", help="libx264,libx265,libvpx-vp9,libsvtav1 (%(default)s)"
+    )
     group.add_argument("--preset", default="medium", metavar="NAME", help="for all, or medium,libvpx-vp9=8 (%(default)s)")
     group.add_argument("--crf", default="22:38:4", metavar="FROM:TO:STEP", help="or a list: 22,26,30 (%(default)s)")
     group.add_argument(

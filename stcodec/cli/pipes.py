@@ -55,7 +55,9 @@ def piped_output(name: str, container: str | None) -> Iterator[str]:
     """
     if name != PIPE:
         if container is not None:
-            raise OptionsError(f"--container {container}: goes with - only; the ending of {name} chooses the container")
+            raise OptionsError(
+                f"--container {container}: goes with - only; the ending of {name} chooses the container", value=container
+            )
         yield name
         return
     if sys.stdout is None or sys.stdout.isatty():

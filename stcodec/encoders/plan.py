@@ -126,9 +126,11 @@ def _check_ranges(options: EncodeOptions, encoder: Encoder, video: VideoInfo) ->
     encoder.check(options)
     for key in options.extra:
         if key in _OWN:
-            raise OptionsError(f"--opt {key}=... is set by {_OWN[key]}: use that")
+            raise OptionsError(f"--opt {key}=... is set by {_OWN[key]}: use that", value=key)
         if key in _FROM_THE_SOURCE:
-            raise OptionsError(f"--opt {key}=...: the size and the clock are the source's; change the video first")
+            raise OptionsError(
+                f"--opt {key}=...: the size and the clock are the source's; change the video first", value=key
+            )
 
 
 def _base_options(options: EncodeOptions, encoder: Encoder) -> dict[str, str]:

@@ -111,7 +111,8 @@ class SvtAv1(Encoder):
             if key not in _TAKEN:
                 raise OptionsError(
                     f"--opt {key}={value}: {self.name} with a map takes its options in --opt {_PARAMS}=name=value:..., "
-                    "by the library's own names; or encode with --attention none"
+                    "by the library's own names; or encode with --attention none",
+                    value=key,
                 )
         params = parse_params(options.get(_PARAMS, ""))
         if not is_off({"rc": "0", **params}, "rc"):

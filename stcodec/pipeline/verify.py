@@ -91,7 +91,8 @@ def _way(codec: str, plain: Path | None, reference: Path | None) -> ReadBack:
         if plain is None or reference is None:
             raise OptionsError(
                 f"no decoder tells the QP of {codec}: give the plain encode and the reference too (--plain, --reference), "
-                "so that the effect can be measured"
+                "so that the effect can be measured",
+                value=codec,
             )
         return "effect"
     return "against-frame" if plain is None else encoder.read_back

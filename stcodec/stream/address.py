@@ -68,15 +68,16 @@ class Address:
             return
         if self.scheme == "srt":
             if "passphrase" not in self.options:
-                raise OptionsError(f"{self.shown}: would be open to other machines: give it a passphrase")
+                raise OptionsError(f"{self.shown}: would be open to other machines: give it a passphrase", value=self.shown)
         elif self.scheme in _DATAGRAMS:
             if not self.is_group:
                 raise OptionsError(
                     f"{self.shown}: would be open to other machines: use 127.0.0.1, a multicast group, or srt:// with a "
-                    "passphrase"
+                    "passphrase",
+                    value=self.shown,
                 )
         else:
-            raise OptionsError(f"{self.shown}: would be open to other machines: use 127.0.0.1")
+            raise OptionsError(f"{self.shown}: would be open to other machines: use 127.0.0.1", value=self.shown)
 
     @property
     def is_group(self) -> bool:
@@ -105,14 +106,16 @@ class Address:
 def parse_address(text: str) -> Address:
     """Parse an address. Raises OptionsError, which shows no secret."""
     if not text.isprintable() or " " in text:
-        raise OptionsError(f"{show(text)}: is no address: it has a space or a character that can't be seen in it")
+        raise OptionsError(
+            f"{show(text)}: is no address: it has a space or a character that can't be seen in it", value=show(text)
+        )
     parts = _ADDRESS.fullmatch(text)
     if parts is None or int(parts["port"] or 0) > 65535 or not _is_host(parts["host"]):
-        raise OptionsError(f"{show(text)}: is no address: the host or the port can't be read")
+        raise OptionsError(f"{show(text)}: is no address: the host or the port can't be read", value=show(text))
     scheme = parts["scheme"].lower()
     options = parse_qsl(parts["query"] or "", keep_blank_values=True)
     if len(dict(options)) < len(options) and scheme not in _SERVERS:
-        raise OptionsError(f"{show(text)}: has an option twice")
+        raise OptionsError(f"{show(text)}: has an option twice", value=show(text))
     return Address(
         url=scheme + text[len(scheme) :],
         scheme=scheme,

@@ -119,7 +119,9 @@ class RenditionEncoder:
         name, encoder = rendition_name(self.plan), self.plan.encoder
         if not encoder.changes_bitrate:
             allowed = names_where(lambda one: one.changes_bitrate)
-            raise OptionsError(f"{name}: {encoder.name} can't change its bitrate while it runs; {allowed} can")
+            raise OptionsError(
+                f"{name}: {encoder.name} can't change its bitrate while it runs; {allowed} can", value=encoder.name
+            )
         check_range(f"{name}'s bitrate", kbps, 10, self._rendition.peak_kbps, unit="kbit/s")
         self._queue.put(BitrateChange(kbps))
 

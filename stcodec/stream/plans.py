@@ -113,7 +113,7 @@ def _extra(options: StreamOptions, rendition: Rendition, preset: str) -> dict[st
     """Encoder options for live use, over those of the user."""
     for key in ("maxrate", "bufsize"):
         if key in options.extra:
-            raise OptionsError(f"--opt {key}=... is set by --{key}: use that")
+            raise OptionsError(f"--opt {key}=... is set by --{key}: use that", value=key)
     live = find_encoder(options.encoder).live_options(options.extra, rendition.bitrate_kbps, preset, first_preset(options))
     return {
         **live,

@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 def _train(given: argparse.Namespace, command: str) -> None:
     target = check_output(given.out, overwrite=given.y, source=given.stem)
     if given.device.startswith("cuda") and (torch.device(given.device).index or 0) >= torch.cuda.device_count():
-        raise OptionsError(f"device {given.device}: torch sees {torch.cuda.device_count()} GPUs here; use cpu")
+        raise OptionsError(
+            f"device {given.device}: torch sees {torch.cuda.device_count()} GPUs here; use cpu", value=given.device
+        )
     base = TrainConfig()
     config = replace(
         base,

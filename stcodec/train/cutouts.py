@@ -42,7 +42,7 @@ def manifest_names(folder: Path, what: str) -> list[str]:
     """Names of the clips in a folder's manifest.json; what: a folder of what it is. Raises MediaError."""
     manifest = folder / "manifest.json"
     if not manifest.is_file():
-        raise MediaError(f"{manifest}: no such file: a folder of {what} has one")
+        raise MediaError(f"{manifest}: no such file: a folder of {what} has one", path=manifest)
     return [one["name"] for one in json.loads(manifest.read_text(encoding="utf-8"))]
 
 
@@ -55,7 +55,7 @@ def _read(video: Path, mask: Path) -> Cutout:
             pictures.append(one * 2 - 1)
             masks.append(its_mask)
     if not pictures:
-        raise MediaError(f"{mask}: shows nothing of {_LEAST_PX} px or more")
+        raise MediaError(f"{mask}: shows nothing of {_LEAST_PX} px or more", path=mask)
     return Cutout(torch.stack(pictures), torch.stack(masks))
 
 

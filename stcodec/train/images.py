@@ -39,7 +39,7 @@ def read_images(folder: Path) -> list[GazedImage]:
     """The pictures of a folder with fixations.csv (set, image, observer, x_px, y_px, duration_ms) and SET/IMAGE.*."""
     table = folder / "fixations.csv"
     if not table.is_file():
-        raise MediaError(f"{table}: no such file: a folder of pictures with gaze has one")
+        raise MediaError(f"{table}: no such file: a folder of pictures with gaze has one", path=table)
     points: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     begun: set[tuple[str, str, str]] = set()
     with table.open(newline="", encoding="utf-8") as file:

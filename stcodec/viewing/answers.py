@@ -66,7 +66,9 @@ def read_answers(paths: Sequence[Path], key: Key) -> tuple[list[ViewerAnswers], 
     The key among the files is passed over. Raises MediaError, with one line, for a file that is none or of another test.
     """
     if len(paths) > MOST_FILES:
-        raise MediaError(f"{len(paths)} files of answers: {MOST_FILES} are read at most")
+        raise MediaError(
+            f"{len(paths)} files of answers: {MOST_FILES} are read at most", value=len(paths), allowed=MOST_FILES
+        )
     found: dict[str, ViewerAnswers] = {}
     messages = []
     for path in paths:

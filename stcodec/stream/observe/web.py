@@ -102,4 +102,6 @@ def _bind(options: WebOptions, folder: ServedFolder | None, request_seconds: flo
         return HttpServer(options, folder, request_seconds)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such port"
-        raise OptionsError(f"{options.address}: can't listen there ({reason}); give another IP:PORT") from None
+        raise OptionsError(
+            f"{options.address}: can't listen there ({reason}); give another IP:PORT", value=options.address
+        ) from None

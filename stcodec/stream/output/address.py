@@ -117,7 +117,7 @@ def check_targets(targets: Sequence[TargetAddress], codec: str, renditions: Sequ
                 value=target.rendition,
             )
         if any(_same(target, other) for other in targets[:number]):
-            raise OptionsError(f"{target.shown}: is given twice: once is enough")
+            raise OptionsError(f"{target.shown}: is given twice: once is enough", value=target.shown)
 
 
 def check_place(target: TargetAddress, *, overwrite: bool, source: str) -> None:
@@ -132,20 +132,28 @@ def check_place(target: TargetAddress, *, overwrite: bool, source: str) -> None:
 def _file_kind(name: str, shown: str) -> TargetKind:
     ending = Path(name).suffix.lower()
     if ending not in _ENDINGS:
-        raise OptionsError(f"{shown}: a file is one of {', '.join(_ENDINGS)}; or give an address, or - for stdout")
+        raise OptionsError(
+            f"{shown}: a file is one of {', '.join(_ENDINGS)}; or give an address, or - for stdout",
+            value=shown,
+            allowed=_ENDINGS,
+        )
     return _ENDINGS[ending]
 
 
 def _check_address(address: Address) -> TargetKind:
     scheme, shown, options = address.scheme, address.shown, address.options
     if scheme not in _SCHEMES:
-        raise OptionsError(f"{shown}: can't be streamed to: there are {', '.join(_SCHEMES)}, files and - (stdout)")
+        raise OptionsError(
+            f"{shown}: can't be streamed to: there are {', '.join(_SCHEMES)}, files and - (stdout)",
+            value=shown,
+            allowed=_SCHEMES,
+        )
     if not address.host and not address.listens({}):
-        raise OptionsError(f"{shown}: names no host: write {scheme}://HOST:PORT")
+        raise OptionsError(f"{shown}: names no host: write {scheme}://HOST:PORT", value=shown)
     if address.port is None and scheme in ("srt", "udp", "tcp"):
-        raise OptionsError(f"{shown}: names no port: write {scheme}://HOST:PORT")
+        raise OptionsError(f"{shown}: names no port: write {scheme}://HOST:PORT", value=shown)
     if scheme.startswith("rtmp") and not address.path.strip("/").partition("/")[2]:
-        raise OptionsError(f"{shown}: names no stream: write {scheme}://HOST/APPLICATION/KEY")
+        raise OptionsError(f"{shown}: names no stream: write {scheme}://HOST/APPLICATION/KEY", value=shown)
     known = _KNOWN.get(scheme, set(options))
     for name in options:
         if name not in known:
