@@ -74,11 +74,11 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def video_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One clip with a cut, at which 8 observers look at the lower left."""
+    """One clip with a cut, at which 8 observers look at the lower left; 8 instants, which are one batch."""
     folder = tmp_path_factory.mktemp("video")
     (folder / "videos").mkdir()
     (folder / "fixations").mkdir()
-    video = media.make_video(folder / "videos" / "video.mkv", frames=50, cuts=[25])
+    video = media.make_video(folder / "videos" / "video.mkv", frames=40, cuts=[20])
     video.rename(folder / "videos" / "video.avi")
     lines = [f"{observer},0,2000,{50 + observer},{140 - observer}" for observer in range(8)]
     (folder / "fixations" / "video.csv").write_text(HEADER + "\n".join(lines) + "\n")
@@ -163,9 +163,9 @@ def test_views_carry_their_gaze_along(images: list[GazedImage]) -> None:
 
 
 def test_recording(recording: Recording) -> None:
-    assert len(recording.seconds) == 10 and recording.pictures.shape == (10, 3, 192, 320)
-    assert recording.shot.tolist() == [1] * 5 + [2] * 5
-    assert (recording.density.sum((1, 2)) > 0).tolist() == [False, False] + [True] * 8  # the lead
+    assert len(recording.seconds) == 8 and recording.pictures.shape == (8, 3, 192, 320)
+    assert recording.shot.tolist() == [1] * 4 + [2] * 4
+    assert (recording.density.sum((1, 2)) > 0).tolist() == [False, False] + [True] * 6  # the lead
     row, col = divmod(int(recording.density[5].argmax()), 40)
     assert (col + 0.5) / 40 == pytest.approx(53.5 / 320, abs=0.03) and (row + 0.5) / 24 == pytest.approx(136 / 180, abs=0.04)
 
