@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import boxes
 import media
 import pytest
 from command import run
@@ -176,7 +177,7 @@ def test_a_recording_that_pauses_is_kept_and_said(recordings: Path, tmp_path: Pa
 def test_a_beginning_without_times_is_counted_back(recordings: Path, tmp_path: Path) -> None:
     """Matroska before 0: the first frames have no time, and the sound says where they belong."""
     source = tmp_path / "before.mkv"
-    early = "-c copy -output_ts_offset -0.5 -avoid_negative_ts disabled"
+    early = "-c copy -output_ts_offset -1.5 -avoid_negative_ts disabled"
     media.run_ffmpeg("-i", recordings / "base.mp4", *early.split(), source)
     stcodec.encode(source, tmp_path / "out.mkv", attention="none", preset="ultrafast")
     frames, sound = shown(tmp_path / "out.mkv")
@@ -184,8 +185,9 @@ def test_a_beginning_without_times_is_counted_back(recordings: Path, tmp_path: P
     assert abs(sound[0] - frames[0]) < 0.05 and abs(sound[-1] - frames[-1]) < 0.06
     with VideoReader(source) as reader:
         times = [frame.time for frame in reader.frames()]
-    with closing(frames_from(source, times[30])) as again:
-        assert [frame.time for frame in again] == times[30:]
+    for index in (30, 45):
+        with closing(frames_from(source, times[index])) as again:
+            assert [frame.time for frame in again] == times[index:]
 
 
 def test_a_part_that_is_not_read_is_said(recordings: Path, tmp_path: Path) -> None:
@@ -196,6 +198,37 @@ def test_a_part_that_is_not_read_is_said(recordings: Path, tmp_path: Path) -> No
     assert report.frames == 2 * FRAMES or "are left out" in " ".join(report.messages)
     report = stcodec.encode(tmp_path / "one.flv", tmp_path / "one.mkv", attention="none", preset="ultrafast")
     assert "left out" not in " ".join(report.messages)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [(0.6, 1.2)],
+        [(0.6, 0.0), (0.6, 1.2)],
+        [(0.6, 0.4), (0.6, 0.4)],
+        [(0.2, None), (0.4, 0.0), (0.6, None), (0.4, 0.4)],
+    ],
+)
+def test_an_edited_video_is_what_its_edit_list_shows(
+    recordings: Path, tmp_path: Path, edits: list[tuple[float, float | None]], suffix: str
+) -> None:
+    """Trimmed, cut together, the same twice, with a pause: the picture, and the sound with it."""
+    source = boxes.edit(recordings / "base.mp4", tmp_path / "source.mp4", edits)
+    with av.open(str(source)) as container:
+        wanted = [frame.time for frame in container.decode(video=0)]
+    report = stcodec.encode(source, tmp_path / f"out.{suffix}", attention="none", preset="ultrafast")
+    frames, sound = shown(tmp_path / f"out.{suffix}")
+    assert len(wanted) > 10 and [one - frames[0] for one in frames] == pytest.approx(
+        [one - wanted[0] for one in wanted], abs=2e-3
+    )
+    assert abs(sound[0] - frames[0]) < 0.05 and abs(sound[-1] - frames[-1]) < 0.06, "sound and picture stay together"
+    assert media.psnr_y(tmp_path / f"out.{suffix}", source) > 30
+    assert not [message for message in report.messages if "clock" in message]
+    with VideoReader(source) as reader:
+        times = [frame.time for frame in reader.frames()]
+    with closing(frames_from(source, times[-4])) as again:
+        assert [frame.time for frame in again] == times[-4:]
 
 
 def test_frames_that_an_edit_list_hides_are_not_counted(recordings: Path, tmp_path: Path) -> None:

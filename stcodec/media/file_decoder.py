@@ -11,6 +11,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.format import Flags
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -39,8 +40,8 @@ _WITHOUT_INDEX = ("flv", "mpegts", "mpeg")
 """Demuxers of containers that hold packets to the end of the file."""
 _LEFT_BYTES, _LEFT_SHARE = 100_000, 0.05
 """More than this behind the last packet is more than a trailer."""
-_UNDATED = 32
-"""Frames at the beginning without a time that are waited with until one has one."""
+_UNDATED_BYTES = 1 << 28
+"""Of frames at the beginning without a time that are waited with until one has one."""
 _REORDERED = 8
 """Frames: the one that is cut off comes this far before the last shown, at most."""
 _TEXT = ("tty", "bin", "xbin", "adf", "idf")
@@ -143,10 +144,12 @@ class FileDecoder:
     def _with_dated_beginning(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames; those of the beginning that have no time are counted back from the first that has one."""
         lead: list[VideoFrame] = []
+        room = 0 if Flags.no_timestamps in Flags(self.container.format.flags) else _UNDATED_BYTES
         for frame in frames:
             time = frame.pts if frame.pts is not None else frame.dts
-            if time is None and len(lead) < _UNDATED:
+            if time is None and room > 0:
                 lead.append(frame)
+                room -= sum(plane.buffer_size for plane in frame.planes)
                 continue
             for before, one in zip(range(len(lead), 0, -1), lead, strict=True):
                 one.pts = None if time is None else time - before * self._frame_ticks

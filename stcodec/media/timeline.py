@@ -81,15 +81,17 @@ class Timeline:
         """Jumps ahead of all streams that were kept."""
 
     def __call__(self, packet: Packet[Any]) -> bool:
-        """Repair a packet's pts and dts in place; False if it is audio that was played already, and has to go.
+        """Repair a packet's pts and dts in place; False if it is audio that was played already or is cut out, and has to go.
 
         Packets without any time pass as they are.
         """
         base, raw = packet.time_base, packet.dts if packet.dts is not None else packet.pts
         if base is None or raw is None:
             return True
-        is_main = packet.stream.type in ("video", "audio") and not is_cover(packet.stream)
         stream = self._streams.setdefault(packet.stream.index, _StreamTime(len(self._clocks) - 1))
+        if packet.is_discard:  # an edit list leaves it out: what stands before and behind it has its right time
+            return packet.stream.type == "video" or _is_priming(packet, stream)
+        is_main = packet.stream.type in ("video", "audio") and not is_cover(packet.stream)
         if not is_main:
             stream.clock = self._nearest_clock(raw * base)
         elif packet.dts is not None and stream.dts is not None:
@@ -126,8 +128,10 @@ class Timeline:
         assert stream.dts is not None
         step = raw + offset - stream.dts * base
         if step < 0:  # a recording begins with a key picture: there any step back is a join, elsewhere a small one is jitter
-            begins = packet.stream.type == "video" and packet.is_keyframe
-            return step >= -_STEP_BACK_SECONDS and not begins
+            if packet.stream.type == "video" and packet.is_keyframe:
+                is_behind = packet.pts is not None and stream.end is not None and packet.pts * base + offset >= stream.end * base
+                return is_behind and step >= -_JUMP_SECONDS
+            return step >= -_STEP_BACK_SECONDS
         ahead = raw + offset - self._end_seconds
         return not (self.has_running_clock and ahead > _JUMP_SECONDS)
 
@@ -188,6 +192,13 @@ class Timeline:
             stream.end = max(stream.end or packet.pts, packet.pts + duration)
             self._end_seconds = max(self._end_seconds, stream.end * base)
         return True
+
+
+def _is_priming(packet: Packet[Any], stream: _StreamTime) -> bool:
+    """Whether a packet that is not heard itself is what a decoder needs before the first that is: at most two such."""
+    if packet.stream.type != "audio" or stream.dts is not None or packet.pts is None:
+        return False
+    return packet.pts + 2 * (packet.duration or 0) > 0
 
 
 def _times(count: int) -> str:
