@@ -12,7 +12,7 @@ TRACK = (b"moov", b"trak")
 ENTRIES = (*TRACK, b"mdia", b"minf", b"stbl", b"stsd")
 
 
-def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(data: bytes | bytearray, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(name, offset, size) of the boxes between two offsets."""
     while start + 8 <= end:
         size, name = struct.unpack_from(">I4s", data, start)
@@ -20,7 +20,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]
         start += size
 
 
-def find(data: bytes, names: Sequence[bytes], nth: int = 0) -> list[tuple[int, int]]:
+def find(data: bytes | bytearray, names: Sequence[bytes], nth: int = 0) -> list[tuple[int, int]]:
     """(offset, size) of each of nested boxes; nth: which of those named "trak"."""
     found, start, end = [], 0, len(data)
     for name in names:

@@ -23,6 +23,7 @@ from stcodec.media.libav import sample_aspect
 from stcodec.media.picture import PictureChain
 from stcodec.media.probe import is_cover, video_info
 from stcodec.media.side_data import side_data, side_data_kinds
+from stcodec.media.surround import surround_of
 from stcodec.types import VideoInfo
 from stcodec.view import WHOLE, View
 
@@ -91,6 +92,8 @@ class VideoReader:
         self.display_matrix = None if matrix is None else memoryview(matrix).cast("i").tolist()
         """The container's 3x3 display matrix, row by row in libavutil's fixed point; None if it has none."""
         self.facts = facts
+        self.surround = surround_of(first)
+        """How the picture is of two eyes or of all around, before the filters."""
         filters, rate = self.view.filters, info.frame_rate
         self._picture = PictureChain(first, facts.crop, filters, info.rotation_degrees, rate, info.sample_aspect_ratio)
         since = (self._from_seconds or 0.0) - _near_seconds(self._file)

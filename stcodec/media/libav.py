@@ -126,6 +126,7 @@ class StreamHead(ctypes.Structure):
     )
 
 
+_MOST_KINDS = 64
 _MARK = 0x5AC0DEC5
 """An id that no stream has."""
 
@@ -143,6 +144,38 @@ def copy_parameters(source: Stream, target: Stream) -> bool:
         return False
     other.parameters.contents.codec_tag = 0
     return True
+
+
+def add_side_data(stream: Stream, name: str, content: bytes) -> bool:
+    """Add side data to a stream of an output whose header is written by and by; False if it can't be done here.
+
+    name: PyAV's of the kind. PyAV makes the stream's parameters anew when it starts: what was added before is gone.
+    """
+    codecs, head, kind = libav("avcodec"), _stream_head(stream), _packet_kind(name)
+    if codecs is None or head is None or kind is None or not head.parameters:
+        return False
+    parameters = head.parameters.contents
+    codecs.av_packet_side_data_new.restype = ctypes.POINTER(SideData)
+    room = codecs.av_packet_side_data_new(
+        ctypes.byref(parameters, CodecParameters.side_data.offset),
+        ctypes.byref(parameters, CodecParameters.nb_side_data.offset),
+        kind,
+        ctypes.c_size_t(len(content)),
+        0,
+    )
+    if room:
+        ctypes.memmove(room.contents.data, content, len(content))
+    return bool(room)
+
+
+def _packet_kind(name: str) -> int | None:
+    """The number of a kind of packets' side data (AVPacketSideDataType)."""
+    codecs = libav("avcodec")
+    if codecs is None:
+        return None
+    codecs.av_packet_side_data_name.restype = ctypes.c_char_p
+    called = {"STEREO3D": b"Stereo 3D", "SPHERICAL": b"Spherical Mapping"}[name]
+    return next((kind for kind in range(_MOST_KINDS) if codecs.av_packet_side_data_name(kind) == called), None)
 
 
 def _stream_head(stream: Stream) -> StreamHead | None:

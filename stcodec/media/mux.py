@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +21,11 @@ from stcodec.media.container_facts import data_names
 from stcodec.media.copies import QUICKTIME, StreamCopies
 from stcodec.media.decode import VideoReader
 from stcodec.media.holds import lost_tags
+from stcodec.media.libav import add_side_data
+from stcodec.media.losses import picture_losses, side_data_losses
 from stcodec.media.paths import display_name, file_error, local_url
-from stcodec.media.quicktime_keys import place_holder, write_keys
-from stcodec.media.side_data import side_data_kinds
+from stcodec.media.quicktime_keys import change_index, place_holder, write_keys
+from stcodec.media.surround import keeps_surround, stereo_mode, without_vexu
 from stcodec.media.tags import kept_tags, stream_tags
 from stcodec.media.truncation import has_index_first
 
@@ -44,6 +46,8 @@ class Muxer:
         """Parts of the input that are not in the output, or only in another format."""
         self._keys: Mapping[str, str] = {}
         """Tags that are put in when the file is finished."""
+        self._seen_as: Mapping[str, bytes] = {}
+        """Side data of the video's track that is put in when the header is written."""
         self._source: VideoReader | None = None
         self._copies: StreamCopies | None = None
         self._lead_ticks: int | None = None
@@ -71,6 +75,8 @@ class Muxer:
             self._container.close()
             if self._keys and error is None:
                 write_keys(self._path, self._keys)
+            if self._seen_as and self._container.format.name == "mp4" and error is None:
+                change_index(self._path, without_vexu)
         except (FFmpegError, OSError) as failure:
             if error is None:
                 raise self._write_error(failure) from None
@@ -91,7 +97,8 @@ class Muxer:
         has_data = any(stream.type not in ("audio", "video", "subtitle") for stream in streams)
         self._copies.declare(streams, reader.cover_pictures, data_names(reader.path) if has_data else {})
         self.messages += self._copies.messages
-        self.messages += picture_losses(reader, self._container.format.name, self.video)
+        self._set_surround(reader)
+        self.messages += picture_losses(reader, self._container.format.name, self.video, self._seen_as)
         tags = kept_tags(reader.container.metadata, strip_location=keep.strip_location)
         chapters = reader.chapters()
         if (tags or chapters) and self._container.format.name == "mpegts":
@@ -102,6 +109,17 @@ class Muxer:
             self._set_flags(reader, keep)
         if chapters:
             self._container.set_chapters(chapters)
+
+    def _set_surround(self, reader: VideoReader) -> None:
+        """Set that the picture is of two eyes, or of all around, where the container has a place for it."""
+        found = reader.surround if keeps_surround(reader.view.filters) else {}
+        if self._container.format.name == "mp4":
+            self._seen_as = found
+        elif mode := stereo_mode(found, self._container.format.name):
+            self.video.metadata["stereo_mode"] = mode
+            self._seen_as = {"STEREO3D": found["STEREO3D"]}
+        if self._seen_as:
+            self._container.container_options["strict"] = "unofficial"  # MP4's boxes for it are Google's, no standard
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags, in MP4 and MOV those that have no place of their own among QuickTime's keys."""
@@ -149,7 +167,7 @@ class Muxer:
             last[-1].duration = max(last[-1].duration or 0, end - lead - (last[-1].dts or 0))
         self.write_video(last)
         if self._source is not None:
-            late = side_data_losses(self._source.side_data, self.video)
+            late = side_data_losses(self._source.side_data, self.video, self._seen_as)
             self.messages += [message for message in late if message not in self.messages]
         if self._copies is not None and self._has_begun:
             said = len(self._copies.messages)
@@ -170,63 +188,15 @@ class Muxer:
             self.messages.append(self._copies.drop(packet.stream, str(error)))
 
     def _mux(self, packet: Packet[Any]) -> None:
-        self._has_begun = True
         try:
+            if not self._has_begun:
+                self._has_begun = True
+                self._container.start_encoding()
+                lost = [name for name, content in self._seen_as.items() if not add_side_data(self.video, name, content)]
+                self.messages += side_data_losses(lost, self.video)
             self._container.mux_one(packet)
         except (FFmpegError, OSError) as error:
             raise self._write_error(error) from None
 
     def _write_error(self, error: Exception) -> MediaError:
         return file_error(self.name, "writing failed", error, "; nothing was left behind")
-
-
-_NEVER_KEPT = {
-    "SPHERICAL": "that it is a 360 degree video",
-    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
-    "DOVI_METADATA": "Dolby Vision metadata",
-}
-"""Side data of frames (libavutil's names) that neither the encoders nor PyAV's muxers take."""
-
-
-_KEPT_BY_SOME = {
-    "STEREO3D": ("that it is stereo 3D", ("h264",)),
-    "A53_CC": ("what it says in closed captions", ("h264", "hevc")),
-}
-"""Side data of frames, and the codecs whose encoders write it."""
-
-
-def is_transparent(reader: VideoReader) -> bool:
-    """Whether a video has transparency; GIF's decoder always makes room for it, so that its first picture decides."""
-    first = reader.first_frame
-    if reader.stream.metadata.get("alpha_mode") == "1":
-        return True
-    if not any(one.is_alpha for one in first.format.components):
-        return False
-    return reader.info.codec != "gif" or bool((first.reformat(format="rgba").to_ndarray()[..., 3] < 255).any())
-
-
-def side_data_losses(found: Collection[str], video: VideoStream) -> list[str]:
-    """Messages on side data of frames, by libavutil's names, that an encoded video lacks."""
-    codec = video.codec_context.codec
-    losses = [f"{what} is lost: PyAV can't write it" for name, what in _NEVER_KEPT.items() if name in found]
-    for name, (what, keepers) in _KEPT_BY_SOME.items():
-        if name in found and codec.canonical_name not in keepers:
-            losses.append(f"{what} is lost: {codec.name} can't carry it")
-    return losses
-
-
-def picture_losses(reader: VideoReader, container: str, video: VideoStream) -> list[str]:
-    """Messages on a reader's video in a container (ffmpeg's name), encoded as `video` is."""
-    losses = side_data_losses(side_data_kinds(reader.first_frame), video)
-    if is_transparent(reader):
-        losses.append("transparency is lost: what was hidden shows")
-    degrees = reader.info.rotation_degrees
-    if container == "mpegts" and (degrees or reader.is_mirrored):
-        what = f"the rotation by {degrees} degrees" if degrees else "the mirroring"
-        losses.append(f"{what} is lost: mpegts has no place for it; use .mp4")
-    aspect = reader.info.sample_aspect_ratio
-    if aspect not in (None, 1) and video.codec_context.codec.canonical_name == "vp9" and "mp4" not in container:
-        losses.append(
-            f"the pixels' aspect {aspect} is lost: VP9 in {container} has no place for it that PyAV writes; use .mp4"
-        )
-    return losses

@@ -8,7 +8,7 @@ file is finished, the place-holder gives way to the keys, a `meta` box in the `m
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _PLACES = {"mp4": ("synopsis", "lyrics", "grouping", "network"), "mov": ("comment", "genre", "copyright", "album")}
@@ -32,13 +32,21 @@ def place_holder(container_format: str, tags: Mapping[str, str], keys: Mapping[s
 
 def write_keys(path: Path, keys: Mapping[str, str]) -> None:
     """Put keys into the place that is held for them in a finished file, if it is held there. Raises OSError."""
+    change_index(path, lambda moov: _with_keys(moov, keys))
+
+
+def change_index(path: Path, change: Callable[[bytes], bytes | None]) -> None:
+    """Change the content of the `moov` of a finished file to other content of the same length. Raises OSError.
+
+    change: function that returns the new content; None = it stays.
+    """
     with path.open("r+b") as file:
         size, place = path.stat().st_size, 0
         while place + 8 <= size:
             file.seek(place)
             length, name = struct.unpack(">I4s", file.read(8))
             if name == b"moov" and length >= 8:
-                changed = _with_keys(file.read(length - 8), keys)
+                changed = change(file.read(length - 8))
                 if changed is not None:
                     file.seek(place + 8)
                     file.write(changed)
@@ -51,7 +59,7 @@ def write_keys(path: Path, keys: Mapping[str, str]) -> None:
 
 def _with_keys(moov: bytes, keys: Mapping[str, str]) -> bytes | None:
     """The content of a `moov` of the same length; None if no place is held in it."""
-    for start, end, name in _boxes(moov, 0, len(moov)):
+    for start, end, name in boxes_in(moov, 0, len(moov)):
         if name != b"udta" or _MARK.encode() not in moov[start:end]:
             continue
         rest = _without_mark(moov, start, end)
@@ -68,11 +76,11 @@ def _without_mark(data: bytes, start: int, end: int) -> bytes:
     if name not in (b"udta", b"meta", b"ilst"):
         return b"" if _MARK.encode() in data[start:end] else data[start:end]
     head = 12 if name == b"meta" else 8  # which has a version
-    inner = [_without_mark(data, one, other) for one, other, _ in _boxes(data, start + head, end)]
+    inner = [_without_mark(data, one, other) for one, other, _ in boxes_in(data, start + head, end)]
     return _box(name, data[start + 8 : start + head] + b"".join(inner))
 
 
-def _boxes(data: bytes, start: int, end: int) -> list[tuple[int, int, bytes]]:
+def boxes_in(data: bytes, start: int, end: int) -> list[tuple[int, int, bytes]]:
     """Start, end and name of each of the boxes that lie side by side."""
     found = []
     while start + 8 <= end:

@@ -129,8 +129,9 @@ class Timeline:
         step = raw + offset - stream.dts * base
         if step < 0:  # a recording begins with a key picture: there any step back is a join, elsewhere a small one is jitter
             if packet.stream.type == "video" and packet.is_keyframe:
-                is_behind = packet.pts is not None and stream.end is not None and packet.pts * base + offset >= stream.end * base
-                return is_behind and step >= -_JUMP_SECONDS
+                if packet.pts is None or stream.end is None or packet.pts * base + offset < stream.end * base:
+                    return False
+                return step >= -_JUMP_SECONDS
             return step >= -_STEP_BACK_SECONDS
         ahead = raw + offset - self._end_seconds
         return not (self.has_running_clock and ahead > _JUMP_SECONDS)
