@@ -31,7 +31,8 @@ ALLOWED = {
     "media/decode.py": "raw streams, which are read from their start",
     "media/lossless.py": "x264 as a tool: copies without loss",
     "media/video_writer.py": "x264 as a tool: the video of `inspect`",
-    "media/mux.py": "what containers and codecs can't hold, whoever encoded it",
+    "media/losses.py": "what containers and codecs can't hold, whoever encoded it",
+    "media/mux.py": "the sample entry of HEVC",
     "media/playable.py": "the format that browsers play",
     "media/sniff.py": "raw streams, told by their first bytes",
 }
