@@ -16,8 +16,9 @@ import pytest
 
 from stcodec.stream.output.address import parse_target
 from stcodec.stream.output.codecs import codecs_parameter
-from stcodec.stream.output.segments import WallClock, write_whole
+from stcodec.stream.output.files import write_whole
 from stcodec.stream.output.targets import open_target
+from stcodec.stream.output.wall_clock import WallClock
 from stcodec.stream.packet import TICK, Track
 
 

@@ -14,9 +14,11 @@ from xml.sax.saxutils import quoteattr
 
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.codecs import codecs_parameter
+from stcodec.stream.output.files import write_whole
 from stcodec.stream.output.ladder import LadderSender
 from stcodec.stream.output.muxers import LEAD
-from stcodec.stream.output.segments import Segment, TrackFiles, date_text, write_whole
+from stcodec.stream.output.segments import Segment, TrackFiles
+from stcodec.stream.output.wall_clock import date_text
 from stcodec.stream.packet import TICK
 
 _UPDATE_SECONDS = 2

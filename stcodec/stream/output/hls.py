@@ -11,8 +11,10 @@ from pathlib import Path
 
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.codecs import codecs_parameter
+from stcodec.stream.output.files import write_whole
 from stcodec.stream.output.ladder import LadderSender
-from stcodec.stream.output.segments import PARTS_LISTED, Segment, SegmentPart, TrackFiles, date_text, write_whole
+from stcodec.stream.output.segments import PARTS_LISTED, Segment, SegmentPart, TrackFiles
+from stcodec.stream.output.wall_clock import date_text
 from stcodec.stream.packet import Tracks
 
 _HEADROOM = 1.2

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 
 from stcodec.stream.output.address import TargetAddress
-from stcodec.stream.output.segments import Segment, TrackFiles, WallClock, first_number, remove_old
+from stcodec.stream.output.files import first_number, remove_old
+from stcodec.stream.output.segments import Segment, TrackFiles
 from stcodec.stream.output.sender import chosen_tracks
+from stcodec.stream.output.wall_clock import WallClock
 from stcodec.stream.packet import TICK, LivePacket, Track, Tracks
 
 _EARLY = 0.9

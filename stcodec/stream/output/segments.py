@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import re
-import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
+from stcodec.stream.output.files import GROWING, write_whole
 from stcodec.stream.output.muxers import fragment, head
 from stcodec.stream.packet import TICK, LivePacket, Track
 
-GROWING = ".tmp"
-"""Ending of the name of a file that is not whole yet."""
 _KEPT_AFTERWARDS = 4
 """Segments that are still there when they are in no list any more: a player may just be fetching them."""
 PARTS_LISTED = 3
 """Whole segments whose parts are listed beside them."""
-_DIGITS = 10
 _SLACK_SHARE = 100
 """A chunk may be longer or shorter by that share: times are rounded."""
 _GAP_TICKS = round(0.3 / TICK)
-_DRIFT_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -219,54 +213,3 @@ class TrackFiles:
             heads = {one.head_name for one in (*self._gone, *self.window)} | {self.head_name}
             if old.head_name not in heads:
                 (self.folder / old.head_name).unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is always whole for who reads it. Raises OSError and leaves what was there."""
-    growing = path.with_name(path.name + GROWING)
-    try:
-        growing.write_bytes(content)
-        growing.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            growing.unlink(missing_ok=True)
-        raise
-
-
-def first_number() -> int:
-    """The number of a stream's first segment. Seconds since 1970: a name is never used twice, whatever caches hold."""
-    return int(time.time())
-
-
-def media_name(prefix: str) -> re.Pattern[str]:
-    """The names of a stream's segments, their parts and heads."""
-    return re.compile(rf"{re.escape(prefix)}\w+_([0-9]{{{_DIGITS}}}(\.[0-9]{{1,4}})?\.m4s|init[0-9]+\.mp4)")
-
-
-def remove_old(folder: Path, prefix: str) -> None:
-    """Remove the segments of an earlier stream of that name."""
-    ours = media_name(prefix)
-    for path in folder.iterdir():
-        if ours.fullmatch(path.name.removesuffix(GROWING)):
-            path.unlink(missing_ok=True)
-
-
-def date_text(unix_seconds: float) -> str:
-    """A time of day as ISO 8601 has it, to the millisecond."""
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-class WallClock:
-    """The time of day of a frame, from when it came in; without the jitter of its coming."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._zero: float | None = None
-
-    def unix_seconds(self, packet: LivePacket) -> float:
-        """Seconds since 1970 of a frame. It follows the frames' own clock while that is near the machine's."""
-        came = self._clock() - (time.monotonic() - packet.captured_at)
-        seconds = float(packet.pts * TICK)
-        if self._zero is None or abs(self._zero + seconds - came) > _DRIFT_SECONDS:
-            self._zero = came - seconds
-        return self._zero + seconds

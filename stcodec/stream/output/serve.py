@@ -16,8 +16,8 @@ from pathlib import Path
 from stcodec.errors import OptionsError
 from stcodec.stream.output.address import TargetAddress
 from stcodec.stream.output.dash import TIME_NAME, DashSender
+from stcodec.stream.output.files import GROWING, media_name
 from stcodec.stream.output.hls import HlsSender
-from stcodec.stream.output.segments import GROWING, media_name
 
 _POLL_SECONDS = 0.01
 _BLOCK_BYTES = 1 << 16
