@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from stcodec.errors import MediaError, OptionsError, VerifyError
-from stcodec.evaluate.catalogue import pooled
 from stcodec.evaluate.comparison import CompareOptions, compare
-from stcodec.evaluate.results import Evaluation, Metric
+from stcodec.evaluate.results import Evaluation
 from stcodec.media.decode import VideoReader
 from stcodec.media.output import work_folder
 from stcodec.media.paths import check_input, display_name, file_error
@@ -25,23 +22,18 @@ from stcodec.progress import Meter, ProgressSink
 from stcodec.types import VideoInfo
 from stcodec.viewing.copies import CopiesTask, check_shown, pad_alike
 from stcodec.viewing.excerpts import Excerpt, choose_excerpts, read_content
-from stcodec.viewing.key import KEY_NAME, Key, KeyMetric, key_text
+from stcodec.viewing.key import KEY_NAME, key_text
+from stcodec.viewing.key_making import key_of_test
 from stcodec.viewing.matched import matching_lines, matchings
 from stcodec.viewing.options import PairTestOptions
 from stcodec.viewing.page.page import PAGE_NAME, render
-from stcodec.viewing.trials import Trial, make_plans, make_trials, secret_id
+from stcodec.viewing.sessions import session_minutes, session_warnings
+from stcodec.viewing.trials import make_plans, make_trials, secret_id
 from stcodec.work.workers import Workers, cores
 
 VIEWERS_FOLDER = "for-viewers"
 """What viewers get; the key lies beside it."""
 _CLIPS = "clips"
-_USUAL_SECONDS = 6.0
-_MOST_MINUTES = 30.0
-"""Of a session without a break (ITU-T P.910)."""
-_VOTE_SECONDS = 5.0
-"""Between two pairs, for the estimate of how long a session lasts."""
-_TITLE_SECONDS = 1.0
-"""Grey with a number before each excerpt in turn."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +90,8 @@ def make_test(
         ids = [[secret_id() for _ in paths] for _ in excerpts]
         least = _write_copies(paths, excerpts, ids, clips, shown, scored_by.jobs or cores(), progress)
         lines = matching_lines(matchings(results), [arm.name for arm in results.arms], results.metrics)
-        lines += _warnings(options, excerpts, trials, shown, videos, [arm.name for arm in results.arms])
-        key = _key(results, excerpts, ids, trials, options, command, lines, least)
+        lines += session_warnings(options, excerpts, trials, shown, videos, [arm.name for arm in results.arms])
+        key = key_of_test(results, excerpts, ids, trials, options, command, lines, least)
         _write(made / KEY_NAME, key_text(key))
         plans = make_plans(trials, rng)
         page = render(key.test, options.show, _display_size(shown), _CLIPS, ids, plans)
@@ -110,7 +102,7 @@ def make_test(
         place / KEY_NAME,
         tuple(excerpts),
         len(trials),
-        _minutes(options, excerpts, trials),
+        session_minutes(options, excerpts, trials),
         min(map(min, least)),
         tuple(lines),
     )
@@ -189,96 +181,6 @@ def _write_copies(
     except OSError as error:
         raise file_error(clips, "an excerpt can't be written", error) from None
     return [found[place] for place in range(len(paths))]
-
-
-def _key(
-    results: Evaluation,
-    excerpts: Sequence[Excerpt],
-    ids: Sequence[Sequence[str]],
-    trials: Sequence[Trial],
-    options: PairTestOptions,
-    command: str,
-    lines: Sequence[str],
-    least: Sequence[Sequence[float]],
-) -> Key:
-    metrics = results.metrics
-    scores = tuple(
-        tuple(_scores(curve.points[0].series, excerpt, metrics) for curve in results.curves) for excerpt in excerpts
-    )
-    facts = {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": display_name(command),
-        "reference": results.clips[0].path,
-        "kbps": [round(curve.points[0].kbps, 3) for curve in results.curves],
-        "settings": {**results.settings, **{f"ab-{name}": value for name, value in asdict(options).items()}},
-        "excerpts": [asdict(excerpt) for excerpt in excerpts],
-        "least_psnr_db": [[round(one, 2) if math.isfinite(one) else None for one in row] for row in least],
-        "messages": list(lines),
-    }
-    return Key(
-        test=secret_id(),
-        names=tuple(arm.name for arm in results.arms),
-        files={name: (excerpt, place) for excerpt, row in enumerate(ids) for place, name in enumerate(row)},
-        trials={trial.id: trial for trial in trials},
-        metrics=tuple(KeyMetric(one.name, one.label, one.unit, one.higher_is_better, one.decimals) for one in metrics),
-        scores=scores,
-        facts=facts,
-    )
-
-
-def _scores(
-    series: Mapping[str, Sequence[float | None]], excerpt: Excerpt, metrics: Sequence[Metric]
-) -> dict[str, float | None]:
-    """Each metric over an excerpt's frames, pooled as over a whole clip; None where no frame has a finite value."""
-    scores: dict[str, float | None] = {}
-    for metric in metrics:
-        frames = series.get(metric.name, ())[excerpt.first_frame : excerpt.end_frame]
-        known = [value for value in frames if value is not None]
-        # PSNR is pooled over squared errors, and these are what `pooled` takes.
-        raw = [255**2 / 10 ** (value / 10) for value in known] if metric.unit == "dB" and _is_psnr(metric) else known
-        score = pooled(metric.name, raw)[metric.name]
-        scores[metric.name] = round(score, 6) if math.isfinite(score) else None
-    return scores
-
-
-def _is_psnr(metric: Metric) -> bool:
-    return metric.name.startswith("psnr")
-
-
-def _warnings(
-    options: PairTestOptions,
-    excerpts: Sequence[Excerpt],
-    trials: Sequence[Trial],
-    shown: VideoInfo,
-    videos: Sequence[VideoInfo],
-    names: Sequence[str],
-) -> list[str]:
-    lines = []
-    if len(excerpts) < options.pairs:
-        lines.append(f"the video has room for {len(excerpts)} excerpts, {options.pairs} were asked for")
-    shortest = min(excerpt.seconds for excerpt in excerpts)
-    if shortest < _USUAL_SECONDS:
-        lines.append(f"excerpts last {shortest:.1f} s: 6 to 10 s are usual, and in less people judge single moments")
-    if (minutes := _minutes(options, excerpts, trials)) > _MOST_MINUTES:
-        lines.append(f"a session lasts about {minutes:.0f} minutes: more than 30 tire the eyes; lower --ab-pairs")
-    for video, name in zip(videos, names, strict=True):
-        if video.bit_depth > 8 or not video.pix_fmt.startswith(("yuv420p", "yuvj420p", "nv12")):
-            lines.append(f"{name}: {video.pix_fmt} is shown as 8 bits, 4:2:0, and every excerpt is measured against that")
-        if _tags(video) != _tags(shown):
-            lines.append(f"{name}: its colour tags are not the reference's; all excerpts are shown by the reference's")
-    return lines
-
-
-def _tags(video: VideoInfo) -> tuple[int, int, int]:
-    """Colour tags; the range was compared before anything was scored."""
-    return video.colour.primaries, video.colour.transfer, video.colour.space
-
-
-def _minutes(options: PairTestOptions, excerpts: Sequence[Excerpt], trials: Sequence[Trial]) -> float:
-    in_turn = options.show == "in-turn"
-    each = [excerpts[trial.excerpt].seconds for trial in trials]
-    shown = sum(2 * (one + _TITLE_SECONDS) if in_turn else one for one in each)
-    return (shown + _VOTE_SECONDS * len(trials)) / 60
 
 
 def _display_size(video: VideoInfo) -> tuple[int, int]:
