@@ -123,6 +123,7 @@ LIBRARY: list[dict[str, str]] = [
     {"preset": "12", "crf": "40", "g": "1"},
     {"preset": "12", "svtav1-params": "tune=0:film-grain=8:enable-qm=1:enable-variance-boost=1:enable-tf=0:lp=1"},
     {"preset": "10", "crf": "50", "svtav1-params": "pred-struct=1:content-light=9,5"},
+    {"preset": "12", "svtav1-params": "width=64:h=64:input-depth=10:color-format=3:keyint=5"},
 ]  # fmt: skip
 
 
@@ -241,6 +242,9 @@ REFUSED = [
     ({"extra": {"svtav1-params": "rc=1"}}, "rc=1 drops the QP offsets silently"),
     ({"extra": {"svtav1-params": "lossless=1"}}, "nothing to quantise"),
     ({"extra": {"svtav1-params": "min-qp=0"}}, "use min-qp=1"),
+    ({"extra": {"svtav1-params": "crf=many"}}, "crf=many: libsvtav1 with a map takes 1 to 63"),
+    ({"extra": {"svtav1-params": "qp=0"}}, "qp=0: libsvtav1 with a map takes 1 to 63"),
+    ({"extra": {"qp": "64"}}, "qp=64: libsvtav1 with a map takes 1 to 63"),
     ({"extra": {"svtav1-params": "no-such=1"}}, "SVT-AV1 refuses no-such=1"),
     ({"extra": {"qmin": "3"}}, "takes its options in --opt svtav1-params"),
     ({"pix_fmt": "yuv422p"}, "can't encode 'yuv422p'"),

@@ -24,9 +24,7 @@ from stcodec.media.decode import VideoReader
 from stcodec.metrics.bd import bd_rate
 from stcodec.metrics.fidelity import psnr_db, squared_error
 
-_LENGTHS = dict.fromkeys(
-    ("Keiba", "Yan", "BasketballDrill", "Couple", "PartyScene", "Female", "Tennis", "Lee", "ChinaSpeed", "ParkScene"), 2.0
-)
+_LENGTHS = dict.fromkeys(("Keiba", "Yan", "BasketballDrill", "Couple", "PartyScene", "Female"), 2.0)
 _CRFS = (32, 38, 44, 50)
 
 

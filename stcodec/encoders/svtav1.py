@@ -38,6 +38,9 @@ os.environ.setdefault("SVT_LOG", "1")  # errors only: the library writes to the 
 _PARAMS = "svtav1-params"
 _TAKEN = ("crf", "qp", "preset", "threads", "flags", _PARAMS)
 """Options of ffmpeg's wrapper that are passed on with a map; all others have a name of the library's own."""
+_PICTURE = ("width", "w", "height", "h", "input-depth", "color-format")
+"""Parameters that the wrapper sets by its pictures, whatever its options say."""
+_YUV420 = "1"
 _GUIDED_PRESETS = range(4, 14)
 _COST = (
     "offsets in AV1 save less, and cost the rest of the picture more, than in other encoders: measured at presets 8 and 10, "
@@ -115,6 +118,8 @@ class SvtAv1(Encoder):
                     value=key,
                 )
         params = parse_params(options.get(_PARAMS, ""))
+        for key in ("crf", "qp"):
+            self._check_quality(key, params.get(key, options.get(key, "35")))
         if not is_off({"rc": "0", **params}, "rc"):
             raise self.refusal(f"rc={params['rc']}", "its rate control ignores the map", "use --crf")
         if not is_off({"lossless": "0", **params}, "lossless"):
@@ -122,6 +127,17 @@ class SvtAv1(Encoder):
         if "min-qp" in params and is_off(params, "min-qp"):
             raise self.refusal("min-qp=0", "at the lowest quantiser a frame's map is dropped", "use min-qp=1")
         return with_params(options, {"min-qp": "1", **params}), [_COST]
+
+    def _check_quality(self, key: str, value: str) -> None:
+        low, high = self.crf_range
+        try:
+            inside = low <= float(value) <= high
+        except ValueError:
+            inside = False
+        if not inside:
+            raise OptionsError(
+                f"{key}={value}: {self.name} with a map takes {low:g} to {high:g}", value=value, allowed=self.crf_range
+            )
 
     def opened(self) -> None:
         svt_library.lower_threads()
@@ -260,10 +276,13 @@ def library_params(context: VideoCodecContext) -> dict[str, str]:
     """Settings that ffmpeg's wrapper gives an encoder that is set up but not opened, by the library's own names."""
     rate = context.framerate
     options = context.options
-    params = {
+    of_pictures = {
         "width": str(context.width),
         "height": str(context.height),
         "input-depth": str(VideoFormat(context.pix_fmt or "yuv420p").components[0].bits),
+        "color-format": _YUV420,
+    }
+    params = {
         "fps-num": str(rate.numerator),
         "fps-denom": str(rate.denominator),
         "irefresh-type": "2",
@@ -281,7 +300,8 @@ def library_params(context: VideoCodecContext) -> dict[str, str]:
         params |= {"rc": "0", "crf": options["crf"]}
     elif "qp" in options:
         params |= {"rc": "0", "aq-mode": "0", "qp": options["qp"]}
-    return params | parse_params(options.get(_PARAMS, ""))
+    user = {name: value for name, value in parse_params(options.get(_PARAMS, "")).items() if name not in _PICTURE}
+    return of_pictures | params | user
 
 
 def with_params(options: Mapping[str, str], params: Mapping[str, str]) -> dict[str, str]:

@@ -102,6 +102,9 @@ def judge(blocks: Blocks, frames: int, way: ReadBack, codec: str) -> OffsetsAppl
         return OffsetsApplied(
             method, "not-measured", f"{measured.size} blocks are too few to judge by", frames, measured.size
         )
+    if blocks.requested.std() < LEAST_SPREAD:
+        why = "the offsets vary too little to be told from chance"
+        return OffsetsApplied(method, "not-measured", why, frames, requested.size)
     if blocks.known_share < _LEAST_KNOWN_SHARE or requested.std() < LEAST_SPREAD:
         why = "the blocks are at the end of the encoder's QPs, where offsets have no room: use another crf or bitrate"
         return OffsetsApplied(method, "not-measured", why, frames, requested.size)

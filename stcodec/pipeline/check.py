@@ -54,6 +54,9 @@ def check_file(
             return listed, checks
     applied = verify_offsets(plan, reader, written, samples, checks.shift_seconds)
     _refuse_lost(plan, applied)
+    if listed is not None and applied.verdict == "not-measured":
+        why = f"{listed.why}; their effect was not measured: {applied.why}"
+        return replace(listed, why=why, attended_db=applied.attended_db, whole_db=applied.whole_db), checks
     if listed is not None and listed.share_applied is not None:
         why = f"{applied.why}; the offsets of {listed.share_applied:.0%} of the blocks are in the headers of their frames"
         applied = replace(applied, why=why)
