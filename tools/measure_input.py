@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from cross_validate import difference, track_scores
 from gaze_clips import GazeClip, mean_scores, read_clips
+from numpy.typing import NDArray
 from results import command, parser_for
 from torch import Tensor
 from torch.nn import functional as F
@@ -133,9 +134,17 @@ def clip_scores(clip: GazeClip, weights: Path, setting: Setting) -> dict[str, fl
     if setting.looks_twice:
         engine = SecondLook(plain)
         with input_of(*LARGER):
-            shape = neural_input.input_shape(video.display_width_px, video.display_height_px)
-        engine.larger = [neural_input.picture(one, shape) for one in seen.thumbnails]
+            larger_shape = neural_input.input_shape(video.display_width_px, video.display_height_px)
     with ExitStack() as stack:
+        if isinstance(engine, SecondLook):
+            larger = engine.larger
+
+            def both(thumbnail: NDArray[np.uint8], shape: tuple[int, int]) -> FloatArray:
+                """The input of a picture that is looked at; the larger one is kept for the second look."""
+                larger.append(neural_input.picture(thumbnail, larger_shape))
+                return neural_input.picture(thumbnail, shape)
+
+            stack.enter_context(patch.object(neural, "picture", both))
         stack.enter_context(input_of(setting.width_px, setting.height_px))
         stack.enter_context(patch.object(neural, "open_engine", lambda *_: engine))
         track = neural.NeuralSource(NeuralOptions(device="torch"), weights).attend(seen)

@@ -23,8 +23,8 @@ MIN_SCALE = 0.005
 """Frame widths per second: velocities are never taken to be more exact than this."""
 _BIWEIGHT = 4.685  # Tukey's cutoff in standard deviations, for 95 % efficiency on Gaussian errors
 _RAYLEIGH_30 = 0.845  # 30 % quantile of a Rayleigh distribution, in standard deviations of a coordinate
-_PAIRS = 160
-_MAX_SAMPLES = 400
+_PAIRS = 80
+_MAX_SAMPLES = 200
 _REFINEMENTS = 6
 
 

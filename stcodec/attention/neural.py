@@ -175,10 +175,12 @@ class _NeuralSession(AttentionSession):
         thumbnails = () if clip.thumbnails is None else clip.thumbnails
         # Optical flow on thumbnails foretells gaze as well as the bitstream's vectors, which cost more to take out.
         clip = replace(clip, motion_vectors=None)
-        looks = [self._last_look.is_over(*one) for one in zip(thumbnails, clip.pts_seconds, clip.shot_starts, strict=True)]
+        motions = [self._motion.see(clip, index) for index in range(len(clip))]
+        speeds = [one.camera_speed for one in motions]
+        seen = zip(thumbnails, clip.pts_seconds, clip.shot_starts, speeds, strict=True)
+        looks = [self._last_look.is_over(*one) for one in seen]
         fresh = iter(self._network.frames([picture(one, self._shape) for one in compress(thumbnails, looks)]))
         frames = [self._frame(fresh if is_look else None) for is_look in looks]
-        motions = [self._motion.see(clip, index) for index in range(len(clip))]
         gated = self._network.gated(frames, motions)
         return [self._instant(clip, index, looks[index], motion, *gated[index]) for index, motion in enumerate(motions)]
 

@@ -26,6 +26,7 @@ from stcodec.model.config import (
     MOTION_CHANNELS,
     NEXT_HELD_LEVELS,
     SLACK_SECONDS,
+    STILL_CAMERA_SPEED,
     STRIDE,
     TOKEN_STRIDE,
 )
@@ -65,14 +66,20 @@ class LastLook:
         self._gray: GrayImage | None = None
         self._seconds = 0.0
 
-    def is_over(self, thumbnail: NDArray[np.uint8], seconds: float, shot_starts: bool) -> bool:
-        """Take the next instant; True if its picture is to be looked at, which it is from then on."""
+    def is_over(self, thumbnail: NDArray[np.uint8], seconds: float, shot_starts: bool, camera_speed: float) -> bool:
+        """Take the next instant; True if its picture is to be looked at, which it is from then on.
+
+        camera_speed: of the camera's motion up to then, frame widths per second.
+        """
         gray = gray_thumbnail(thumbnail)
         age = seconds - self._seconds
         if self._gray is not None and not shot_starts and age < HELD_SECONDS - SLACK_SECONDS:
             change = np.asarray(cv2.absdiff(gray, self._gray), np.uint8)
-            allowed = NEXT_HELD_LEVELS if age < 1.5 / MAPS_PER_SECOND else HELD_LEVELS
-            if change.mean() <= allowed and _block_means(change).max() <= HELD_BLOCK_LEVELS:
+            mean = change.mean()
+            is_next = age < 1.5 / MAPS_PER_SECOND
+            if is_next and mean <= NEXT_HELD_LEVELS and camera_speed <= STILL_CAMERA_SPEED:
+                return False
+            if mean <= HELD_LEVELS and _block_means(change).max() <= HELD_BLOCK_LEVELS:
                 return False
         self._gray, self._seconds = gray, seconds
         return True
@@ -85,6 +92,8 @@ class FrameMotion(NamedTuple):
     """[4, H/8, W/8]; see `stcodec.model.config.MOTION_CHANNELS`."""
     score: FloatArray
     """[H/16, W/16] in [0, 1], what the gate goes by."""
+    camera_speed: float
+    """Mean over the frame of the camera's own, frame widths per second."""
     position: FloatArray
     """[H/16 * W/16, 2] x and y of the tokens in frame widths, in the coordinates of the shot's first instant."""
 
@@ -153,7 +162,8 @@ class MotionInput:
             self._path.advance(evidence.camera, step_seconds)
             self._energy = motion_energy(evidence, MotionTuning())
         channels = self._channels()
-        return FrameMotion(channels, _coarse_peak(channels[:2].max(axis=0)), self._positions())
+        camera_speed = 0.0 if evidence is None else float(evidence.camera_speed.mean())
+        return FrameMotion(channels, _coarse_peak(channels[:2].max(axis=0)), camera_speed, self._positions())
 
     def _channels(self) -> FloatArray:
         evidence, memory = self._watch.evidence, self._watch.memory

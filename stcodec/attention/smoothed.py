@@ -14,26 +14,27 @@ from stcodec.errors import OptionsError
 from stcodec.types import Clip, FloatArray, SaliencyTrack, VideoInfo
 
 _Seen = tuple[Placed[TimedMap], list[Placed[TimedMap]]]
-_REACH = 3.0
-"""Time constants after which the kernel is cut off (its value there is 5 %)."""
+_SLACK_SECONDS = 0.01
+"""How exact the reach is, since instants lie on frames."""
 
 
 class SmoothedSource(AttentionSource):
     """Each map becomes the mean of its neighbours in time, before and after, with the weight exp(-|dt| / seconds).
 
-    Weights go by time, not by count, so instants may be irregular; none reaches over three time constants, nor over the
-    start of a shot in either direction. Past and future count alike: maps do not lag behind what happens.
+    Weights go by time, not by count, so instants may be irregular. None reaches over the time constant, for all frames up to
+    there must wait, nor over the start of a shot in either direction. Past and future count alike: maps do not lag behind
+    what happens.
     """
 
     def __init__(self, source: AttentionSource, seconds: float) -> None:
-        """seconds: the time constant, > 0. The maps come out three time constants later than the source's."""
+        """seconds: the time constant, > 0. The maps come out so much later than the source's."""
         if not 0 < seconds <= 60:
             raise OptionsError(
                 f"smoothing is {seconds:g} s: allowed is more than 0, to 60 s", value=seconds, allowed=(0, 60)
             )
         self.name = source.name
         self.spec = source.spec
-        self.lookahead_seconds = source.lookahead_seconds + _REACH * seconds
+        self.lookahead_seconds = source.lookahead_seconds + seconds
         self._source = source
         self._seconds = seconds
 
@@ -48,7 +49,7 @@ class _SmoothedSession(AttentionSession):
         self._seconds = seconds
         self._video = video
         self._name = name
-        self._window: ShotWindow[TimedMap] = ShotWindow(_REACH * seconds, _REACH * seconds)
+        self._window: ShotWindow[TimedMap] = ShotWindow(seconds, seconds, _SLACK_SECONDS)
 
     def attend(self, clip: Clip) -> SaliencyTrack:
         return self._track(self._taken(self._session.attend(clip)))

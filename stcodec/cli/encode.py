@@ -109,8 +109,10 @@ def _encode(
     sink: ProgressSink,
 ) -> EncodeReport:
     if goal is None:
+        from stcodec.media.memory import return_large_blocks
         from stcodec.pipeline.encode import encode
 
+        return_large_blocks()
         return encode(source, output, options=options, run=running, progress=sink)
     from stcodec.matching.match import match
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from stcodec.errors import MediaError
 from stcodec.media.container_facts import container_facts
@@ -75,7 +76,7 @@ class VideoReader:
         """Kinds of side data on the frames that were read so far, by libavutil's names."""
         self._file, raw = self._open(path)
         self.path, self.name = self._file.path, self._file.name
-        self.container, self.stream = self._file.container, self._file.stream
+        self.container = self._file.container
         try:
             first = next(raw, None)
             if first is None:
@@ -115,6 +116,11 @@ class VideoReader:
     def close(self) -> None:
         """Close the file; it may be done again."""
         self._file.close()
+
+    @property
+    def stream(self) -> VideoStream:
+        """The stream that is decoded. Raises MediaError once the file is closed."""
+        return self._file.stream
 
     def again(self, *, export: str = "", from_seconds: float | None = None) -> VideoReader:
         """The same video in the same view, opened once more: a reader gives its frames once."""

@@ -74,10 +74,11 @@ class FileDecoder:
         self._check_whole()
         self._using = threading.Lock()
         """Held while libav works: its memory must not go meanwhile."""
-        self._is_closed = False
+        self._stream: VideoStream | None = None
         self.container = self._open()
         try:
-            self.stream = self._choose()
+            self._stream = self._choose()
+            self._index = self._stream.index
             context = self.stream.codec_context
             # With frame threads libavcodec exports vectors and QPs of frames that are still being decoded.
             self.stream.thread_type = "SLICE" if export else "AUTO"
@@ -100,10 +101,17 @@ class FileDecoder:
         self._last_corrupt = -_REORDERED
 
     def close(self) -> None:
-        """Close the file; it may be done again."""
+        """Close the file; it may be done again. The decoder goes too, with all pictures that it keeps for the next ones."""
         with self._using:
-            self._is_closed = True
             self.container.close()
+            self._stream = None
+
+    @property
+    def stream(self) -> VideoStream:
+        """The stream of the video. Raises MediaError once the file is closed."""
+        if self._stream is None:
+            raise self._closed()
+        return self._stream
 
     def go_to(self, seconds: float) -> bool:
         """Have `frames` begin with the key frame before a time; False if it can't be gone to.
@@ -122,7 +130,7 @@ class FileDecoder:
                 return False
             return True
         for packet in self._demux():
-            if packet.stream_index != self.stream.index:
+            if packet.stream_index != self._index:
                 self._sink(packet)
                 continue
             if packet.pts is not None and packet.is_keyframe and packet.pts <= wanted:
@@ -164,7 +172,7 @@ class FileDecoder:
         for packet in self._waiting:
             yield from self._decode(packet)
         for packet in self._demux():
-            if packet.stream_index == self.stream.index:
+            if packet.stream_index == self._index:
                 yield from self._decode(packet)
             else:
                 self._sink(packet)
@@ -173,7 +181,7 @@ class FileDecoder:
     def packets(self) -> Iterator[float]:
         """Instead of `frames`: the times of the video's packets, which are dropped; the others go to the sink."""
         for packet in self._demux():
-            if packet.stream_index == self.stream.index:
+            if packet.stream_index == self._index:
                 yield float((packet.dts or 0) * self.time_base + self.origin_seconds)
             else:
                 self._sink(packet)
@@ -253,17 +261,16 @@ class FileDecoder:
     def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         interrupts.check()
         with self._using:
-            self._check_open()
+            if self._stream is None:
+                raise self._closed()
             return next(packets, None)
 
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise MediaError(f"{self.name}: was closed while it was read")
+    def _closed(self) -> MediaError:
+        return MediaError(f"{self.name}: was closed while it was read")
 
     def _decode(self, packet: Packet[Any] | None) -> Iterator[VideoFrame]:
         try:
             with self._using:
-                self._check_open()
                 frames = self.stream.decode(packet)
         except FFmpegError as error:
             self._damage(f"a packet of the video can't be decoded ({_reason(error)})", error)

@@ -20,11 +20,13 @@ MAPS_PER_SECOND = 5.0
 HELD_SECONDS = 1.0
 """Longest time for which features of a picture stand for later ones of its shot that hardly differ."""
 HELD_LEVELS = 5.0
-"""Mean absolute difference of two thumbnails, in grey levels, up to which they hardly differ,"""
-NEXT_HELD_LEVELS = 12.0
-"""and up to which the one stands for the other at the very next instant;"""
+"""Mean absolute difference of two thumbnails, in grey levels, up to which they hardly differ;"""
 HELD_BLOCK_LEVELS = 40.0
 """but nowhere may they differ more, in the mean over a block: what turns up is looked at, and what the camera passes."""
+NEXT_HELD_LEVELS = 14.0
+"""Difference up to which a picture stands for that of the very next instant, wherever they differ,"""
+STILL_CAMERA_SPEED = 0.06
+"""as long as the camera moves by no more than this, frame widths per second: else the map would lag behind the picture."""
 SLACK_SECONDS = 0.01
 """Instants lie on frames: the ends of a span of time are no more exact than this."""
 MEAN_SECONDS = 0.2

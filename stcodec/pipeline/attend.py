@@ -11,15 +11,11 @@ from stcodec.attention.base import AttentionSource
 from stcodec.errors import MediaError
 from stcodec.media.clips import ShotMarker, instants
 from stcodec.orientation import to_coded
-from stcodec.pipeline.session_thread import SessionThread
 from stcodec.qp import MapTimeline
 from stcodec.types import ClipSpec, FloatArray, SaliencyTrack, VideoInfo
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
-
-_CLIPS_AHEAD = 1
-"""Clips that may wait for the source, and with them all frames up to theirs."""
 
 
 @dataclass
@@ -47,18 +43,15 @@ def attend(
     spec: what is shown; None = what the source asks for.
     mark: finds shots; None = `mark_shots`, if they make a difference to the source.
     """
-    # A map that holds does so until the next is there, which therefore must not be late.
-    ahead = _CLIPS_AHEAD if source.spec.maps_per_second > 0 else 0
-    with SessionThread(source.open(video), ahead) as session:
-        for frame, starts, clip in instants(frames, video, spec or source.spec, mark):
-            if clip is not None:
-                session.attend(clip)
-            for track in session.tracks():
-                take(track)
-            yield frame, starts, clip is not None
-        session.finish()
-        for track in session.tracks():
-            take(track)
+    session = source.open(video)
+    for frame, starts, clip in instants(frames, video, spec or source.spec, mark):
+        if clip is not None:
+            # On this very thread: whatever is decoded meanwhile would have to wait, in memory.
+            take(session.attend(clip))
+        yield frame, starts, clip is not None
+    rest = session.finish()
+    if rest is not None:
+        take(rest)
 
 
 def frames_with_maps(

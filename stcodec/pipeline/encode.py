@@ -89,6 +89,7 @@ def encode_job(job: Job, path: Path, run: RunOptions, meter: Meter) -> EncodeRep
     started = time.monotonic()
     with _at_rate(job, meter) as found:
         tally = _run_passes(found, path, meter)
+        job.reader.close()  # the check opens decoders and an encoder of its own: their memory must not come on top
         tally.wall_seconds = time.monotonic() - started
         meter.enter("verify")
         checked = check_file(found.plan, job.reader, path, tally, run)

@@ -11,12 +11,12 @@ Artefact = Literal["reference", "maps", "weights", "plain", "guided", "score", "
 
 VERSIONS: dict[Artefact, int] = {
     "reference": 1,
-    "maps": 2,
+    "maps": 3,
     "weights": 1,
     "plain": 1,
-    "guided": 2,
+    "guided": 3,
     "score": 1,
-    "trials": 2,
+    "trials": 3,
 }
 """Of each artefact; raised on purpose, when the same input makes another content: nothing older is found any more then.
 
