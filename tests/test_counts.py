@@ -1,4 +1,4 @@
-"""What a run does is counted, not timed: frames decoded, pictures looked at, copies of frames, modules imported."""
+"""What a run does is counted, not timed: frames decoded, pictures looked at, copies and allocations a frame, modules."""
 
 from __future__ import annotations
 
@@ -122,6 +122,33 @@ def test_no_frame_is_copied_through_python(tmp_path: Path, attention: str) -> No
     finally:
         tracemalloc.stop()
     assert peak < one_frame, f"{peak} bytes at once: a frame has {one_frame}"
+
+
+@pytest.mark.parametrize("attention", ["none", "motion"])
+def test_what_a_frame_allocates_is_given_back(long_film: Path, tmp_path: Path, attention: str) -> None:
+    """Blocks that are still there, and bytes at most at once, hardly grow with the number of frames."""
+
+    def run(frames: int) -> tuple[int, int]:
+        """Blocks of Python's memory that an encode of so many frames leaves, and its peak in bytes."""
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            before = sys.getallocatedblocks()
+            done = stcodec.encode(
+                long_film, tmp_path / "out.mp4", attention=attention, verify=False, end_seconds=frames / 25, **QUICK
+            )
+            assert done.frames == frames
+            return sys.getallocatedblocks() - before, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+
+    run(50)  # what is imported and made once
+    (few, low), (many, high) = run(50), run(FRAMES)
+    more = FRAMES - 50
+    assert (many - few) / more < 1, f"{many - few} blocks stay of {more} frames more"
+    assert (high - low) / more < 300, f"{high - low} bytes at once for {more} frames more"
 
 
 @pytest.mark.parametrize("export", ["", "mvs", "venc_params"])

