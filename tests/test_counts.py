@@ -125,7 +125,7 @@ def test_no_frame_is_copied_through_python(tmp_path: Path, attention: str) -> No
 
 
 @pytest.mark.parametrize("attention", ["none", "motion"])
-def test_what_a_frame_allocates_is_given_back(long_film: Path, tmp_path: Path, attention: str) -> None:
+def test_what_a_frame_allocates_is_given_back(long_video: Path, tmp_path: Path, attention: str) -> None:
     """Blocks that are still there, and bytes at most at once, hardly grow with the number of frames."""
 
     def run(frames: int) -> tuple[int, int]:
@@ -136,7 +136,7 @@ def test_what_a_frame_allocates_is_given_back(long_film: Path, tmp_path: Path, a
         try:
             before = sys.getallocatedblocks()
             done = stcodec.encode(
-                long_film, tmp_path / "out.mp4", attention=attention, verify=False, end_seconds=frames / 25, **QUICK
+                long_video, tmp_path / "out.mp4", attention=attention, verify=False, end_seconds=frames / 25, **QUICK
             )
             assert done.frames == frames
             return sys.getallocatedblocks() - before, tracemalloc.get_traced_memory()[1]
