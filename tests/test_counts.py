@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import platform
 import subprocess
 import sys
 import tracemalloc
@@ -179,3 +180,22 @@ def test_a_plain_run_imports_nothing_for_attention(long_video: Path, tmp_path: P
     loaded = set(done.stdout.split())
     assert "av" in loaded
     assert not loaded & unwanted
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so")
+def test_scoring_asks_for_its_memory_once(tmp_path: Path) -> None:
+    """In a process of its own: what others have freed before would hide it."""
+    video = media.make_video(tmp_path / "video.mp4", size=(960, 544), frames=10)
+    code = f"""
+import pathlib, resource
+from stcodec.evaluate.score import Comparison, measure
+
+video = pathlib.Path({str(video)!r})
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    measure(Comparison(video, video, ("psnr-whole", "ssim-whole")))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    pages_of_luma = 960 * 544 // 4096
+    assert int(done.stdout) < 8 * pages_of_luma, f"{done.stdout} pages were asked for with every picture"

@@ -77,7 +77,7 @@ def savings(clips: list[GazeClip], data: Path, work: Path, frames: int, jobs: in
         instants=0,
     )
     running = ev.EvaluateRun(jobs=jobs, cache=work / "cache", overwrite=True)
-    results = ev.run([clip.video for clip in clips], work / "report", options=options, running=running, progress=print)
+    results = ev.run([clip.video for clip in clips], work / "report", options=options, running=running)
     found: dict[str, dict[str, float]] = {arm: {} for arm in ARMS.values()}
     for one in results.savings:
         if one.metric == METRIC and one.bd_rate_percent is not None:
