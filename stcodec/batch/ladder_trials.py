@@ -12,13 +12,12 @@ import numpy as np
 
 from stcodec.batch.ladder import SEGMENT_SECONDS, own_lines, placed_options
 from stcodec.batch.ladder_choice import LadderTrial
+from stcodec.batch.quality import WeightedErrors
 from stcodec.encoders.round_trip import Pair, RoundTrip
 from stcodec.matching.reading import Reading, TriedFrame
 from stcodec.matching.scan import Scan, scan
 from stcodec.matching.shots import FrameRange
-from stcodec.media.planes import PlaneReader, common_format
 from stcodec.media.scaling import Scaler
-from stcodec.metrics.fidelity import squared_error, weighted_mean
 from stcodec.pipeline.encode import Job, rendition
 from stcodec.progress import Meter
 from stcodec.types import FloatArray, VideoInfo
@@ -33,8 +32,6 @@ _CRFS = (20.0, 28.0, 36.0)
 _SECONDS_A_SAMPLE, _MOST_SAMPLES = 60.0, 3
 """A sample is one segment of the package, so that its key frame costs as much as there."""
 _MEASURED_EVERY = 3
-_LEAST_ERROR = 1e-6
-"""Of the squared range: 60 dB, beyond which nobody sees a difference."""
 
 
 def measure_trials(job: Job, folder: Path) -> list[LadderTrial]:
@@ -89,7 +86,7 @@ def _try(jobs: Sequence[Job], seen: Scan, samples: Sequence[FrameRange], lines: 
             for one in tries:
                 one.end()
     seconds = sum(len(part) for part in samples) / float(video.frame_rate or 25)
-    return [LadderTrial(lines, one.video_bytes * 8 / 1000 / seconds, one.quality_db) for one in tries]
+    return [LadderTrial(lines, one.video_bytes * 8 / 1000 / seconds, one.errors.psnr_db) for one in tries]
 
 
 class _TrialEncode:
@@ -99,15 +96,7 @@ class _TrialEncode:
         self.video_bytes = 0
         self._job = job
         self._enlarge = Scaler(video.width_px, video.height_px, enlarges=True)
-        pix_fmt = common_format(video, video)
-        self._peak = 1023.0 if pix_fmt.endswith("10le") else 255.0
-        self._reference, self._distorted = PlaneReader(pix_fmt), PlaneReader(pix_fmt)
-        self._errors: list[float] = []
-
-    @property
-    def quality_db(self) -> float:
-        """EWPSNR, see `stcodec.metrics.fidelity`."""
-        return float(-10 * np.log10(max(_LEAST_ERROR, float(np.mean(self._errors)))))
+        self.errors = WeightedErrors(video)
 
     def begin(self) -> None:
         """Begin a sample."""
@@ -132,5 +121,4 @@ class _TrialEncode:
             assert sent.pts is not None
             original, density = self._waiting.pop(sent.pts, (None, None))
             if original is not None and density is not None:
-                error = squared_error(self._reference(original)[0], self._distorted(self._enlarge(decoded))[0])
-                self._errors.append(weighted_mean(error, density) / self._peak**2)
+                self.errors.add(original, self._enlarge(decoded), density)

@@ -29,6 +29,26 @@ _LEAST_ERROR = 1e-6
 """Of the squared range: 60 dB, beyond which nobody sees a difference."""
 
 
+class WeightedErrors:
+    """Errors of frames where their densities say that viewers look, and the EWPSNR of them all."""
+
+    def __init__(self, video: VideoInfo) -> None:
+        pix_fmt = common_format(video, video)
+        self._peak = 1023.0 if pix_fmt.endswith("10le") else 255.0
+        self._originals, self._results = PlaneReader(pix_fmt), PlaneReader(pix_fmt)
+        self.found: list[float] = []
+
+    def add(self, original: VideoFrame, result: VideoFrame, density: FloatArray) -> None:
+        """Measure a frame of the result, of the original's size."""
+        error = squared_error(self._originals(original)[0], self._results(result)[0])
+        self.found.append(weighted_mean(error, density) / self._peak**2)
+
+    @property
+    def psnr_db(self) -> float:
+        """Of one frame or more."""
+        return float(-10 * np.log10(max(_LEAST_ERROR, float(np.mean(self.found)))))
+
+
 def sampled_psnr_db(
     source: VideoReader, written: Path, shift_seconds: float, attention: AttentionSource | None
 ) -> float | None:
@@ -38,7 +58,7 @@ def sampled_psnr_db(
     guided the encode: the figure says what these maps ask for, not what independent viewers would see.
     """
     video = source.info
-    errors: list[float] = []
+    errors = WeightedErrors(video)
     duration = video.duration_seconds or 0.0
     places = min(_MOST_PLACES, max(1, int(duration / _SECONDS_A_PLACE)))
     for place in range(places):
@@ -46,8 +66,9 @@ def sampled_psnr_db(
         seconds = video.start_seconds + shift_seconds + max(0.0, duration * (place + 0.5) / places - half)
         pairs = list(_pairs(source, written, seconds, shift_seconds))
         densities = _densities(attention, video, [one.time for one, _ in pairs])
-        errors += _errors(pairs, video, densities)
-    return float(-10 * np.log10(max(_LEAST_ERROR, float(np.mean(errors))))) if errors else None
+        for (original, frame), density in zip(pairs, densities, strict=True):
+            errors.add(original, frame, density)
+    return errors.psnr_db if errors.found else None
 
 
 def _pairs(
@@ -62,16 +83,6 @@ def _pairs(
         for original, frame in zip(originals, found, strict=False):
             if abs(original.time + shift_seconds - frame.time) < 0.005:
                 yield original, frame
-
-
-def _errors(pairs: list[tuple[VideoFrame, VideoFrame]], video: VideoInfo, densities: list[FloatArray]) -> Iterator[float]:
-    if not pairs:
-        return
-    pix_fmt = common_format(video, video)
-    peak = 1023.0 if pix_fmt.endswith("10le") else 255.0
-    one, other = PlaneReader(pix_fmt), PlaneReader(pix_fmt)
-    for (original, frame), density in zip(pairs, densities, strict=True):
-        yield weighted_mean(squared_error(one(original)[0], other(frame)[0]), density) / peak**2
 
 
 def _densities(attention: AttentionSource | None, video: VideoInfo, seconds: list[float]) -> list[FloatArray]:
