@@ -176,11 +176,12 @@ def _around(values: FloatArray) -> FloatArray:
 
 def _block_error(original: VideoFrame, coded: VideoFrame, grid: BlockGrid) -> FloatArray:
     """[rows, cols] mean squared luma error on the 8-bit scale, at least 0.01 (rounding)."""
-    difference = _luma(original) - _luma(coded)
-    padded = np.full((grid.rows * grid.block_px, grid.cols * grid.block_px), np.nan, np.float32)
-    padded[: difference.shape[0], : difference.shape[1]] = difference**2
-    cells = padded.reshape(grid.rows, grid.block_px, grid.cols, grid.block_px)
-    return np.asarray(np.maximum(np.nanmean(cells, axis=(1, 3)), 0.01), np.float32)
+    error = np.square(_luma(original) - _luma(coded))
+    rows, cols = (np.arange(count) * grid.block_px for count in grid.shape)
+    sums = np.add.reduceat(np.add.reduceat(error, rows, axis=0), cols, axis=1)
+    height, width = error.shape
+    counts = np.outer(np.diff(rows, append=height), np.diff(cols, append=width))
+    return np.asarray(np.maximum(sums / counts, 0.01), np.float32)
 
 
 def _luma(frame: VideoFrame) -> NDArray[np.float32]:
