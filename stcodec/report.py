@@ -160,6 +160,11 @@ class EncodeReport:
     looks: int
     """Pictures that the source looked at for them: fewer than maps where a picture hardly differs from an earlier one."""
     shots: int
+    confidence: float | None
+    """Mean over the maps of the NSS to expect of each (0 = no better than a uniform map); None if the source can't tell, and
+    for maps that were read from a file."""
+    confidence_lowest: float | None
+    """That of the map that is least sure."""
     mean_delta_qp: float | None
     """Mean of the offsets over all blocks and frames, QP steps; None for a plain encode."""
     spread_delta_qp: float | None

@@ -198,6 +198,8 @@ class SaliencyTrack(Arrays):
     looked_at: BoolArray | None = None
     """[T], False where the source let what it saw in an earlier picture stand for one that hardly differs; None = it
     looked at each."""
+    confidence: FloatArray | None = None
+    """[T] expected NSS of each map: 0 = no better than a uniform one; None = the source can't tell."""
 
     def __post_init__(self) -> None:
         count = len(self.pts_seconds)
@@ -206,6 +208,7 @@ class SaliencyTrack(Arrays):
             f"saliency has shape {self.saliency.shape}, not ({count}, h, w)",
         )
         _require(self.looked_at is None or self.looked_at.shape == (count,), f"looked_at is not of shape ({count},)")
+        _require(self.confidence is None or self.confidence.shape == (count,), f"confidence is not of shape ({count},)")
         _require(self.saliency.dtype == np.float32, f"saliency is {self.saliency.dtype}, not float32")
         _require(self.saliency.shape[1] > 0 and self.saliency.shape[2] > 0, "saliency maps are empty")
         _require(self.shot_starts.shape == (count,), f"shot_starts has shape {self.shot_starts.shape}, not ({count},)")

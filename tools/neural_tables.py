@@ -49,6 +49,19 @@ def saliency() -> str:
     return table(["source", "NSS", "AUC-Judd", "CC", "information gain, bits"], rows)
 
 
+def confidence() -> str:
+    """What the network expects of its maps of each clip, and what they achieve."""
+    rows = [
+        [name, f"{one['expected']:.2f}", f"{one['achieved']:.2f}", f"{one['gap_to_people']:+.2f}", *_words(one)]
+        for name, one in read("confidence")["clips"].items()
+    ]
+    return table(["clip", "expected NSS", "achieved NSS", "people are better by", "unsure", "one of the seven"], rows)
+
+
+def _words(one: dict[str, Any]) -> list[str]:
+    return ["yes" if one[key] else "" for key in ("unsure", "weak")]
+
+
 def bench_neural() -> str:
     """How fast the network is, by run-time, and how near to what the device could do."""
     rows = [

@@ -55,6 +55,7 @@ def track(
     shot_starts: BoolArray,
     maps: FloatArray,
     looked_at: BoolArray | None = None,
+    confidence: FloatArray | None = None,
 ) -> SaliencyTrack:
     """A SaliencyTrack for a video; maps [T, h, w] are clipped to [0, 1]. NaN is an error, never a silent uniform map."""
     if not np.isfinite(maps).all():
@@ -67,6 +68,7 @@ def track(
         video.display_height_px,
         source,
         looked_at,
+        confidence,
     )
 
 
@@ -89,6 +91,8 @@ class TimedMap(NamedTuple):
     starts_shot: bool
     saliency: FloatArray
     looked_at: bool = True
+    confidence: float | None = None
+    """Expected NSS; None = not known."""
 
 
 def track_of(video: VideoInfo, source: str, maps: Sequence[TimedMap]) -> SaliencyTrack:
@@ -100,13 +104,21 @@ def track_of(video: VideoInfo, source: str, maps: Sequence[TimedMap]) -> Salienc
         np.array([one.starts_shot for one in maps], np.bool_),
         np.stack([one.saliency for one in maps]) if maps else np.empty((0, 1, 1), np.float32),
         np.array([one.looked_at for one in maps], np.bool_),
+        _known([one.confidence for one in maps]),
     )
 
 
 def timed_maps(found: SaliencyTrack) -> list[TimedMap]:
     """The maps of a track, one by one."""
     times, starts, looks = found.pts_seconds.tolist(), found.shot_starts.tolist(), found.looks.tolist()
-    return [TimedMap(*one) for one in zip(times, starts, found.saliency, looks, strict=True)]
+    confidence = [None] * len(found) if found.confidence is None else found.confidence.tolist()
+    return [TimedMap(*one) for one in zip(times, starts, found.saliency, looks, confidence, strict=True)]
+
+
+def _known(values: Sequence[float | None]) -> FloatArray | None:
+    """[T] float32; None if any is not known."""
+    known = [one for one in values if one is not None]
+    return np.array(known, np.float32) if len(known) == len(values) else None
 
 
 def concatenate(tracks: Sequence[SaliencyTrack]) -> SaliencyTrack:
@@ -120,4 +132,5 @@ def concatenate(tracks: Sequence[SaliencyTrack]) -> SaliencyTrack:
         filled[0].frame_height_px,
         filled[0].source,
         np.concatenate([one.looks for one in filled]),
+        _known([one.confidence for part in filled for one in timed_maps(part)]),
     )

@@ -34,6 +34,12 @@ def filled(saliency: FloatArray) -> FloatArray:
     return saliency if saliency.any() else np.ones_like(saliency)
 
 
+def sharpness_bits(density: FloatArray) -> float:
+    """Entropy that a density [h, w] (sums to 1) lacks to a uniform one on its grid, bits; 0 for a uniform one."""
+    mass = density[density > 0].astype(np.float64)
+    return max(0.0, float(np.log2(density.size) + np.sum(mass * np.log2(mass))))
+
+
 def peak_one(saliency: FloatArray) -> FloatArray:
     """A non-negative map [h, w], scaled so that its largest value is 1; all ones if it is all zero."""
     saliency = filled(saliency)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from stcodec.attention.base import AttentionSession, AttentionSource, TimedMap, track_of
-from stcodec.attention.grids import peak_one
+from stcodec.attention.grids import peak_one, sharpness_bits
 from stcodec.attention.neural_engine import (
     BranchLogits,
     Engine,
@@ -224,10 +224,12 @@ class _NeuralSession(AttentionSession):
         return [np.exp(self._network.log_density(one.spatial, one.temporal)) for one in fused]
 
     def _track(self, ready: list[_ReadyDensity]) -> SaliencyTrack:
-        maps = [
-            now.what._replace(saliency=peak_one(np.mean([one.what.saliency for one in near], axis=0))) for now, near in ready
-        ]
+        maps = [self._map(now.what, np.mean([one.what.saliency for one in near], axis=0)) for now, near in ready]
         return track_of(self._video, self._name, maps)
+
+    def _map(self, now: TimedMap, density: FloatArray) -> TimedMap:
+        """The map of an instant, out of its density."""
+        return now._replace(saliency=peak_one(density), confidence=self._network.confidence(sharpness_bits(density)))
 
 
 def _detail(now: SeenFrame, near: list[SeenFrame], look: Look, fused: BranchLogits) -> NeuralDetail:

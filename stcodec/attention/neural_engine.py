@@ -115,6 +115,11 @@ class Network:
         center = center_density(*density.shape)
         return np.log((1 - calibration.center_share) * np.exp(density) + calibration.center_share * center)
 
+    def confidence(self, sharpness_bits: float) -> float | None:
+        """Expected NSS of a map so sharp; None if the weights don't tell."""
+        fitted = self._engine.info.confidence
+        return None if fitted is None else fitted.expected_nss(sharpness_bits)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NeuralDetail(Arrays):

@@ -66,5 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"event": "report", **dataclasses.asdict(report)}), flush=True)
     elif not arguments.quiet:
-        print(f"{report.maps} maps of {report.frames} frames in {report.shots} shots: {report.output}", file=sys.stderr)
+        sure = "" if report.confidence is None else f", expected NSS {report.confidence:.1f}"
+        print(
+            f"{report.maps} maps of {report.frames} frames in {report.shots} shots{sure}: {report.output}", file=sys.stderr
+        )
     return 0

@@ -38,6 +38,8 @@ class Attended:
     """Each instant's map as the source gave it, on the grid of the measures."""
     looked_at: list[bool] = field(default_factory=list)
     """Of each instant; see `SaliencyTrack.looked_at`."""
+    confidence: list[float] = field(default_factory=list)
+    """Of each instant; empty if the source can't tell. See `SaliencyTrack.confidence`."""
     frames: int = 0
 
     def tracks(self) -> Iterator[SaliencyTrack]:
@@ -94,6 +96,7 @@ class _MapMeter:
         """Measure the maps of some tracks, and empty the list."""
         maps = [saliency for track in tracks for saliency in track.saliency]
         self._attended.looked_at += [is_look for track in tracks for is_look in track.looks.tolist()]
+        self._attended.confidence += [one for track in tracks if track.confidence is not None for one in track.confidence]
         tracks.clear()
         for saliency in maps:
             if not self._waiting:
@@ -105,4 +108,6 @@ class _MapMeter:
         if self._waiting:
             raise AttentionError(f"{self._attended.source} gave no map for the instant at {self._waiting[0][0]:.3f} s")
         self._attended.frames = frames
+        if self._attended.confidence:
+            self._attended.series.add("confidence", np.array(self._attended.confidence, np.float32))
         return self._attended

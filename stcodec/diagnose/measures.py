@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stcodec.attention.center import center_density
-from stcodec.attention.grids import resize
+from stcodec.attention.grids import resize, sharpness_bits
 from stcodec.metrics.saliency import as_density, cc
 from stcodec.options import OffsetPolicy
 from stcodec.orientation import to_coded, to_display
@@ -43,8 +43,7 @@ def centre_of_mass(density: FloatArray) -> Place:
 
 def area_percent(density: FloatArray) -> float:
     """Share of the frame that the mass spreads over: 2^entropy / cells; 100 for a uniform map."""
-    mass = density[density > 0]
-    return 100 * float(np.exp(-np.sum(mass * np.log(mass)))) / density.size
+    return float(100 * 2.0 ** -sharpness_bits(density))
 
 
 def centre_likeness(density: FloatArray) -> float:

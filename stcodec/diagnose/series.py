@@ -30,6 +30,7 @@ MEASURES: Mapping[str, str] = {
     "contrast": "largest less least value of the map, 0 to 1",
     "area_percent": "share of the frame that the map spreads over: 2^entropy over the number of cells",
     "centre": "correlation of the map with the centre prior",
+    "confidence": "NSS to expect of the map, by the source itself; 0 is no better than a uniform map",
     "change_percent": "share of the map's mass that lies elsewhere than an instant before",
     "flicker_percent": "share of the map's mass that goes away and comes back within three instants, motion taken out",
     "background_percent": "share of the map's mass on places that only flicker",

@@ -70,3 +70,17 @@ class Calibration:
     """The log density is divided by this, > 0."""
     center_share: float = 0.0
     """Share of the centre prior in the density, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Expected NSS of a map as a function of its sharpness; fitted on recordings that were not trained on."""
+
+    scale: float
+    """Expected NSS at a sharpness of 1 bit, > 0."""
+    power: float
+    """> 0."""
+
+    def expected_nss(self, sharpness_bits: float) -> float:
+        """Expected NSS: 0 for a uniform map, and higher the sharper it is."""
+        return float(self.scale * max(0.0, sharpness_bits) ** self.power)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stcodec.errors import AttentionError
-from stcodec.model.config import Calibration, NetworkConfig
+from stcodec.model.config import Calibration, Confidence, NetworkConfig
 
 FORMAT_VERSION = 1
 """Grows when the network changes so that older weights no longer fit."""
@@ -18,7 +18,7 @@ WEIGHTS_PATH = Path(__file__).with_name("weights") / "attention.safetensors"
 """The weights that come with the package."""
 _LENGTH_BYTES = 8
 _LONGEST_HEAD_BYTES = 1 << 24
-_Settings = TypeVar("_Settings", NetworkConfig, Calibration)
+_Settings = TypeVar("_Settings", NetworkConfig, Calibration, Confidence)
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,15 @@ class WeightsInfo:
     calibration: Calibration = field(default_factory=Calibration)
     provenance: Mapping[str, str] = field(default_factory=dict)
     """Origin of the weights: command, data, versions, date; as free text."""
+    confidence: Confidence | None = None
+    """None if it was not fitted."""
     sha256: str = ""
     """Of the weights themselves, hexadecimal: 64 digits; empty before they are stored."""
 
     def metadata(self) -> dict[str, str]:
         """Strings for the metadata of a file of any format."""
-        return {
+        found = {} if self.confidence is None else {"confidence": json.dumps(vars(self.confidence), sort_keys=True)}
+        return found | {
             "format_version": str(FORMAT_VERSION),
             "config": json.dumps(vars(self.config), sort_keys=True),
             "calibration": json.dumps(vars(self.calibration), sort_keys=True),
@@ -57,6 +60,7 @@ def info_of(metadata: Mapping[str, str], name: str) -> WeightsInfo:
             _settings(NetworkConfig, metadata["config"]),
             _settings(Calibration, metadata["calibration"]),
             {str(key): str(value) for key, value in provenance.items()},
+            _settings(Confidence, metadata["confidence"]) if "confidence" in metadata else None,
             metadata["sha256"],
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,32 @@ class AttentionCounts:
     looks: int = 0
     """Pictures that the source looked at; see `SaliencyTrack.looked_at`."""
     shots: int = 0
+    sure_maps: int = 0
+    """Maps whose confidence is known; see `SaliencyTrack.confidence`."""
+    confidence_sum: float = 0.0
+    """Over those."""
+    confidence_lowest: float = math.inf
+
+    def take(self, track: SaliencyTrack) -> None:
+        """Count the maps of a track; shots are not counted."""
+        self.maps += len(track)
+        self.looks += int(track.looks.sum())
+        if track.confidence is not None and len(track):
+            self.sure_maps += len(track)
+            self.confidence_sum += float(track.confidence.sum())
+            self.confidence_lowest = min(self.confidence_lowest, float(track.confidence.min()))
+
+    def add(self, other: AttentionCounts) -> None:
+        """Go on with the counts of the part of a video that follows."""
+        for name in ("maps", "looks", "shots", "sure_maps", "confidence_sum"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.confidence_lowest = min(self.confidence_lowest, other.confidence_lowest)
+
+    def confidence(self) -> tuple[float | None, float | None]:
+        """Mean and lowest confidence; None if it is not known of every map."""
+        if not self.maps or self.sure_maps < self.maps:
+            return None, None
+        return self.confidence_sum / self.sure_maps, self.confidence_lowest
 
 
 def attend(
@@ -73,8 +100,7 @@ def frames_with_maps(
     waiting: deque[VideoFrame] = deque()
 
     def take(track: SaliencyTrack) -> None:
-        counts.maps += len(track)
-        counts.looks += int(track.looks.sum())
+        counts.take(track)
         timeline.push(track)
 
     def ready() -> Iterator[tuple[VideoFrame, FloatArray]]:

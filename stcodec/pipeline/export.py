@@ -17,10 +17,10 @@ from stcodec.media.clips import export_for
 from stcodec.media.decode import VideoReader
 from stcodec.media.gray_writer import GrayVideoWriter
 from stcodec.media.output import atomic_output, check_output
-from stcodec.media.paths import check_input, display_name
+from stcodec.media.paths import check_input
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
 from stcodec.pipeline.attend import AttentionCounts, frames_with_maps
-from stcodec.pipeline.maps import MapsReport, smoothed
+from stcodec.pipeline.maps import MapsReport, maps_report, smoothed
 from stcodec.progress import Meter, ProgressSink
 from stcodec.qp import QpLaw
 from stcodec.types import BlockGrid, FloatArray, VideoInfo
@@ -76,7 +76,7 @@ def export_maps(
                 yield frame.time, found if law is None else law.offsets(found)
 
         EXPORTS[kind][1](temporary, video, timed())
-        return MapsReport(reader.name, display_name(target), name, counts.maps, counts.shots, reader.frames_read)
+        return maps_report(reader, target, name, counts)
 
 
 def _svt_roi(video: VideoInfo, frames: Iterable[Timed]) -> Iterator[str]:

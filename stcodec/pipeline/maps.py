@@ -17,7 +17,7 @@ from stcodec.media.map_writer import MapWriter
 from stcodec.media.output import atomic_output, check_output
 from stcodec.media.paths import check_input, display_name
 from stcodec.options import DEFAULT_ATTENTION, OffsetPolicy
-from stcodec.pipeline.attend import attend
+from stcodec.pipeline.attend import AttentionCounts, attend
 from stcodec.progress import Meter, ProgressSink
 from stcodec.types import SaliencyTrack
 from stcodec.view import WHOLE, View
@@ -33,6 +33,9 @@ class MapsReport:
     maps: int
     shots: int
     frames: int
+    confidence: float | None
+    """Mean over the maps of the NSS to expect of each (0 = no better than a uniform map); None if the source can't tell."""
+    confidence_lowest: float | None
 
 
 def maps(
@@ -64,26 +67,31 @@ def maps(
         VideoReader(path, export=export_for(chosen.spec), keep_partial=keep_partial, view=view) as reader,
         atomic_output(target, overwrite=overwrite) as temporary,
     ):
-        count, shots = write_maps(reader, chosen, temporary, Meter(progress, reader.info), display_name(target))
-        return MapsReport(reader.name, display_name(target), name, count, shots, reader.frames_read)
+        found = write_maps(reader, chosen, temporary, Meter(progress, reader.info), display_name(target))
+        return maps_report(reader, target, name, found)
 
 
-def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter, name: str) -> tuple[int, int]:
-    """Attend to a whole video and write its maps; how many maps and shots there were. name: the file's, in messages."""
+def maps_report(reader: VideoReader, target: Path, attention: str, counts: AttentionCounts) -> MapsReport:
+    """The report of a video that was read to its end."""
+    shown = display_name(target)
+    return MapsReport(reader.name, shown, attention, counts.maps, counts.shots, reader.frames_read, *counts.confidence())
+
+
+def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter, name: str) -> AttentionCounts:
+    """Attend to a whole video and write its maps; what was counted. name: the file's, in messages."""
     meter.enter("maps")
     tags = {"STCODEC_SOURCE": source.name, "STCODEC_VERSION": stcodec.__version__}
-    count = shots = 0
+    counts = AttentionCounts()
     with MapWriter(path, reader.info, tags, name) as writer:
 
         def take(track: SaliencyTrack) -> None:
-            nonlocal count, shots
-            count += len(track)
-            shots += int(track.shot_starts.sum())
+            counts.take(track)
+            counts.shots += int(track.shot_starts.sum())
             writer.write(track)
 
         for frame, _, _ in attend(reader.frames(), reader.info, source, take):
             meter.frame(frame.time, 0)
-    return count, shots
+    return counts
 
 
 def smoothed(source: AttentionSource, seconds: float) -> AttentionSource:

@@ -94,10 +94,8 @@ class Tally:
         """All that `joined` needs, as arrays."""
         grids = [sample.delta_qp for sample in self.samples]
         return {
-            "counts": np.array(
-                [self.frames, self.video_bytes, self.counts.maps, self.counts.looks, self.counts.shots, self._guided],
-                np.int64,
-            ),
+            "counts": np.array([self.frames, self.video_bytes, self._guided], np.int64),
+            "attention": np.array(dataclasses.astuple(self.counts), np.float64),
             "sums": np.array([self._sum_mean, self._sum_spread], np.float64),
             "pts": np.array(self.pts, np.int64),
             "end_pts": np.array(self.end_pts, np.int64),
@@ -107,12 +105,11 @@ class Tally:
 
     def add(self, facts: Mapping[str, NDArray[Any]]) -> None:
         """Go on with the counts of the part of a video that follows, as its `facts` gave them."""
-        frames, size, maps, looks, shots, guided = map(int, facts["counts"])
+        frames, size, guided = map(int, facts["counts"])
+        maps, looks, shots, sure, total, lowest = facts["attention"].tolist()
         self.frames += frames
         self.video_bytes += size
-        self.counts.maps += maps
-        self.counts.looks += looks
-        self.counts.shots += shots
+        self.counts.add(AttentionCounts(int(maps), int(looks), int(shots), int(sure), total, lowest))
         self._guided += guided
         self._sum_mean += float(facts["sums"][0])
         self._sum_spread += float(facts["sums"][1])
@@ -143,6 +140,7 @@ def build_report(
     video = reader.info
     duration = _seconds(tally, video)
     applied, checks = checked
+    confidence, confidence_lowest = tally.counts.confidence()
     return EncodeReport(
         source=display_name(reader.path),
         output=display_name(target),
@@ -164,6 +162,8 @@ def build_report(
         maps=tally.counts.maps,
         looks=tally.counts.looks,
         shots=tally.counts.shots,
+        confidence=confidence,
+        confidence_lowest=confidence_lowest,
         mean_delta_qp=tally.mean_delta_qp,
         spread_delta_qp=tally.spread_delta_qp,
         offsets_applied=applied,

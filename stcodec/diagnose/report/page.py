@@ -37,6 +37,7 @@ _SCORED = {MOVED.name: "moved_percent", DIFFERENCE.name: "differs_percent", GAZE
 """The measures that further faults go by."""
 _EXTRA_LANES = (
     ("qp_follows", "QP in the encode follows the map", "correlation with the offsets"),
+    ("confidence", "Confidence", "expected NSS"),
     ("temporal_percent", "Share of the temporal branch", "%"),
     ("camera_speed", "Camera", "frame widths a second"),
     ("moving_percent", "Content that moves", "% of the frame"),
