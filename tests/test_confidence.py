@@ -61,30 +61,30 @@ def test_what_is_shipped_is_what_was_fitted() -> None:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return media.make_film(tmp_path_factory.mktemp("confidence") / "film.mp4", size=(320, 192), frames=25)
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return media.make_video(tmp_path_factory.mktemp("confidence") / "video.mp4", size=(320, 192), frames=25)
 
 
-def test_an_encode_reports_what_its_maps_promise(film: Path, tmp_path: Path) -> None:
+def test_an_encode_reports_what_its_maps_promise(video: Path, tmp_path: Path) -> None:
     source = NeuralSource()
-    track = source.attend(read_clip(film, source.spec))
+    track = source.attend(read_clip(video, source.spec))
     assert track.confidence is not None
     maps = [as_density(one).astype(np.float32) for one in track.saliency]
     assert np.allclose(track.confidence, [shipped().expected_nss(sharpness_bits(one)) for one in maps], atol=1e-3)
-    report = stcodec.encode(film, tmp_path / "out.mp4", attention="neural", preset="ultrafast")
+    report = stcodec.encode(video, tmp_path / "out.mp4", attention="neural", preset="ultrafast")
     told = json.loads(report.to_json())
     assert report.maps == len(track)
     assert told["confidence"] == pytest.approx(float(track.confidence.mean()), abs=1e-3)
     assert told["confidence_lowest"] == pytest.approx(float(track.confidence.min()), abs=1e-3)
-    written = stcodec.maps(film, tmp_path / "maps.mkv", attention="neural")
+    written = stcodec.maps(video, tmp_path / "maps.mkv", attention="neural")
     assert written.confidence == pytest.approx(told["confidence"], abs=1e-3)
-    read_back = stcodec.encode(film, tmp_path / "b.mp4", attention=f"map:{tmp_path / 'maps.mkv'}", preset="ultrafast")
+    read_back = stcodec.encode(video, tmp_path / "b.mp4", attention=f"map:{tmp_path / 'maps.mkv'}", preset="ultrafast")
     assert read_back.confidence is None is read_back.confidence_lowest
 
 
-def test_inspect_shows_it_at_every_instant(film: Path, tmp_path: Path) -> None:
+def test_inspect_shows_it_at_every_instant(video: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    subject = inspect(film, InspectOptions(attention="neural", report=page)).subjects[0]
+    subject = inspect(video, InspectOptions(attention="neural", report=page)).subjects[0]
     assert len(subject.series["confidence"]) == len(subject.series["seconds"])
     # The map's spread is measured on another grid: the same sharpness, but for that.
     again = [shipped().expected_nss(float(np.log2(100 / area))) for area in subject.series["area_percent"]]
@@ -92,4 +92,4 @@ def test_inspect_shows_it_at_every_instant(film: Path, tmp_path: Path) -> None:
     data = json.loads(page.read_text(encoding="utf-8").split('id="data">')[1].split("</script>")[0])
     lane = next(one for one in data["subjects"][0]["lanes"] if one["name"] == "confidence")
     assert lane["unit"] == "expected NSS" and len(lane["values"]) == len(data["seconds"])
-    assert "confidence" not in inspect(film, InspectOptions(attention="center")).subjects[0].series
+    assert "confidence" not in inspect(video, InspectOptions(attention="center")).subjects[0].series
