@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from clips import FIXED_SETTINGS
@@ -92,6 +93,14 @@ def test_ssim_is_scikit_image_s_at_every_pixel(height: int, width: int, bits: in
 
 
 @pytest.mark.parametrize("bits", [8, 10])
+def test_ssim_of_large_pictures(bits: int) -> None:
+    """They are done some rows at a time."""
+    reference, distorted = pair((407, 211), bits, 1)
+    _, full = scikit_image(reference, distorted, 2.0**bits - 1)
+    assert np.allclose(ssim_map(reference, distorted, 2.0**bits - 1), full, atol=2e-6)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
 def test_ssim_survives_the_largest_contrast(bits: int) -> None:
     peak = 2**bits - 1
     board = (np.indices((40, 40)).sum(axis=0) % 2 * peak).astype(np.uint16)
@@ -145,11 +154,14 @@ def test_nobody_looking_anywhere_makes_all_of_it_background() -> None:
     assert background(np.full((3, 4), 0.3, np.float32)).all()
 
 
-def test_a_density_is_read_alike_everywhere() -> None:
-    density = np.random.default_rng(6).random((5, 7)).astype(np.float32)
-    weights = upsampled(density, ERROR.shape)
-    assert weights.shape == ERROR.shape
-    assert weighted_mean(ERROR, density) == pytest.approx(float((ERROR * weights).sum() / weights.sum()), rel=1e-4)
+@pytest.mark.parametrize("picture", [(24, 40), (97, 131), (200, 40), (7, 7)])
+@pytest.mark.parametrize("cells", [(5, 7), (1, 1), (64, 3)])
+def test_a_density_is_read_bilinearly_and_alike_everywhere(picture: tuple[int, int], cells: tuple[int, int]) -> None:
+    random = np.random.default_rng(6)
+    density, error = (random.random(shape).astype(np.float32) for shape in (cells, picture))
+    weights = upsampled(density, picture)
+    assert np.allclose(weights, cv2.resize(density, picture[::-1], interpolation=cv2.INTER_LINEAR), atol=1e-5)
+    assert weighted_mean(error, density) == pytest.approx(float((error * weights).sum() / weights.sum()), rel=1e-4)
 
 
 def test_pooling() -> None:
