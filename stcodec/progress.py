@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stcodec.types import VideoInfo
@@ -25,7 +26,8 @@ class Progress:
     seconds_left: float | None
     """Of this stage, as far as can be told."""
     what: str = ""
-    """The task done last: "crowd libx264 motion crf 26"."""
+    """What is at work: of tasks the first that is not done ("crowd libx264 motion crf 26"); of a video what keeps the next
+    frame waiting ("decoding a sample"), else what the stage is for ("trial 2 of at most 6"). Can be empty."""
     from_cache: int = 0
     """Of the tasks done, those whose result was found made."""
     frames_per_second: float | None = None
@@ -54,29 +56,48 @@ class Meter:
         self._stage = stage
         self._total = self._video.frames if total is None and self._video is not None else total
         self._started = self._told = time.monotonic()
-        self._done = self._cached = 0
+        self._done = self._cached = self._bytes = 0
+        self._seconds, self._what = 0.0, ""
         self._first_seconds: float | None = None
+        self._waiting: dict[int, str] = {}
 
-    def enter(self, stage: str, total: int | None = None) -> None:
-        """A new stage begins; it will go through so many frames or tasks, all frames of the video if None."""
+    def enter(self, stage: str, total: int | None = None, what: str = "") -> None:
+        """A new stage begins; it will go through so many frames, all of the video if None. what: for what purpose."""
         self._begin(stage, total)
-        self._tell("", 0.0, 0)
+        self._what = what
+        self._tell(what, 0.0, 0)
+
+    def now(self, what: str) -> None:
+        """This takes its time, before the next frame or after the last."""
+        self._told = -math.inf
+        self._tell(what, self._seconds, self._bytes)
+
+    def enter_tasks(self, stage: str, tasks: Sequence[str]) -> None:
+        """A new stage begins, of these tasks; they are begun in this order."""
+        self._begin(stage, len(tasks))
+        self._waiting = dict(enumerate(tasks))
+        self._tell_tasks()
+
+    def task(self, place: int, *, cached: bool = False) -> None:
+        """The task at a place is done."""
+        del self._waiting[place]
+        self._done += 1
+        self._cached += cached
+        self._tell_tasks()
+
+    def _tell_tasks(self) -> None:
+        self._tell(next(iter(self._waiting.values()), ""), 0.0, 0)
 
     def frame(self, seconds: float, video_bytes: int) -> None:
         """Another frame has gone in, of this time; so many bytes of video came out in this stage so far."""
         self._done += 1
         if self._first_seconds is None:
             self._first_seconds = seconds
+        self._seconds, self._bytes = seconds - self._first_seconds, video_bytes
         now = time.monotonic()
         if now - self._told >= _INTERVAL_SECONDS:
             self._told = now
-            self._tell("", seconds - self._first_seconds, video_bytes)
-
-    def step(self, what: str, *, cached: bool = False) -> None:
-        """Another task is done."""
-        self._done += 1
-        self._cached += cached
-        self._tell(what, 0.0, 0)
+            self._tell(self._what, self._seconds, video_bytes)
 
     def _tell(self, what: str, video_seconds: float, video_bytes: int) -> None:
         if self._sink is None:

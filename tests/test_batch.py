@@ -15,6 +15,8 @@ import pytest
 from batches import FRAMES, QUICK, files, jobs, make_folder
 from command import run
 
+from stcodec.media.paths import display_name
+
 Capture = pytest.CaptureFixture[str]
 BATCH = ("batch", "in", "out", *QUICK)
 AWKWARD = ("plain.mp4", "with space.mkv", "a/new\nline.mp4", "a/b/😀.mp4", os.fsdecode(b"a/caf\xe9.mp4"), "-y.mp4")
@@ -50,6 +52,8 @@ def test_a_tree_with_a_bad_file_and_awkward_names(capfd: Capture, folder: Path) 
     assert summary["bytes_after"] == sum((folder / "out" / name).stat().st_size for name in AWKWARD)
     assert summary["bytes_before"] == sum((folder / "in" / name).stat().st_size for name in AWKWARD)
     assert summary["video_hours"] == pytest.approx(len(AWKWARD) * FRAMES / 25 / 3600)
+    at_work = {one["what"] for one in map(json.loads, done.out.splitlines()) if one["event"] == "progress"}
+    assert {f"{display_name(name)}: encoding" for name in AWKWARD} <= at_work
     assert [one["error"] for one in summary["failures"]] == [
         "not a media file that can be opened (Invalid data found when processing input)"
     ]

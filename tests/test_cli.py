@@ -115,6 +115,13 @@ def test_json_lines(capfd: Capture, video: Path, tmp_path: Path) -> None:
         assert line.pop("event") == "progress"
         assert set(line) == names(Progress)
         assert line["stage"] in ("encode", "verify")
+    said = list(dict.fromkeys((line["stage"], line["what"]) for line in progress if line["what"]))
+    assert said == [
+        ("encode", "making the first maps"),
+        ("encode", "the encoder's last frames"),
+        ("verify", "reading the file's frames and times"),
+        ("verify", "encoding samples without offsets to compare"),
+    ], "what takes long has no name"
     assert report.pop("event") == "report"
     assert report.pop("schema") == 1
     assert set(report) == names(EncodeReport)
@@ -267,7 +274,9 @@ def test_progress_bar_on_a_terminal(bunny: Path, tmp_path: Path) -> None:
     assert process.returncode == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
     bars = [part for part in re.split(r"[\r\n]+", plain) if part.startswith("encode ")]
-    assert re.search(r"\d+% \d+:\d\d left \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+%\)", bars[-1])
+    heading = r"\d+% \d+:\d\d left \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+%\)"
+    assert any(re.search(heading, bar) for bar in bars)
+    assert any(bar.endswith("making the first maps") for bar in map(str.rstrip, bars)), "nobody knows what it waits for"
     assert any(re.search(r"% 0:\d\d left ", bar) for bar in bars), "no ETA"
     assert re.search(r"\x1b\[2K\S*out\.mp4: 132 frames", drawn), "the bar stays behind"
 

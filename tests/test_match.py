@@ -305,6 +305,12 @@ def test_stages_are_told(monkeypatch: pytest.MonkeyPatch, video: Path, picture: 
     assert stages[:3] == ["shots", "plain", "search 1"]
     assert stages[-3:] == ["encode", "verify", "compare"]
     assert all(one.total is None or one.done <= one.total for one in told)
+    said = {(one.stage, one.what) for one in told}
+    assert {
+        ("plain", "the quality to reach"),
+        ("search 1", "trial 1 of at most 6"),
+        ("compare", "the file's quality"),
+    } <= said
 
 
 def test_plan_of_a_dry_run(capfd: pytest.CaptureFixture[str], video: Path, tmp_path: Path) -> None:

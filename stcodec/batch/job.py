@@ -18,6 +18,18 @@ from stcodec.errors import StcodecError
 Result = TypeVar("Result")
 
 
+_SAID = {
+    make_maps: "making its maps",
+    plan_ladder: "choosing its ladder",
+    make_rendition: "encoding a rendition",
+    package: "packaging",
+    plan_parts: "making its maps, finding cuts",
+    make_part: "encoding a part",
+    join: "joining its parts",
+    make_whole: "encoding",
+}
+
+
 @dataclass(frozen=True)
 class Step(Generic[Result]):
     """One piece of work of a job, for one worker."""
@@ -25,6 +37,11 @@ class Step(Generic[Result]):
     work: partial[Result]
     attends: bool = False
     """True if it belongs where a GPU is."""
+
+    @property
+    def what(self) -> str:
+        """What is done, for people."""
+        return _SAID[self.work.func]
 
     def run(self) -> Result:
         """Do it. Raises what `stcodec.encode` raises."""

@@ -6,7 +6,6 @@ import time
 
 from stcodec.batch.listener import Listener
 from stcodec.batch.table import JobRow, Table
-from stcodec.media.paths import display_name
 from stcodec.progress import Progress
 
 
@@ -21,12 +20,12 @@ class BatchProgress:
         self._bytes = self._steps = 0
         self._ahead, self._bytes_ahead = self._waiting()
 
-    def step(self, job: JobRow) -> None:
-        """Another file is done with."""
+    def step(self, job: JobRow, what: str) -> None:
+        """Another file is done with; what: as in `tell`."""
         self._listener.finished(job)
         self._steps += 1
         self._bytes += job.source_bytes
-        self.tell(display_name(job.output))
+        self.tell(what)
 
     @property
     def bytes_left(self) -> int:
@@ -34,7 +33,7 @@ class BatchProgress:
         return max(0, self._bytes_ahead - self._bytes)
 
     def tell(self, what: str) -> None:
-        """Report the progress; what: the file that was done last."""
+        """Report the progress; what: the file that is at work, and what is done of it."""
         left = self.bytes_left
         elapsed = time.monotonic() - self._started
         seconds = elapsed / self._bytes * left if self._bytes else None

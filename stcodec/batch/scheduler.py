@@ -121,6 +121,7 @@ class Scheduler:
                     self._begin(row)
             if self._ready:
                 self._given[next(self._places)] = _, steps, number = self._ready.popleft()
+                self._progress.tell(self._at_work())
                 yield steps[number]
             elif self._given or self._running.watch_seconds is not None or self._session.others_may_leave_work():
                 yield None
@@ -214,7 +215,14 @@ class Scheduler:
         assert settled is not None
         if settled.state == "done":
             self._hooks.begin(row)
-        self._progress.step(settled)
+        self._progress.step(settled, self._at_work())
+
+    def _at_work(self) -> str:
+        """What the workers have had longest; empty if they have nothing."""
+        if not self._given:
+            return ""
+        job, steps, number = next(iter(self._given.values()))
+        return f"{display_name(job.row.output)}: {steps[number].what}"
 
     def _check_room(self, error: StcodecError) -> None:
         """Raise BatchError if the disk is full: everything that follows would fail, too."""

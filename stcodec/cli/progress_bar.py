@@ -87,11 +87,13 @@ class ProgressBar:
         )
 
     def _of_video(self, progress: Progress) -> str:
-        parts = [f"{progress.frames_per_second:.1f} fps"] if progress.done else []
+        parts = [progress.what] if progress.what else []
+        if progress.done:
+            parts.append(f"{progress.frames_per_second:.1f} fps")
         if progress.video_bytes:
             parts.append(size(progress.video_bytes))
             share = (progress.video_seconds_done or 0.0) / (progress.video_seconds_total or float("inf"))
-            if share > 0.05 and self._source is not None:
+            if share > 0.05 and self._source is not None and not progress.what:
                 heading = progress.video_bytes / min(1.0, share)
                 parts.append(f"heading for {size(heading)} ({heading / self._source.stat().st_size - 1:+.0%})")
         return ", ".join(parts)

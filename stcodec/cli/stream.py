@@ -128,6 +128,7 @@ def _add_showing(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    from stcodec.stream.input.sources import source_address
     from stcodec.stream.stream import run_stream
 
     say_device(arguments.device)
@@ -145,6 +146,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         interrupts.ending.said = "files and playlists were ended"
         interrupts.ending.said_without = "files and playlists were not all ended: a recording may lack its last seconds"
+        if not arguments.quiet and sys.stderr.isatty():  # the first picture of a live source can be long in coming
+            print(f"stcodec: opening {source_address(options.source, options.input_options).shown}", file=sys.stderr)
         try:
             ended = run_stream(options, on_start=begin)
         except KeyboardInterrupt:

@@ -67,6 +67,7 @@ def measure(
     Memory grows by some hundred bytes an instant; the maps go to the file. Raises MediaError and AttentionError.
     """
     with VideoReader(path, export=export_for(source.spec), keep_partial=keep_partial, view=view) as reader:
+        meter.now("making the first maps")
         run = _MapMeter(source, reader.info, maps)
         thumbnail = Thumbnailer(reader.info, THUMBNAIL_SIDE_PX)
         found: list[SaliencyTrack] = []

@@ -142,14 +142,14 @@ def compare(
         tasks = [FileTask(source, path, names, weights, threads, distance, scanpaths) for path in paths]
         found: dict[int, FileScores] = {}
         meter = Meter(progress)
-        meter.enter("points", len(tasks))
+        meter.enter_tasks("points", [display_name(path) for path in paths])
         for outcome in workers.run(tasks):
             name = display_name(paths[outcome.place])
             if outcome.error is None:
                 found[outcome.place] = outcome.result
             else:
                 failures.append(Failure(display_name(source.stem), "pair", outcome.error, arm=name))
-            meter.step(name)
+            meter.task(outcome.place)
     if not found:
         raise MediaError(failures[0].message)
     scored = _named([found[place] for place in sorted(found)])

@@ -255,12 +255,12 @@ class Stages:
         made: list[Any] = [None] * len(jobs)
         failed: dict[int, Failure] = {}
         meter = Meter(self._progress)
-        meter.enter(stage, len(jobs))
+        meter.enter_tasks(stage, [job.label for job in jobs])
         for outcome in self._workers.run([job.task for job in jobs]):
             job, made[outcome.place] = jobs[outcome.place], outcome.result
             if outcome.error is not None:
                 failed[outcome.place] = job.failed(outcome.error)
             cached = isinstance(outcome.result, Scored) and outcome.result.encoded.from_cache
-            meter.step(job.label, cached=cached)
+            meter.task(outcome.place, cached=cached)
         self.failures += [failed[place] for place in sorted(failed)]
         return made

@@ -37,7 +37,8 @@ class Scan:
 def scan(job: Job, folder: Path, meter: Meter) -> Scan:
     """See a job's video once; its maps go into a file in the folder. Raises MediaError or AttentionError."""
     assert job.source is not None
-    meter.enter("shots")
+    meter.enter("shots", what="maps and cuts")
+    meter.now("making the first maps")
     maps = folder / MAPS_FILE
     source = CachedSource(job.source, maps)
     times, starts = array("d"), list[int]()

@@ -69,25 +69,29 @@ class TrialEncodes:
 
     def plain(self, plan: EncoderPlan, parts: Sequence[FrameRange]) -> tuple[TimeArray, int]:
         """Measure the plain encode of some parts, one after another; and its bytes of video."""
-        found = self._encode("plain", plan, parts, lambda tried: (None, 0.0))
+        found = self._encode("plain", plan, parts, lambda tried: (None, 0.0), "the quality to reach")
         if not self._job.plan.has_offsets:  # that is the encode without a shift
             self._known |= {(part, float(plan.options["crf"]), 0.0): one for part, one in found.items()}
         return np.concatenate([found[part].values for part in parts]), sum(one.video_bytes for one in found.values())
 
     def guided(
-        self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]
+        self, trial: tuple[int, int], plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]
     ) -> dict[FrameRange, MeasuredPart]:
-        """Measure each part, encoded with its offsets and a shift; parts that were tried so are looked up."""
+        """Measure each part, encoded with its offsets and a shift; parts that were tried so are looked up.
+
+        trial: its number, and how many there are at most.
+        """
         crf = float(plan.options["crf"])
         missing = [part for part in parts if (part, crf, shift_qp[part]) not in self._known]
         if missing:
-            found = self._encode(stage, plan, missing, self._offsets(plan, missing, shift_qp))
+            what = f"trial {trial[0]} of at most {trial[1]}"
+            found = self._encode(f"search {trial[0]}", plan, missing, self._offsets(plan, missing, shift_qp), what)
             self._known |= {(part, crf, shift_qp[part]): one for part, one in found.items()}
         return {part: self._known[part, crf, shift_qp[part]] for part in parts}
 
     def finished(self, path: Path, parts: Sequence[FrameRange], later_seconds: float) -> TimeArray:
         """Measure a finished file, decoded; later_seconds: delay of its frames against the source's."""
-        together = self._enter("compare", parts)
+        together = self._enter("compare", parts, "the file's quality")
         as_encoded = AsEncoded(self._job.plan)
         measured = []
         with closing(self._reading.runs([run.frames for run in together])) as readings:
@@ -105,9 +109,9 @@ class TrialEncodes:
                     measured.append(scorer.finish())
         return np.concatenate(measured)
 
-    def _enter(self, stage: str, parts: Sequence[FrameRange]) -> list[Run]:
+    def _enter(self, stage: str, parts: Sequence[FrameRange], what: str) -> list[Run]:
         together = runs(parts)
-        self._meter.enter(stage, sum(len(run.frames) for run in together))
+        self._meter.enter(stage, sum(len(run.frames) for run in together), what)
         return together
 
     def _offsets(self, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]) -> _Offsets:
@@ -121,9 +125,9 @@ class TrialEncodes:
         return offsets
 
     def _encode(
-        self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], offsets: _Offsets
+        self, stage: str, plan: EncoderPlan, parts: Sequence[FrameRange], offsets: _Offsets, what: str
     ) -> dict[FrameRange, MeasuredPart]:
-        together = self._enter(stage, parts)
+        together = self._enter(stage, parts, what)
         measured = dict[FrameRange, MeasuredPart]()
         with closing(self._reading.runs([run.frames for run in together])) as readings:
             for run, tried in zip(together, readings, strict=True):
@@ -145,6 +149,7 @@ class TrialEncodes:
                 for pair in trip.send(one.frame, *offsets(one)):
                     pairing.push(pair)
                 self._meter.frame(one.frame.time, trip.video_bytes)
+            self._meter.now("the encoder's last frames")
             for pair in trip.flush():
                 pairing.push(pair)
             measured, place = scorer.finish(), 0

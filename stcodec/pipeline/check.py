@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -31,20 +32,27 @@ _LAST_SHORTER_SECONDS = 0.1
 
 
 def check_file(
-    plan: EncoderPlan, reader: VideoReader, written: Path, tally: Tally, run: RunOptions
+    plan: EncoderPlan,
+    reader: VideoReader,
+    written: Path,
+    tally: Tally,
+    run: RunOptions,
+    now: Callable[[str], None] = lambda what: None,
 ) -> tuple[OffsetsApplied, Checks | None]:
     """Frame count, times, that it decodes, and that the offsets are there. Raises VerifyError if one of them fails.
 
-    run.verify: False = nothing is read; None = the offsets only where the bitstream shows them.
+    run.verify: False = nothing is read; None = the offsets only where the bitstream shows them. now: is told what is done.
     """
     if run.verify is False:
         return OffsetsApplied("none", "not-measured", "verification was turned off"), None
+    now("reading the file's frames and times")
     checks = check_frames(reader.info, written, tally)
     if not plan.has_offsets:
         return OffsetsApplied("none", "not-measured", "a plain encode has no offsets"), checks
     if run.verify is None and plan.encoder.read_back == "effect":
         why = f"{plan.encoder.codec} exports no QP; --verify measures the effect of the offsets instead"
         return OffsetsApplied("none", "not-measured", why), checks
+    now("encoding samples without offsets to compare" if plan.encoder.read_back != "levels" else "reading the offsets")
     samples = _choose(tally.samples, tally.frames)
     listed = None
     if plan.encoder.read_back == "levels":

@@ -92,7 +92,7 @@ def encode_job(job: Job, path: Path, run: RunOptions, meter: Meter) -> EncodeRep
         job.reader.close()  # the check opens decoders and an encoder of its own: their memory must not come on top
         tally.wall_seconds = time.monotonic() - started
         meter.enter("verify")
-        checked = check_file(found.plan, job.reader, path, tally, run)
+        checked = check_file(found.plan, job.reader, path, tally, run, meter.now)
         return build_report(found.plan, job.options, job.reader, job.target, path, tally, checked)
 
 
@@ -230,7 +230,8 @@ def _at_rate(job: Job, meter: Meter) -> Iterator[Job]:
 
         def kbps_at(crf: int) -> float:
             with job.reopened().reader as reader:
-                tally = _encode_pass(job, job.plan.at_crf(crf), reader, source, None, meter, f"crf {crf}")
+                searched = f"searching for {wanted:g} kbit/s"
+                tally = _encode_pass(job, job.plan.at_crf(crf), reader, source, None, meter, f"crf {crf}", searched)
             return kbps_of(tally, job.reader.info)
 
         low, high = map(int, job.plan.encoder.crf_range)
@@ -246,9 +247,12 @@ def _encode_pass(
     muxer: Muxer | None,
     meter: Meter,
     stage: str,
+    what: str = "",
 ) -> Tally:
-    """Encode a whole video; without a muxer (pass 1) the packets are dropped."""
-    meter.enter(stage)
+    """Encode a whole video; without a muxer (pass 1) the packets are dropped. stage, what: of the progress."""
+    meter.enter(stage, what=what)
+    if source is not None:
+        meter.now("making the first maps")
     session = EncoderSession(plan, muxer.video if muxer is not None else None)
     law = QpLaw(plan.grid, job.options.policy)
     feed = Feed(reader, source, law.blocks)
@@ -263,6 +267,7 @@ def _encode_pass(
             meter.frame(item.frame.time, tally.video_bytes)
             if muxer is not None:
                 muxer.write_video(packets)
+    meter.now("the encoder's last frames")
     packets = session.flush()
     tally.packets(packets)
     if muxer is not None:

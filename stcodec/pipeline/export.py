@@ -66,6 +66,7 @@ def export_maps(
     ):
         video, counts, meter = reader.info, AttentionCounts(), Meter(progress, reader.info)
         meter.enter("maps")
+        meter.now("making the first maps")
         block_px = EXPORTS[kind][0]
         law = QpLaw(BlockGrid(video.width_px, video.height_px, block_px), policy) if block_px else None
 

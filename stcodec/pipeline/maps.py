@@ -80,6 +80,7 @@ def maps_report(reader: VideoReader, target: Path, attention: str, counts: Atten
 def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter, name: str) -> AttentionCounts:
     """Attend to a whole video and write its maps; what was counted. name: the file's, in messages."""
     meter.enter("maps")
+    meter.now("making the first maps")
     tags = {"STCODEC_SOURCE": source.name, "STCODEC_VERSION": stcodec.__version__}
     counts = AttentionCounts()
     with MapWriter(path, reader.info, tags, name) as writer:

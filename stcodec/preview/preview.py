@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,8 @@ _CROP_PX = (400, 240)
 _CRF_PER_HALVING = 6.0
 """CRF steps that halve the rate, roughly."""
 _SAME_RATE = 0.02
+_STEPS = ("guided", "plain", "same bits", "map")
+"""What is made of an excerpt, in this order."""
 
 Picture = NDArray[np.uint8]
 
@@ -104,9 +106,17 @@ def preview(
         raise MediaError(f"{display_name(source)}: does not say how long it is: give --duration, too", path=source)
     meter = Meter(progress)
     starts = _starts(duration)
-    meter.enter("preview", 4 * len(starts))
+    times = [options.view.start_seconds + start for start in starts]
+    meter.enter_tasks("preview", [f"{step} at {begin:.1f} s" for begin in times for step in _STEPS])
     with work_folder() as folder:
-        instants = tuple(_instant(source, options, encoder, start, folder, run, meter) for start in starts)
+
+        def instant(place: int, begin: float) -> Instant:
+            def done(step: str) -> None:
+                meter.task(place * len(_STEPS) + _STEPS.index(step))
+
+            return _instant(source, options, encoder, begin, folder, run, done)
+
+        instants = tuple(instant(place, begin) for place, begin in enumerate(times))
     return Preview(display_name(source), Path(source).stat().st_size, duration, options, instants)
 
 
@@ -120,19 +130,17 @@ def _instant(
     source: str | os.PathLike[str],
     options: EncodeOptions,
     encoder: Encoder,
-    start: float,
+    begin: float,
     folder: Path,
     run: RunOptions,
-    meter: Meter,
+    done: Callable[[str], None],
 ) -> Instant:
-    begin = options.view.start_seconds + start
     here = replace(options, view=replace(options.view, start_seconds=begin, end_seconds=begin + EXCERPT_SECONDS))
-    at = f"at {begin:.1f} s"
     quick = replace(run, overwrite=True, report_path=None)
 
     def made(name: str, what: EncodeOptions) -> EncodeReport:
         report = encode(source, folder / f"{name}.mkv", options=what, run=quick)
-        meter.step(f"{name} {at}")
+        done(name)
         return report
 
     guided = made("guided", here)
@@ -143,10 +151,10 @@ def _instant(
         crf = round(min(max(crf, encoder.crf_range[0]), encoder.crf_range[1]), 0 if encoder.whole_crf else 2)
         name, same = "same bits", made("same bits", replace(here, attention="none", crf=crf))
     else:
-        meter.step(f"same bits {at}")
+        done("same bits")
     middle = guided.frames // 2
     seconds, picture, saliency, offsets = _looked_at(source, here, encoder, middle, run)
-    meter.step(f"map {at}")
+    done("map")
     box = _box(saliency, picture)
     files = {"plain": folder / f"{name}.mkv", "guided": folder / "guided.mkv"}
     details = {"source": picture, **{one: _frame(path, middle) for one, path in files.items()}}

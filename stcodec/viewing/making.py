@@ -163,7 +163,7 @@ def _write_copies(
     """Least PSNR [candidate][excerpt] of the excerpts that were written."""
     targets = [[clips / f"{ids[excerpt][place]}.mp4" for excerpt in range(len(excerpts))] for place in range(len(paths))]
     meter = Meter(progress)
-    meter.enter("excerpts", len(paths))
+    meter.enter_tasks("excerpts", [display_name(path) for path in paths])
     found: dict[int, tuple[float, ...]] = {}
     with work_folder() as work, Workers(min(jobs, len(paths)), work) as workers:
         tasks = [
@@ -174,7 +174,7 @@ def _write_copies(
             if outcome.error is not None:
                 raise VerifyError(outcome.error)
             found[outcome.place] = outcome.result
-            meter.step(display_name(paths[outcome.place]))
+            meter.task(outcome.place)
     try:
         for of_excerpt in zip(*targets, strict=True):
             pad_alike(of_excerpt)

@@ -82,6 +82,7 @@ def _variants(inspection: Inspection, meter: Meter) -> list[dict[str, Any]]:
     times = moments(findings, subject.attended.series.seconds, inspection.options.moments)
     shown, view = [], inspection.options.view
     for at in times:
+        meter.now(f"the map of {at:.1f} s again")
         made = make_variants(inspection.path, view, inspection.video, subject.text, at, map_shape(inspection.video))
         maps = [layer_block(Layer(one.label, one.label, [one.saliency], 0, 1)) for one in made]
         shown.append({"seconds": at, "maps": maps})
