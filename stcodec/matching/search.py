@@ -69,7 +69,7 @@ class Search:
             asked = {unit: qp for unit, secant in enumerate(self.secants) if (qp := secant.next()) is not None}
             if not asked:
                 break
-            self._round((number, most), asked, wanted)
+            self._round(number, most, asked, wanted)
 
     def best(self) -> list[float]:
         """The QP of each unit. Raises TargetError if what is wanted is out of reach."""
@@ -83,10 +83,10 @@ class Search:
         """Encodes of a unit."""
         return len(self.secants[unit].points)
 
-    def _round(self, trial: tuple[int, int], asked: dict[int, float], wanted: Wanted) -> None:
+    def _round(self, number: int, most: int, asked: dict[int, float], wanted: Wanted) -> None:
         plan, shift = self.control.trial(asked)
         parts = sorted(shift, key=lambda part: part.first)
-        measured = self._trials.guided(trial, plan, parts, shift)
+        measured = self._trials.guided(f"search {number}", plan, parts, shift, f"trial {number} of at most {most}")
         for unit, qp in asked.items():
             values = [np.concatenate([measured[sample].values for sample in shot.samples]) for shot in self.units[unit]]
             self.secants[unit].add(qp, self._pooled(self.units[unit], values) - wanted.units[unit])

@@ -75,17 +75,21 @@ class TrialEncodes:
         return np.concatenate([found[part].values for part in parts]), sum(one.video_bytes for one in found.values())
 
     def guided(
-        self, trial: tuple[int, int], plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]
+        self,
+        stage: str,
+        plan: EncoderPlan,
+        parts: Sequence[FrameRange],
+        shift_qp: Mapping[FrameRange, float],
+        what: str = "",
     ) -> dict[FrameRange, MeasuredPart]:
         """Measure each part, encoded with its offsets and a shift; parts that were tried so are looked up.
 
-        trial: its number, and how many there are at most.
+        stage, what: of the progress.
         """
         crf = float(plan.options["crf"])
         missing = [part for part in parts if (part, crf, shift_qp[part]) not in self._known]
         if missing:
-            what = f"trial {trial[0]} of at most {trial[1]}"
-            found = self._encode(f"search {trial[0]}", plan, missing, self._offsets(plan, missing, shift_qp), what)
+            found = self._encode(stage, plan, missing, self._offsets(plan, missing, shift_qp), what)
             self._known |= {(part, crf, shift_qp[part]): one for part, one in found.items()}
         return {part: self._known[part, crf, shift_qp[part]] for part in parts}
 
