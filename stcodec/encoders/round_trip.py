@@ -54,12 +54,14 @@ class RoundTrip:
         self.sizes: dict[int, int] = {}
         """Of each packet, bytes, by its pts."""
 
-    def send(self, frame: VideoFrame, delta_qp: FloatArray | None, shift_qp: float = 0.0) -> list[Pair]:
+    def send(
+        self, frame: VideoFrame, delta_qp: FloatArray | None, shift_qp: float = 0.0, *, key: bool = False
+    ) -> list[Pair]:
         """Take a frame with its offsets as `EncoderSession.send` does; the pairs that are ready, in order of time."""
         taken = self._as_encoded(frame)
         assert taken.pts is not None
         self._waiting[taken.pts] = taken
-        return self._back(self._session.send(taken, delta_qp, shift_qp=shift_qp))
+        return self._back(self._session.send(taken, delta_qp, shift_qp=shift_qp, key=key))
 
     def flush(self) -> list[Pair]:
         """The pairs still under way. Raises EncoderError if a frame did not come back."""

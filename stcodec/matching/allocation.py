@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stcodec.matching.control import Control
 from stcodec.matching.options import MatchOptions
 from stcodec.matching.trial_encodes import TrialEncodes
+from stcodec.types import TimeArray
 
 _REACH_CRF = 6.0
 """Steps either side of the plain encode's CRF; the ends are tried."""
@@ -26,23 +27,25 @@ _LEAST = 1e-9
 class Allocation:
     """Search for the CRF of each shot, each encoded at three: the plain encode's, and the ends of the range."""
 
-    def __init__(self, trials: TrialEncodes, control: Control, goal: MatchOptions) -> None:
-        """Encode the samples of all shots; without a step they were, by `TrialEncodes.plain`."""
+    def __init__(self, trials: TrialEncodes, control: Control, goal: MatchOptions, plain: TimeArray) -> None:
+        """Encode the samples of all shots; plain: measured of the plain encode on all their frames, in order."""
         self.control = control
         self._pool = goal.quality.pool
         shots = control.scan.shots
         self._frames = np.array([len(shot.frames) for shot in shots], np.float64)
         low, high = goal.limits_qp(control.job.plan.encoder, control.base_crf)
         self.tried = sorted({max(low, -_REACH_CRF), 0.0, min(high, _REACH_CRF)})
-        if len(shots) == 1:
-            self.tried = [0.0]  # there is no other to take bits from, or to give them to
+        if len(shots) == 1:  # there is no other to take bits from, or to give them to
+            self.tried = []
+            return
         self._steps = np.arange(self.tried[0], self.tried[-1] + 1)
         measured = np.array([self._measured(trials, step) for step in self.tried])
         logs = np.log(np.maximum(measured.reshape(len(self.tried), -1), _LEAST))
         curves = polynomial.polyval(self._steps, polynomial.polyfit(self.tried, logs, len(self.tried) - 1))
         self._values, self._bytes = np.exp(curves).reshape(2, len(shots), -1)
         """[shots, steps] what the metric pools, and bytes."""
-        self._wanted = self._pooled(np.full(len(shots), int(np.argmin(np.abs(self._steps)))))
+        counts = [sum(map(len, shot.samples)) for shot in shots]
+        self._wanted = self._pool(plain, np.repeat(self._frames / counts, counts))
 
     def _measured(self, trials: TrialEncodes, step: float) -> list[list[float]]:
         """[2, shots] what the metric pools, on average, and bytes of all frames."""
@@ -59,6 +62,8 @@ class Allocation:
 
     def best(self) -> list[float]:
         """The step of each shot: up from the lowest, first where most bits are saved for what is lost."""
+        if not self.tried:
+            return [0.0]
         places = np.zeros(len(self._frames), np.int64)
         dearest = [self._next(shot, 0) for shot in range(len(places)) if len(self._steps) > 1]
         heapify(dearest)
@@ -77,7 +82,8 @@ class Allocation:
 
     def after(self, missed: float) -> list[float]:
         """The steps after a file whose quality was so much better than wanted."""
-        self._wanted -= missed
+        if self.tried:
+            self._wanted -= missed
         return self.best()
 
     def _next(self, shot: int, place: int) -> tuple[float, int]:

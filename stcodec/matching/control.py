@@ -69,7 +69,10 @@ class ShotControl(Control):
             place = int(np.searchsorted(starts, seconds + _SAME_INSTANT_SECONDS, side="right")) - 1
             return qp[max(0, place)]
 
-        return replace(self.job, source=self.scan.source, shift=shift)
+        def begins(seconds: float) -> bool:
+            return self.job.plan.shifts_crf and bool(np.abs(starts - seconds).min() < _SAME_INSTANT_SECONDS)
+
+        return replace(self.job, source=self.scan.source, shift=shift, begins=begins)
 
 
 class FileControl(Control):

@@ -121,7 +121,7 @@ class _Finder:
     def _search(self) -> Search | Allocation:
         plain = None if self._plain is None else self._reference.encode_plain(self._plain)
         if plain is not None and not self._job.plan.has_offsets:
-            return Allocation(self._trials, ShotControl(self._job, self._scan), self._goal)
+            return Allocation(self._trials, ShotControl(self._job, self._scan), self._goal, plain)
         if not self._job.plan.shifts:
             search = Search(self._trials, FileControl(self._job, self._scan), self._goal)
             search.run(search.wanted(plain))

@@ -27,8 +27,8 @@ from stcodec.types import Arrays, FloatArray, TimeArray
 
 _FALLBACK_RATE = Fraction(25)
 
-_Offsets = Callable[[TriedFrame], tuple[FloatArray | None, float]]
-"""A frame's offsets, and what is added to them."""
+_Offsets = Callable[[TriedFrame], tuple[FloatArray | None, float, bool]]
+"""A frame's offsets, what is added to them, and whether it must be a key frame."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,9 +69,7 @@ class TrialEncodes:
 
     def plain(self, plan: EncoderPlan, parts: Sequence[FrameRange]) -> tuple[TimeArray, int]:
         """Measure the plain encode of some parts, one after another; and its bytes of video."""
-        found = self._encode("plain", plan, parts, lambda tried: (None, 0.0), "the quality to reach")
-        if not self._job.plan.has_offsets:  # that is the encode without a shift
-            self._known |= {(part, float(plan.options["crf"]), 0.0): one for part, one in found.items()}
+        found = self._encode("plain", plan, parts, lambda tried: (None, 0.0, False), "the quality to reach")
         return np.concatenate([found[part].values for part in parts]), sum(one.video_bytes for one in found.values())
 
     def guided(
@@ -120,11 +118,12 @@ class TrialEncodes:
 
     def _offsets(self, plan: EncoderPlan, parts: Sequence[FrameRange], shift_qp: Mapping[FrameRange, float]) -> _Offsets:
         ends, shifts = [part.end for part in parts], [shift_qp[part] for part in parts]
+        starts = {shot.frames.first for shot in self._scan.shots} if plan.shifts_crf else set()
 
-        def offsets(tried: TriedFrame) -> tuple[FloatArray, float]:
+        def offsets(tried: TriedFrame) -> tuple[FloatArray, float, bool]:
             # Frames of a lead are encoded like what they lead to.
             shift = shifts[bisect_right(ends, tried.index)]
-            return self._reading.offsets(tried.blocks), shift
+            return self._reading.offsets(tried.blocks), shift, tried.index in starts
 
         return offsets
 
@@ -150,7 +149,8 @@ class TrialEncodes:
                 if run.measures(one.index):
                     pairing.expect(one)
                     times.append(one.frame.pts or 0)
-                for pair in trip.send(one.frame, *offsets(one)):
+                delta_qp, shift_qp, key = offsets(one)
+                for pair in trip.send(one.frame, delta_qp, shift_qp, key=key):
                     pairing.push(pair)
                 self._meter.frame(one.frame.time, trip.video_bytes)
             self._meter.now("the encoder's last frames")

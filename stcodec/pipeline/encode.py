@@ -52,6 +52,9 @@ class Job:
     shift: Callable[[float], float] = field(default=lambda seconds: 0.0)
     """QP steps that are added to all offsets of the frame at a time in seconds."""
 
+    begins: Callable[[float], bool] = field(default=lambda seconds: False)
+    """Whether the frame at a time in seconds must be a key frame."""
+
     resize: Callable[[VideoFrame], VideoFrame] | None = None
     """Function that makes frames of the source into those that are encoded; None = they are encoded as they are."""
 
@@ -282,7 +285,7 @@ def send_frame(job: Job, session: EncoderSession, law: QpLaw, tally: Tally, fed:
     if fed.saliency is not None:
         delta = law.offsets(fed.saliency)
     frame = fed.frame if job.resize is None else job.resize(fed.frame)
-    packets = session.send(frame, delta, shift_qp=job.shift(fed.frame.time))
+    packets = session.send(frame, delta, shift_qp=job.shift(fed.frame.time), key=job.begins(fed.frame.time))
     tally.frame(frame, session.given, session.plan.options.get("crf", "") if session.plan.shifts_crf else "")
     tally.packets(packets)
     return packets
