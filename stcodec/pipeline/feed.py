@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _DEPTH = 8
 """Items that wait between the thread and the encoder: enough to smooth the pace, few enough to be small."""
+_DEPTH_WITH_MAPS = 6
+"""The same where frames wait for their maps, too."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +47,7 @@ class Feed:
 
     def items(self) -> Generator[FedFrame | Packet[Any], None, None]:
         """Frames in presentation order, packets as they come by; decoded and attended on a thread of its own."""
-        ahead = Prefetch["FedFrame | Packet[Any]"](_DEPTH)
+        ahead = Prefetch["FedFrame | Packet[Any]"](_DEPTH if self.source is None else _DEPTH_WITH_MAPS)
         try:
             ahead.start(lambda: self._frames(ahead.put))
             yield from ahead
