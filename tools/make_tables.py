@@ -18,7 +18,16 @@ from typing import Any
 from container_table import TABLES as CONTAINERS
 from encode_tables import bench_natural, bench_natural_size, bench_natural_sources
 from front_tables import TABLES as FRONT
-from neural_tables import ablations, bench_neural, bench_neural_encode, confidence, neural_input, neural_runtimes, saliency
+from neural_tables import (
+    ablations,
+    bench_neural,
+    bench_neural_encode,
+    confidence,
+    neural_input,
+    neural_memory,
+    neural_runtimes,
+    saliency,
+)
 from results import read, table
 from stream_tables import bench_stream_browser, bench_stream_long, bench_stream_memory, bench_stream_readers, live_saving
 from viewing_tables import answers_for_shares, intervals
@@ -233,6 +242,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "neural_input": neural_input,
     "saliency": saliency,
     "confidence": confidence,
+    "neural_memory": neural_memory,
     "bench_neural": bench_neural,
     "bench_neural_encode": bench_neural_encode,
     "neural_runtimes": neural_runtimes,

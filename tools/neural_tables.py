@@ -62,6 +62,34 @@ def _words(one: dict[str, Any]) -> list[str]:
     return ["yes" if one[key] else "" for key in ("unsure", "weak")]
 
 
+def neural_memory() -> str:
+    """What maps of the seconds before add to a map."""
+    found = read("neural_memory")
+    rows = []
+    for name, one in found["variants"].items():
+        powers = one["powers_by_fold"]
+        spread = (
+            ", ".join(f"{min(each):+.2f} to {max(each):+.2f}" for each in list(zip(*powers, strict=True))[1:])
+            if powers
+            else ""
+        )
+        against = [
+            "" if name == found["reference"] else _interval(one[group]["minus_reference"][score], 3)
+            for group, score in (("all", "kl"), ("weak", "kl"), ("all", "nss"), ("weak", "nss"))
+        ]
+        rows.append([name, spread, f"{one['all']['mean']['kl']:.3f}", *against])
+    head = [
+        "",
+        "powers of earlier maps, by fold",
+        "KL, nats",
+        "KL, all 21",
+        "KL, the seven",
+        "NSS, all 21",
+        "NSS, the seven",
+    ]
+    return table(head, rows)
+
+
 def bench_neural() -> str:
     """How fast the network is, by run-time, and how near to what the device could do."""
     rows = [
