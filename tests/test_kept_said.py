@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import av
+import boxes
 import pytest
 from command import run
 from media import ffmpeg_says, run_ffmpeg
@@ -172,3 +174,52 @@ def test_stereo_3d_is_kept_or_said(video: Path, tmp_path: Path, encoder: str) ->
     with av.open(str(tmp_path / "out.mp4")) as container:
         is_kept = side_data(next(container.decode(video=0)), "STEREO3D") is not None
     assert is_kept != any("stereo 3D is lost" in message for message in report.messages)
+
+
+@pytest.fixture(scope="module")
+def dolby(video: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """A video that is flagged as Dolby Vision, by profile."""
+    folder = tmp_path_factory.mktemp("dolby")
+    words = "-frames:v 8 -vf scale=96:64 -an -c:v libx265 -preset ultrafast -x265-params log-level=none -tag:v hvc1"
+    run_ffmpeg("-i", video, *words.split(), folder / "plain.mp4")
+    made = {}
+    for profile, compatible in ((5, 0), (8, 1)):
+        record = bytes([1, 0]) + struct.pack(">HB", profile << 9 | 3 << 3 | 0b101, compatible << 4) + bytes(19)
+        box = struct.pack(">I4s", 8 + len(record), b"dvcC") + record
+        made[profile] = boxes.put_in_entry(folder / "plain.mp4", folder / f"dolby{profile}.mp4", b"hvc1", box)
+        assert f"profile: {profile}" in ffmpeg_says(made[profile])
+    return made
+
+
+WRONG = "Dolby Vision of profile 5"
+ARMS = "--arms plain --crf 30 --weights center --metrics psnr --jobs 1 --preset ultrafast"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "encode {} {}/out.mkv --attention none --ignore-dolby-vision",
+        "maps {} {}/maps.mkv --attention center",
+        "maps {} {}/roi.txt --attention center --export svt-roi",
+        "inspect {} --attention center --report {}/page.html",
+        pytest.param(f"evaluate {{}} {ARMS} --report {{}}/scores", marks=pytest.mark.long),
+        "compare {0} {0} --metrics psnr --report {1}/scores",
+    ],
+)
+def test_wrong_colours_are_said_by_whoever_looks_at_them(
+    dolby: dict[int, Path], tmp_path: Path, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for profile in (5, 8):
+        (tmp_path / str(profile)).mkdir()
+        done = run(capfd, *words.format(dolby[profile], tmp_path / str(profile)).split())
+        assert done.status == 0, done.err
+        assert (WRONG in done.err + done.out) == (profile == 5)
+
+
+def test_wrong_colours_are_refused_unless_asked_for(
+    dolby: dict[int, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for more in ([], ["--match-crf", "30"]):
+        done = run(capfd, "encode", dolby[5], tmp_path / "out.mp4", "--attention", "center", *more)
+        assert done.status != 0 and WRONG in done.err and "--ignore-dolby-vision" in done.err
+        assert list(tmp_path.iterdir()) == []

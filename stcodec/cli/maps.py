@@ -70,4 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"{report.maps} maps of {report.frames} frames in {report.shots} shots{sure}: {report.output}", file=sys.stderr
         )
+        for message in report.messages:
+            print(f"note: {message}", file=sys.stderr)
     return 0

@@ -134,5 +134,5 @@ def _report(inspection: Inspection, targets: list[Path]) -> InspectReport:
         ),
         faults=tuple(inspection.faults),
         outputs=tuple(display_name(one) for one in targets),
-        notes=tuple(inspection.notes),
+        notes=tuple(dict.fromkeys([*first.notes, *inspection.notes])),
     )

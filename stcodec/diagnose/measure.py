@@ -41,6 +41,8 @@ class Attended:
     confidence: list[float] = field(default_factory=list)
     """Of each instant; empty if the source can't tell. See `SaliencyTrack.confidence`."""
     frames: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What was done to the video's times and pictures, and what of it can't be right."""
 
     def tracks(self) -> Iterator[SaliencyTrack]:
         """The maps again, one by one."""
@@ -77,7 +79,7 @@ def measure(
                 run.expect(frame.time, starts, thumbnail(frame))
             run.take(found)
         run.take(found)
-        return run.done(reader.frames_read)
+        return run.done(reader.frames_read, reader.notes())
 
 
 class _MapMeter:
@@ -105,10 +107,10 @@ class _MapMeter:
             seconds, starts, content = self._waiting.popleft()
             self._attended.maps.append(self._watch.see(seconds, starts, saliency, content))
 
-    def done(self, frames: int) -> Attended:
+    def done(self, frames: int, notes: list[str]) -> Attended:
         if self._waiting:
             raise AttentionError(f"{self._attended.source} gave no map for the instant at {self._waiting[0][0]:.3f} s")
-        self._attended.frames = frames
+        self._attended.frames, self._attended.notes = frames, notes
         if self._attended.confidence:
             self._attended.series.add("confidence", np.array(self._attended.confidence, np.float32))
         return self._attended

@@ -215,7 +215,7 @@ def _results(
         headlines=(),
         viewers=(),
         failures=(*failures, *failed),
-        notes=_notes(clip, options),
+        notes=(*_notes(clip, options), *_source_notes(source)),
     )
 
 
@@ -270,6 +270,11 @@ def _settings(options: CompareOptions) -> dict[str, str]:
         "observers": str(options.observers),
     }
     return {name: display_name(value) for name, value in chosen.items() if value}
+
+
+def _source_notes(source: Path) -> list[str]:
+    with VideoReader(source) as reader:
+        return [f"{display_name(source.stem)}: {note}" for note in reader.notes()]
 
 
 def _notes(clip: ClipInfo, options: CompareOptions) -> tuple[str, ...]:

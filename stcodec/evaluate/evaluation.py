@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from stcodec.evaluate.options import EvaluateOptions
 from stcodec.evaluate.output import check_folder, make_folder, write_all
 from stcodec.evaluate.plan import EvaluationPlan, make_plan
 from stcodec.evaluate.provenance import all_versions, machine
+from stcodec.evaluate.reference import PreparedClip
 from stcodec.evaluate.results import Curve, Evaluation
 from stcodec.evaluate.stages import Stages, curves_of
 from stcodec.evaluate.summary import headlines, leading_arm, savings
@@ -68,7 +69,8 @@ def run(
 
 def _evaluation(stages: Stages, plan: EvaluationPlan, folder: Path, command: str, jobs: int) -> Evaluation:
     """Do all of it. Raises MediaError if there is not one point."""
-    works = stages.guided(stages.references())
+    references = stages.references()
+    works = stages.guided(references)
     points = stages.points(works)
     curves = [curve for work in works for curve in curves_of(plan, work, points)]
     if not curves:
@@ -95,7 +97,7 @@ def _evaluation(stages: Stages, plan: EvaluationPlan, folder: Path, command: str
         headlines=lines,
         viewers=viewers,
         failures=tuple(stages.failures),
-        notes=(*plan.notes(), *_self_weighted_notes(curves)),
+        notes=(*plan.notes(), *_self_weighted_notes(curves), *_clip_notes(one for _, one in references)),
     )
 
 
@@ -122,6 +124,10 @@ def _settings(options: EvaluateOptions, jobs: int) -> dict[str, str]:
         "jobs": str(jobs),
     }
     return {name: display_name(text) for name, text in chosen.items() if text}
+
+
+def _clip_notes(clips: Iterable[PreparedClip]) -> list[str]:
+    return [f"{display_name(one.clip)}: {note}" for one in clips for note in one.notes]
 
 
 def _self_weighted_notes(curves: Sequence[Curve]) -> list[str]:

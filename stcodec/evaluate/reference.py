@@ -38,6 +38,8 @@ class PreparedClip:
     """[T] time of each frame since the first."""
     shots: tuple[float, ...]
     """Seconds at which shots begin."""
+    notes: tuple[str, ...] = ()
+    """What was done to the original's times and pictures, and what of it can't be right."""
 
     @property
     def prepared(self) -> str:
@@ -71,7 +73,9 @@ class ReferenceTask:
             if not path.exists():
                 with cache.writing(path) as temporary:
                     write_lossless(reader, temporary, frames=frames, scale=scale)
+            notes = reader.notes()
         facts = self._facts(path, key)
+        facts["notes"] = tuple(dict.fromkeys([*notes, *facts["notes"]]))
         return PreparedClip(self.clip.name, original, path, key, frames, scale, **facts)
 
     def _facts(self, path: Path, key: str) -> dict[str, Any]:
@@ -81,7 +85,7 @@ class ReferenceTask:
         if known is None:
             known = _read_facts(path)
             self.cache.write_json(place, known)
-        return {**known, "seconds": tuple(known["seconds"]), "shots": tuple(known["shots"])}
+        return {**known, "seconds": tuple(known["seconds"]), "shots": tuple(known["shots"]), "notes": known.get("notes", [])}
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
@@ -93,12 +97,14 @@ def _read_facts(path: Path) -> dict[str, Any]:
             seconds.append(frame.time)
             if starts:
                 shots.append(frame.time - seconds[0])
+        notes = reader.notes()
     return {
         "width_px": video.display_width_px,
         "height_px": video.display_height_px,
         "frames_per_second": float(video.frame_rate) if video.frame_rate else None,
         "seconds": [one - seconds[0] for one in seconds],
         "shots": shots,
+        "notes": notes,
     }
 
 

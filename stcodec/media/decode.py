@@ -37,6 +37,7 @@ _WITHOUT_CLOCK = ("avi", "h264", "hevc", "m4v", "mjpeg", "obu", "ivf", "image2",
 """Demuxers whose times are counted or repaired: only reading from the start gives the same ones again."""
 _ROUNDING_SECONDS = 0.0015
 """Matroska keeps milliseconds."""
+_WRONG_COLOURS = "the input is Dolby Vision of profile 5: only a Dolby decoder makes its colours right, here they are wrong"
 _AFTER_END_SECONDS = 2.0
 """Audio of a time may come this much later in a file than its picture."""
 
@@ -169,8 +170,9 @@ class VideoReader:
         return self.container.format.name in _WITHOUT_CLOCK or not is_spatial(self.view.filters)
 
     def notes(self) -> list[str]:
-        """Messages on what was done to times and pictures so far."""
-        return self._file.notes() + self._picture.notes()
+        """Messages on what was done to times and pictures so far, and on pictures that can't be right."""
+        wrong = [_WRONG_COLOURS] if self.facts.dolby_vision_profile == 5 else []
+        return wrong + self._file.notes() + self._picture.notes()
 
     def frames(self, on_packet: PacketSink | None = None) -> Iterator[VideoFrame]:
         """All frames in presentation order; pts strictly increasing, in ticks of `info.time_base`.

@@ -36,6 +36,8 @@ class MapsReport:
     confidence: float | None
     """Mean over the maps of the NSS to expect of each (0 = no better than a uniform map); None if the source can't tell."""
     confidence_lowest: float | None
+    messages: tuple[str, ...] = ()
+    """What was done to the video's times and pictures, and what of it can't be right."""
 
 
 def maps(
@@ -73,8 +75,8 @@ def maps(
 
 def maps_report(reader: VideoReader, target: Path, attention: str, counts: AttentionCounts) -> MapsReport:
     """The report of a video that was read to its end."""
-    shown = display_name(target)
-    return MapsReport(reader.name, shown, attention, counts.maps, counts.shots, reader.frames_read, *counts.confidence())
+    made = counts.maps, counts.shots, reader.frames_read, *counts.confidence(), tuple(reader.notes())
+    return MapsReport(reader.name, display_name(target), attention, *made)
 
 
 def write_maps(reader: VideoReader, source: AttentionSource, path: Path, meter: Meter, name: str) -> AttentionCounts:
