@@ -76,6 +76,10 @@ def test_an_encode_reports_what_its_maps_promise(video: Path, tmp_path: Path) ->
     assert report.maps == len(track)
     assert told["confidence"] == pytest.approx(float(track.confidence.mean()), abs=1e-3)
     assert told["confidence_lowest"] == pytest.approx(float(track.confidence.min()), abs=1e-3)
+    passes = stcodec.encode(
+        video, tmp_path / "two.mp4", attention="neural", preset="ultrafast", bitrate_kbps=200, two_pass=True
+    )
+    assert passes.confidence == pytest.approx(told["confidence"], abs=1e-3) and passes.looks == report.looks
     written = stcodec.maps(video, tmp_path / "maps.mkv", attention="neural")
     assert written.confidence == pytest.approx(told["confidence"], abs=1e-3)
     read_back = stcodec.encode(video, tmp_path / "b.mp4", attention=f"map:{tmp_path / 'maps.mkv'}", preset="ultrafast")

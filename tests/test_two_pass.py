@@ -35,14 +35,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     passes: Sent = []
     send = EncoderSession.send
 
-    def recorded(
-        self: EncoderSession, frame: av.VideoFrame, delta_qp: FloatArray | None, *, shift_qp: float = 0.0
-    ) -> Sequence[Any]:
+    def recorded(self: EncoderSession, frame: av.VideoFrame, delta_qp: FloatArray | None, **options: Any) -> Sequence[Any]:
         assert frame.pts is not None
         if not passes or frame.pts <= passes[-1][-1][0]:  # no session is held on to: x265 writes its statistics as it ends
             passes.append([])
         passes[-1].append((frame.pts, None if delta_qp is None else delta_qp.copy()))
-        return send(self, frame, delta_qp, shift_qp=shift_qp)
+        return send(self, frame, delta_qp, **options)
 
     monkeypatch.setattr(EncoderSession, "send", recorded)
     return passes

@@ -210,9 +210,11 @@ def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
                 source = CachedSource(source, folder / "maps.mkv")
             try:
                 with job.reopened().reader as reader:
-                    _encode_pass(job, job.plan.for_pass(1, stats), reader, source, None, meter, "pass 1")
+                    first = _encode_pass(job, job.plan.for_pass(1, stats), reader, source, None, meter, "pass 1")
                 check_room(folder)  # encoders say little or nothing when their statistics can't be written
-                return _encode_pass(job, job.plan.for_pass(2, stats), job.reader, source, muxer, meter, "pass 2")
+                tally = _encode_pass(job, job.plan.for_pass(2, stats), job.reader, source, muxer, meter, "pass 2")
+                tally.counts = first.counts  # the second pass has its maps from a file
+                return tally
             except EncoderError:
                 check_room(folder)
                 raise
