@@ -55,7 +55,7 @@ def test_encode_apart(video: Path, tmp_path: Path) -> None:
 def test_maps_apart(video: Path, tmp_path: Path) -> None:
     done = run_apart("maps", video, "maps.mkv", folder=tmp_path)
     assert (done.status, done.out) == (0, "")
-    assert re.fullmatch(r"\d+ maps of 30 frames in 2 shots: maps\.mkv\n", done.err)
+    assert re.fullmatch(r"\d+ maps of 30 frames in 2 shots, expected NSS \d\.\d: maps\.mkv\n", done.err)
     first = media.frames_of(tmp_path / "maps.mkv")[0]
     assert first.max() > first.min()
 
@@ -276,7 +276,6 @@ def test_progress_bar_on_a_terminal(bunny: Path, tmp_path: Path) -> None:
     bars = [part for part in re.split(r"[\r\n]+", plain) if part.startswith("encode ")]
     heading = r"\d+% \d+:\d\d left \d+\.\d fps, [\d.]+ [kM]B, heading for [\d.]+ [kM]B \([+-]\d+%\)"
     assert any(re.search(heading, bar) for bar in bars)
-    assert any(bar.endswith("making the first maps") for bar in map(str.rstrip, bars)), "nobody knows what it waits for"
     assert any(re.search(r"% 0:\d\d left ", bar) for bar in bars), "no ETA"
     assert re.search(r"\x1b\[2K\S*out\.mp4: 132 frames", drawn), "the bar stays behind"
 
