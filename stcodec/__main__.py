@@ -44,14 +44,15 @@ def program() -> None:
     os._exit(status)
 
 
-_signals = [signal.SIGINT, signal.SIGTERM]
-if sys.platform == "win32":
-    _signals.append(signal.SIGBREAK)
-else:
-    _signals.append(signal.SIGHUP)
-for _signal in _signals:
-    if signal.getsignal(_signal) != signal.SIG_IGN:
-        signal.signal(_signal, _end)
+if "--multiprocessing-fork" not in sys.orig_argv:  # the program's workers import this, too, and end without a word
+    _signals = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        _signals.append(signal.SIGBREAK)
+    else:
+        _signals.append(signal.SIGHUP)
+    for _signal in _signals:
+        if signal.getsignal(_signal) != signal.SIG_IGN:
+            signal.signal(_signal, _end)
 _open_closed_streams()
 if __name__ == "__main__":
     program()

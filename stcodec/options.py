@@ -108,7 +108,7 @@ class EncodeOptions:
             raise OptionsError(
                 f"crf {self.crf:g} and bitrate {self.bitrate_kbps:g} kbit/s exclude each other: give one", value=self.crf
             )
-        check_range("bitrate", self.bitrate_kbps, 1, 10_000_000)
+        check_range("bitrate", self.bitrate_kbps, 1, 10_000_000, unit="kbit/s")
         if self.two_pass and self.bitrate_kbps is None:
             raise OptionsError("two passes need a bitrate to aim at: add --bitrate, or leave --two-pass out")
         check_range("keyint", self.keyint, 1, 1_000_000)
@@ -119,7 +119,7 @@ class EncodeOptions:
 def _check_keep(keep: KeepOptions) -> None:
     check_choice("audio", keep.audio, get_args(AudioCoding))
     check_choice("subtitles", keep.subtitles, get_args(SubtitleCoding))
-    check_range("audio bitrate", keep.audio_bitrate_kbps, 6, 1024)
+    check_range("audio bitrate", keep.audio_bitrate_kbps, 6, 1024, unit="kbit/s")
     if keep.audio == "none" and (keep.audio_tracks or keep.audio_bitrate_kbps):
         raise OptionsError("audio is none: a bitrate or tracks for it contradict that; leave them out", value="none")
 

@@ -91,6 +91,24 @@ def test_batch_and_fixed_ladders(capfd: Capture, short: Path, tmp_path: Path) ->
     assert len(frames) >= 10 and all(one.qindex_offsets is None for one in frames)
 
 
+def test_a_stream_is_the_plain_encode(capfd: Capture, short: Path, tmp_path: Path) -> None:
+    coding = ["--encoder", "libsvtav1", "--preset", "12", "--bitrate", "200k", "--no-pace"]
+    done = run(capfd, "stream", short, tmp_path / "out.mkv", *coding)
+    assert done.status == 0 and "this is the plain encode" in done.err, done
+    assert all(one.qindex_offsets is None for one in frame_quantisers(tmp_path / "out.mkv"))
+    done = run(capfd, "stream", short, tmp_path / "x.mkv", *coding, "--anchor", "half")
+    assert done.status == 2 and "drops the QP offsets silently" in done.err
+
+
+@pytest.mark.parametrize("option", ["qp=40", "svtav1-params=crf=40", "svtav1-params=tune=0:rc=1:tbr=100"])
+def test_options_that_a_search_would_not_heed_are_refused(capfd: Capture, short: Path, tmp_path: Path, option: str) -> None:
+    words = ["encode", short, tmp_path / "out.mp4", "--encoder", "libsvtav1", "--preset", "12", "--opt", option]
+    for more in ((), ("--crf", "30", "--attention", "none"), ("--match-crf", "30", "--attention", "center")):
+        done = run(capfd, *words, *more)
+        assert done.status == 2 and "a crf sets the quality already" in done.err, done
+    assert run(capfd, *words, "--attention", "none").status == 0
+
+
 def test_preview_names_the_map_in_its_command(capfd: Capture, short: Path, tmp_path: Path) -> None:
     done = run(
         capfd, "preview", short, "--page", tmp_path / "page.html", "--encoder", "libsvtav1", "--preset", "12", "--json"
@@ -98,3 +116,4 @@ def test_preview_names_the_map_in_its_command(capfd: Capture, short: Path, tmp_p
     assert done.status == 0
     command = json.loads(done.out.splitlines()[-1])["command"]
     assert "--attention neural" in command
+    assert "this is a preview of what a map would do" in done.err

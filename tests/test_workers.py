@@ -50,6 +50,42 @@ def run_parent(folder: Path, *, is_killed: bool) -> bool:
     return (folder / "done").exists()
 
 
+_PROGRAM = """
+import pathlib, time
+from dataclasses import dataclass
+from stcodec.__main__ import program
+from stcodec.work.workers import Workers
+
+@dataclass(frozen=True)
+class Wait:
+    def run(self):
+        pathlib.Path("begun").touch()
+        time.sleep(600)
+
+class Enough(Exception):
+    pass
+
+def pause():
+    if pathlib.Path("begun").exists():
+        raise Enough
+
+if __name__ == "__main__":
+    try:
+        with Workers(1, pathlib.Path("."), apart=True) as workers:
+            list(workers.run([Wait()], pause))
+    except Enough:
+        pass
+"""
+
+
+def test_workers_that_are_stopped_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM)
+    words = [sys.executable, "program.py"]
+    done = subprocess.run(words, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+    assert (tmp_path / "begun").exists()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_worker_whose_parent_dies_while_it_starts_does_nothing(tmp_path: Path) -> None:
     for is_killed in (False, True):
         folder = tmp_path / str(is_killed)

@@ -24,7 +24,7 @@ from stcodec.cli.options import (
     goal_of,
     say_device,
 )
-from stcodec.cli.progress_bar import duration, shown, size
+from stcodec.cli.progress_bar import counted, duration, shown, size
 from stcodec.cli.unguided import without_map
 from stcodec.media.paths import display_name
 
@@ -237,7 +237,7 @@ def _text(summary: BatchSummary) -> str:
         "being made": summary.running,
     }
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count or word == "done")
-    lines = [f"{summary.files} videos: {said}; {summary.skipped} other files passed over"]
+    lines = [f"{counted(summary.files, 'video')}: {said}; {counted(summary.skipped, 'other file')} passed over"]
     if summary.saving_percent is not None:
         word = "smaller" if summary.saving_percent >= 0 else "LARGER"
         lines.append(

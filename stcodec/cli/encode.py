@@ -74,6 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output = _own_name(arguments.source)
         if not arguments.quiet:
             print(f"stcodec: no OUT is given: {display_name(arguments.output)}", file=sys.stderr)
+    if arguments.container is not None and arguments.output != PIPE:
+        raise OptionsError(
+            f"--container {arguments.container}: goes with - only; the ending of {display_name(arguments.output)} chooses "
+            "the container",
+            value=arguments.container,
+        )
     if arguments.dry_run:
         return _dry_run(arguments, options, running, goal)
     if arguments.json and arguments.output == PIPE:

@@ -19,7 +19,7 @@ from stcodec.cli.options import (
     say_device,
     view_of,
 )
-from stcodec.cli.progress_bar import shown
+from stcodec.cli.progress_bar import counted, shown
 from stcodec.media.paths import display_name
 from stcodec.options import DEFAULT_ATTENTION
 
@@ -88,6 +88,7 @@ def _show(report: InspectReport) -> None:
         for one in (*subject.ranked, *subject.findings):
             print(f"{source}{one.start_seconds:.2f}-{one.end_seconds:.2f} s\t{titles[one.fault]}\t{display_name(one.text)}")
     found = ", ".join(f"{len(one.findings)} findings with {one.attention}" for one in report.subjects)
-    summary = f"{report.instants} maps of {report.frames} frames in {report.shots} shots: {found}"
+    maps, frames, shots = counted(report.instants, "map"), counted(report.frames, "frame"), counted(report.shots, "shot")
+    summary = f"{maps} of {frames} in {shots}: {found}"
     for line in (summary, *report.notes, *(f"written: {one}" for one in report.outputs)):
         print(display_name(line), file=sys.stderr)

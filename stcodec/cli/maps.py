@@ -18,7 +18,7 @@ from stcodec.cli.options import (
     say_device,
     view_of,
 )
-from stcodec.cli.progress_bar import shown
+from stcodec.cli.progress_bar import counted, shown
 from stcodec.options import DEFAULT_ATTENTION
 
 
@@ -67,9 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"event": "report", **dataclasses.asdict(report)}), flush=True)
     elif not arguments.quiet:
         sure = "" if report.confidence is None else f", expected NSS {report.confidence:.1f}"
-        print(
-            f"{report.maps} maps of {report.frames} frames in {report.shots} shots{sure}: {report.output}", file=sys.stderr
-        )
+        found = f"{counted(report.maps, 'map')} of {counted(report.frames, 'frame')} in {counted(report.shots, 'shot')}"
+        print(f"{found}{sure}: {report.output}", file=sys.stderr)
         for message in report.messages:
             print(f"note: {message}", file=sys.stderr)
     return 0

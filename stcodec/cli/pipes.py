@@ -50,14 +50,9 @@ def piped_input(name: str, *, says: bool) -> Iterator[str]:
 def piped_output(name: str, container: str | None) -> Iterator[str]:
     """The path of the output: the name itself, or for "-" a temporary file that goes to stdout after the block.
 
-    container: "mkv" (what None means) or "mp4", for a pipe only. Raises OptionsError for a terminal, and for a container
-    beside a name, whose ending chooses it.
+    container: "mkv" (what None means) or "mp4", for a pipe only. Raises OptionsError for a terminal.
     """
     if name != PIPE:
-        if container is not None:
-            raise OptionsError(
-                f"--container {container}: goes with - only; the ending of {name} chooses the container", value=container
-            )
         yield name
         return
     if sys.stdout is None or sys.stdout.isatty():

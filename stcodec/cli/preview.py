@@ -19,7 +19,7 @@ from stcodec.cli.options import (
     say_device,
 )
 from stcodec.cli.progress_bar import shown, size
-from stcodec.cli.unguided import gets_map
+from stcodec.cli.unguided import gets_map, say_unguided
 from stcodec.media.paths import display_name, free_name
 from stcodec.options import RunOptions
 
@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     say_device(arguments.device)
     options = encode_options(arguments)
+    if not gets_map(arguments):
+        say_unguided(arguments, "encode searches a CRF for each shot instead; this is a preview of what a map would do")
     name = arguments.page or free_name(Path(f"{Path(arguments.source).stem}-preview.html"))
     page = check_output(name, overwrite=arguments.overwrite, source=arguments.source)
     with shown(arguments) as sink:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stcodec.cli.progress_bar import size
+from stcodec.cli.progress_bar import counted, size
 from stcodec.media.paths import display_name
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ def summary(report: EncodeReport) -> str:
     """The report in a few lines."""
     change = report.output_bytes / report.source_bytes - 1
     lines = [
-        f"{display_name(report.output)}: {report.frames} frames, {size(report.output_bytes)} "
+        f"{display_name(report.output)}: {counted(report.frames, 'frame')}, {size(report.output_bytes)} "
         f"({change:+.1%} of the source's {size(report.source_bytes)}), video {report.video_kbps:.0f} kbit/s, "
         f"{report.frames_per_second:.1f} fps",
         f"offsets: {_offsets(report)}",
@@ -51,9 +51,9 @@ def _match(match: MatchReport) -> list[str]:
     shifts = [shot.shift_qp for shot in match.shots]
     found = f"crf {match.base_crf:g} for the whole file"
     if match.control == "shots":
-        found = f"{len(shifts)} shots at crf {match.base_crf:g} {min(shifts):+.2f} to {max(shifts):+.2f} QP"
+        found = f"{counted(len(shifts), 'shot')} at crf {match.base_crf:g} {min(shifts):+.2f} to {max(shifts):+.2f} QP"
     again = "".join(f", encoded once more for a miss of {miss:+.3f} {unit}" for miss in match.misses)
-    cost = f"{match.encodes} encodes, {match.cost_in_encodes:.1f} times the video's frames, {match.seconds:.0f} s"
+    cost = f"{counted(match.encodes, 'encode')}, {match.cost_in_encodes:.1f} times the video's frames, {match.seconds:.0f} s"
     return [*lines, f"searched: {found}{again}; it took {cost}"]
 
 
@@ -61,7 +61,7 @@ def _quality(applied: OffsetsApplied) -> list[str]:
     """Gain and loss of quality, as the check measured them."""
     if applied.attended_db is None or applied.whole_db is None:
         return []
-    frames = "1 frame" if applied.frames == 1 else f"{applied.frames} frames"
+    frames = counted(applied.frames, "frame")
     attended, whole = (
         f"{applied.attended_db:+.1f} dB where the map expects viewers",
         f"{applied.whole_db:+.1f} dB over the whole",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from stcodec import interrupts
 from stcodec.cli.options import add_attention_flags, attention_of, from_flags, policy_of, say_device
 from stcodec.cli.streams import for_drawing
+from stcodec.cli.unguided import PLAIN, gets_map, say_unguided
 from stcodec.cli.values import bitrate_kbps, key_values, seconds
 from stcodec.errors import OptionsError
 from stcodec.media.paths import display_name
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from stcodec.stream.stream import LiveStream
 
 _DEFAULT_RATE_KBPS = 2500.0
+_ANCHOR = "mean"
+"""At a fixed rate the average QP stays."""
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,14 +46,16 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_video(command)
     _add_audio(command)
     add_attention_flags(command)
-    command.set_defaults(anchor="mean")  # at a fixed rate
+    command.set_defaults(anchor=_ANCHOR)
     _add_running(command)
     _add_showing(command)
 
 
 def _add_video(command: argparse.ArgumentParser) -> None:
     video = command.add_argument_group("video, in ffmpeg's words")
-    video.add_argument("--encoder", default="libx264", help="libx264 (default), libx265 or libvpx-vp9")
+    video.add_argument(
+        "--encoder", default="libx264", help="libx264 (default), libx265, libvpx-vp9, or libsvtav1 without a map"
+    )
     video.add_argument("--preset", help="the encoder's preset to begin with (veryfast); for VP9 its speed, 5 to 8")
     video.add_argument("--bitrate", type=bitrate_kbps, metavar="RATE", help="2500k (default), 2.5M")
     video.add_argument("--maxrate", type=bitrate_kbps, metavar="RATE", help="rate that the player's buffer is filled with")
@@ -170,15 +175,18 @@ def _json_file(arguments: argparse.Namespace) -> TextIO:
 def _options(arguments: argparse.Namespace) -> StreamOptions:
     from stcodec.stream.options import StreamOptions
 
+    is_guided = gets_map(arguments, own_anchor=_ANCHOR)
+    if not is_guided:
+        say_unguided(arguments, PLAIN)
     return from_flags(
         StreamOptions,
         arguments,
         targets=tuple(arguments.targets),
         renditions=_renditions(arguments),
         extra=key_values(arguments.opt),
-        attention=attention_of(arguments),
+        attention=attention_of(arguments) if is_guided else "none",
         policy=policy_of(arguments),
-        input_options=key_values(arguments.input_opt),
+        input_options=key_values(arguments.input_opt, "--input-opt", "rtsp_transport=tcp"),
         is_served=arguments.serve is not None,
     )
 

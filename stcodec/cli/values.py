@@ -37,11 +37,11 @@ def anchor(text: str) -> str | float:
         raise argparse.ArgumentTypeError(f"{text!r}: allowed are attended, half, mean or a number of QP steps") from None
 
 
-def key_values(pairs: list[str]) -> dict[str, str]:
-    """key=value arguments as a dict. Raises OptionsError for one without "="."""
+def key_values(pairs: list[str], flag: str = "--opt", example: str = "tune=film") -> dict[str, str]:
+    """key=value arguments of a flag as a dict. Raises OptionsError for one without "="."""
     for pair in pairs:
         if "=" not in pair or pair.startswith("="):
-            raise OptionsError(f"--opt {pair!r}: write key=value, for instance --opt tune=film", value=pair)
+            raise OptionsError(f"{flag} {pair!r}: write key=value, for instance {flag} {example}", value=pair)
     return dict(pair.split("=", 1) for pair in pairs)
 
 

@@ -38,6 +38,8 @@ os.environ.setdefault("SVT_LOG", "1")  # errors only: the library writes to the 
 _PARAMS = "svtav1-params"
 _TAKEN = ("crf", "qp", "preset", "threads", "flags", _PARAMS)
 """Options of ffmpeg's wrapper that are passed on with a map; all others have a name of the library's own."""
+_RATE = ("crf", "qp", "rc", "tbr")
+"""Options and parameters that set quality or bitrate."""
 _PICTURE = ("width", "w", "height", "h", "input-depth", "color-format")
 """Parameters that the wrapper sets by its pictures, whatever its options say."""
 _YUV420 = "1"
@@ -92,6 +94,8 @@ class SvtAv1(Encoder):
 
     def check(self, options: EncodeOptions) -> None:
         super().check(options)
+        if options.crf is not None:
+            self._check_quality_is_free(options)
         if not self.gives_offsets(options):
             return
         if options.preset is not None and int(options.preset) not in _GUIDED_PRESETS:
@@ -101,6 +105,17 @@ class SvtAv1(Encoder):
                 value=options.preset,
                 allowed=tuple(map(str, _GUIDED_PRESETS)),
             )
+
+    def _check_quality_is_free(self, options: EncodeOptions) -> None:
+        """Raise OptionsError for an option that would set the quality, too, where a CRF is given or searched for."""
+        params = {f"{_PARAMS}={key}": value for key, value in parse_params(options.extra.get(_PARAMS, "")).items()}
+        for key, value in {**options.extra, **params}.items():
+            if key.removeprefix(f"{_PARAMS}=") in _RATE:
+                raise OptionsError(
+                    f"--opt {key}={value}: a crf sets the quality already, given or searched for: leave one of them out, or "
+                    "encode with --attention none and no --crf",
+                    value=key,
+                )
 
     def without_bitrate(self, options: EncodeOptions) -> EncodeOptions | None:
         if not self.gives_offsets(options) or options.bitrate_kbps is None or options.two_pass:
