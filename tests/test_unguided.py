@@ -102,7 +102,17 @@ def test_a_stream_is_the_plain_encode(capfd: Capture, short: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("option", ["qp=40", "svtav1-params=crf=40", "svtav1-params=tune=0:rc=1:tbr=100"])
 def test_options_that_a_search_would_not_heed_are_refused(capfd: Capture, short: Path, tmp_path: Path, option: str) -> None:
-    words = ["encode", short, tmp_path / "out.mp4", "--encoder", "libsvtav1", "--preset", "12", "--opt", option]
+    words: list[str | Path] = [
+        "encode",
+        short,
+        tmp_path / "out.mp4",
+        "--encoder",
+        "libsvtav1",
+        "--preset",
+        "12",
+        "--opt",
+        option,
+    ]
     for more in ((), ("--crf", "30", "--attention", "none"), ("--match-crf", "30", "--attention", "center")):
         done = run(capfd, *words, *more)
         assert done.status == 2 and "a crf sets the quality already" in done.err, done
