@@ -40,7 +40,7 @@ class OffsetPolicy:
     of a frame average 0 and all of it is quality where viewers look; "half": half of the shift of "attended"; a number: the
     "mean" offsets, shifted by so many QP steps."""
     smoothing_seconds: float = 0.2
-    """Time constant of the smoothing of maps over time, forward and back within a shot; 0 = none."""
+    """Time constant of the smoothing of maps over time, forward and back within a shot, no farther than that; 0 = none."""
     step_qp: float = 1.0
     """Offsets are rounded to multiples of this, QP steps: a whole step is one that the encoder's own rounding keeps. 0 =
     not rounded."""

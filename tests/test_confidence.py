@@ -80,6 +80,9 @@ def test_an_encode_reports_what_its_maps_promise(video: Path, tmp_path: Path) ->
         video, tmp_path / "two.mp4", attention="neural", preset="ultrafast", bitrate_kbps=200, two_pass=True
     )
     assert passes.confidence == pytest.approx(told["confidence"], abs=1e-3) and passes.looks == report.looks
+    goal = stcodec.MatchOptions(crf=34)
+    searched = stcodec.match(video, tmp_path / "m.mp4", goal, attention="neural", preset="ultrafast")
+    assert searched.confidence == pytest.approx(told["confidence"], abs=1e-3) and searched.looks == report.looks
     written = stcodec.maps(video, tmp_path / "maps.mkv", attention="neural")
     assert written.confidence == pytest.approx(told["confidence"], abs=1e-3)
     read_back = stcodec.encode(video, tmp_path / "b.mp4", attention=f"map:{tmp_path / 'maps.mkv'}", preset="ultrafast")

@@ -24,6 +24,7 @@ from stcodec.matching.shots import FrameRange, Shot
 from stcodec.matching.trial_encodes import MeasuredPart
 from stcodec.media.decode import VideoReader
 from stcodec.options import EncodeOptions
+from stcodec.types import TimeArray
 
 PLAIN_BLOCKS = stcodec.OffsetPolicy(strength=0)
 _SEQUENCE_HEADER_END = 15
@@ -136,14 +137,35 @@ class _Trials:
         return found
 
 
-def test_bits_go_where_they_buy_most() -> None:
+class _FlatTrials(_Trials):
+    """The size of the second shot hardly falls any more: a parabola through its three points rises at the end."""
+
+    def guided(
+        self, stage: str, plan: object, parts: list[FrameRange], shift: dict[FrameRange, float]
+    ) -> dict[FrameRange, MeasuredPart]:
+        found = super().guided(stage, plan, parts, shift)
+        sizes = {-6.0: 100_000, 0.0: 50_000, 6.0: 48_000}
+        return {
+            part: MeasuredPart(one.values, sizes[shift[part]]) if part.first == 50 else one for part, one in found.items()
+        }
+
+
+def allocation(trials: Any, plain: TimeArray) -> Allocation:
     shots = [Shot(frames, (frames,)) for frames in (FrameRange(first, first + 50) for first in (0, 50, 100))]
     job = SimpleNamespace(plan=SimpleNamespace(encoder=find_encoder("libsvtav1")))
     control: Any = SimpleNamespace(scan=SimpleNamespace(shots=shots), base_crf=40.0, job=job)
     control.trial = lambda qp: (None, {shots[unit].frames: step for unit, step in qp.items()})
-    trials: Any = _Trials()
+    return Allocation(trials, control, stcodec.MatchOptions(crf=40), plain)
+
+
+def test_no_step_is_taken_that_saves_nothing() -> None:
+    worse = np.repeat([10 * error / 1e4 for error, *_ in CURVES], 50)
+    assert allocation(_FlatTrials(), worse).best() == [6, 3, 6]
+
+
+def test_bits_go_where_they_buy_most() -> None:
     plain = np.repeat([error / 1e4 for error, *_ in CURVES], 50)
-    steps = Allocation(trials, control, stcodec.MatchOptions(crf=40), plain).best()
+    steps = allocation(_Trials(), plain).best()
 
     def outcome(chosen: tuple[float, ...]) -> tuple[float, float]:
         errors = sum(error * np.exp(steeper * step) for (error, _, steeper, _), step in zip(CURVES, chosen, strict=True))

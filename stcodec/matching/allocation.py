@@ -68,7 +68,9 @@ class Allocation:
         dearest = [self._next(shot, 0) for shot in range(len(places)) if len(self._steps) > 1]
         heapify(dearest)
         while dearest:
-            _, shot = heappop(dearest)
+            gain, shot = heappop(dearest)
+            if gain >= 0:  # curves through three points may rise again
+                break
             places[shot] += 1
             if self._pooled(places) < self._wanted - _LEAST:
                 places[shot] -= 1

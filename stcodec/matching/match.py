@@ -110,7 +110,10 @@ class _Finder:
                 if latest.miss >= best.miss:
                     raise _NoBetter
                 best = latest
-        return replace(best.report, match=self._report(search, best, misses))
+        counts = self._scan.counts  # every encode after it has its maps from a file
+        mean, lowest = counts.confidence()
+        found = self._report(search, best, misses)
+        return replace(best.report, match=found, looks=counts.looks, confidence=mean, confidence_lowest=lowest)
 
     def _attempt(self, search: Search | Allocation, qp: list[float], path: Path, run: RunOptions) -> _File:
         job = search.control.final(qp).reopened()

@@ -9,7 +9,7 @@ from pathlib import Path
 from stcodec.attention.cached import CachedSource
 from stcodec.matching.shots import Shot, find_shots
 from stcodec.media.shots import mark_shots
-from stcodec.pipeline.attend import attend
+from stcodec.pipeline.attend import AttentionCounts, attend
 from stcodec.pipeline.encode import Job
 from stcodec.progress import Meter
 from stcodec.types import SaliencyTrack
@@ -32,6 +32,8 @@ class Scan:
     """Time of each map, seconds: the file rounds."""
     map_starts: list[bool]
     """True if a shot begins with a map."""
+    counts: AttentionCounts
+    """Of the source's own look."""
 
 
 def scan(job: Job, folder: Path, meter: Meter) -> Scan:
@@ -44,7 +46,10 @@ def scan(job: Job, folder: Path, meter: Meter) -> Scan:
     times, starts = array("d"), list[int]()
     map_times, map_starts = array("d"), list[bool]()
 
+    counts = AttentionCounts()
+
     def note(track: SaliencyTrack) -> None:
+        counts.take(track)
         map_times.extend(track.pts_seconds)
         map_starts.extend(bool(one) for one in track.shot_starts)
 
@@ -55,4 +60,4 @@ def scan(job: Job, folder: Path, meter: Meter) -> Scan:
             times.append(frame.time)
             meter.frame(frame.time, 0)
     shots = find_shots(times, starts)
-    return Scan(times, shots, source, maps, map_times, map_starts)
+    return Scan(times, shots, source, maps, map_times, map_starts, counts)

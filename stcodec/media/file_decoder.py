@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -151,7 +152,7 @@ class FileDecoder:
 
     def _with_dated_beginning(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames; those of the beginning that have no time are counted back from the first that has one."""
-        lead: list[VideoFrame] = []
+        lead = deque[VideoFrame]()
         room = 0 if Flags.no_timestamps in Flags(self.container.format.flags) else _UNDATED_BYTES
         for frame in frames:
             time = frame.pts if frame.pts is not None else frame.dts
@@ -161,11 +162,10 @@ class FileDecoder:
                 continue
             for before, one in zip(range(len(lead), 0, -1), lead, strict=True):
                 one.pts = None if time is None else time - before * self._frame_ticks
-            yield from lead
-            yield frame
+            lead.append(frame)
             break
-        else:
-            yield from lead
+        while lead:  # none is held once it has been given
+            yield lead.popleft()
         yield from frames
 
     def _decoded(self) -> Iterator[VideoFrame]:

@@ -26,6 +26,7 @@ from stcodec.media.output import atomic_output, check_output, check_room, work_f
 from stcodec.media.paths import check_input, display_name
 from stcodec.media.scaling import Scaler
 from stcodec.options import EncodeFields, EncodeOptions, RunOptions, with_fields
+from stcodec.pipeline.attend import AttentionCounts
 from stcodec.pipeline.check import check_file
 from stcodec.pipeline.feed import FedFrame, Feed
 from stcodec.pipeline.maps import smoothed
@@ -90,8 +91,9 @@ def encode(
 def encode_job(job: Job, path: Path, run: RunOptions, meter: Meter) -> EncodeReport:
     """Encode a job into a file, read it back, and report. Raises what `encode` raises."""
     started = time.monotonic()
-    with _at_rate(job, meter) as found:
+    with _at_rate(job, meter) as (found, first_look):
         tally = _run_passes(found, path, meter)
+        tally.counts = first_look or tally.counts
         job.reader.close()  # the check opens decoders and an encoder of its own: their memory must not come on top
         tally.wall_seconds = time.monotonic() - started
         meter.enter("verify")
@@ -221,27 +223,32 @@ def _run_passes(job: Job, temporary: Path, meter: Meter) -> Tally:
 
 
 @contextmanager
-def _at_rate(job: Job, meter: Meter) -> Iterator[Job]:
-    """The job at the CRF that has the bitrate that is wanted, where it must be searched for; the maps are made once."""
+def _at_rate(job: Job, meter: Meter) -> Iterator[tuple[Job, AttentionCounts | None]]:
+    """The job at the CRF that has the bitrate that is wanted, where it must be searched for; the maps are made once.
+
+    With it what was counted when they were; None if they are still to be made.
+    """
     wanted = job.plan.searched_kbps
     if wanted is None:
-        yield job
+        yield job, None
         return
     from stcodec.attention.cached import CachedSource
 
     assert job.source is not None
     with work_folder() as folder:
         source = CachedSource(job.source, folder / "maps.mkv")
+        looks: list[AttentionCounts] = []
 
         def kbps_at(crf: int) -> float:
             with job.reopened().reader as reader:
                 searched = f"searching for {wanted:g} kbit/s"
                 tally = _encode_pass(job, job.plan.at_crf(crf), reader, source, None, meter, f"crf {crf}", searched)
+            looks.append(tally.counts)
             return kbps_of(tally, job.reader.info)
 
         low, high = map(int, job.plan.encoder.crf_range)
         crf = crf_at_rate(kbps_at, wanted, low, high, int(job.plan.encoder.usual_crf))
-        yield replace(job, plan=job.plan.at_crf(crf), source=source)
+        yield replace(job, plan=job.plan.at_crf(crf), source=source), looks[0]
 
 
 def _encode_pass(

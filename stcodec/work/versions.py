@@ -12,7 +12,7 @@ Artefact = Literal["reference", "maps", "weights", "plain", "guided", "score", "
 VERSIONS: dict[Artefact, int] = {
     "reference": 1,
     "maps": 3,
-    "weights": 1,
+    "weights": 2,
     "plain": 1,
     "guided": 3,
     "score": 1,
