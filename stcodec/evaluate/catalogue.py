@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Short names for several."""
 DEFAULT_METRICS = ("psnr", "ssim", "vmaf", "xpsnr")
-"""Metrics that score 720p at 10 frames a second and more on two cores."""
+"""Metrics that score 720p at 19 frames a second on two cores."""
 VIEWING_DISTANCES = (0.5, 20.0)
 """Nearest and farthest that is allowed, heights of the picture."""
 

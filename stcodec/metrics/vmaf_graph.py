@@ -21,7 +21,7 @@ from stcodec.errors import OptionsError
 METRICS = ("vmaf", "vmaf_neg", "attended_vmaf", "cambi", "xpsnr")
 """All scores. Higher is better, but for cambi (0 = no banding, about 5 = annoying)."""
 DEFAULT_METRICS = ("vmaf", "attended_vmaf", "xpsnr")
-"""Scores that two cores make at 10 frames of 720p a second or more, with PSNR and SSIM of all regions beside them."""
+"""Scores that two cores make at 19 frames of 720p a second, with PSNR and SSIM of all regions beside them."""
 
 _MODELS = {"vmaf": "version=vmaf_v0.6.1:name=vmaf", "vmaf_neg": "version=vmaf_v0.6.1neg:name=vmaf_neg"}
 _LOGGED = {"log_fmt": "json"}
