@@ -24,8 +24,8 @@ _CROP = r"\d+:\d+:\d+:\d+"
 _SCALE = r"(-?\d+[:x]-?\d+)|\d+p"
 _RATE = r"(?=[0.]*[1-9])(\d+(\.\d+)?|\d+/[1-9]\d*)"
 POLICY_HELP = (
-    "bits at the same quality where viewers look (attended PSNR), by foveated JOD, VMAF and PSNR: balanced (default) -18 %%, "
-    "+1 %%, 0 %%, +1 %%; gentle -12 %%, 0 %%, 0 %%, +1 %%; strong -35 %%, +8 %%, +5 %%, +8 %%"
+    "bits at the same quality where viewers look (attended PSNR), by foveated JOD, VMAF and PSNR: balanced (default) "
+    "-18 %%, +1 %%, 0 %%, +1 %%; gentle -12 %%, 0 %%, 0 %%, +1 %%; strong -35 %%, +8 %%, +5 %%, +8 %%"
 )
 ATTENTION_HELP = (
     "where viewers look: neural (default), motion, center, map:FILE, mask:FILE, gaze:FILE.csv, onnx:FILE, none, "
