@@ -90,7 +90,8 @@ def test_an_ordinary_player_is_close_to_live(page: Page, counted: Path, tmp_path
             player.wait_until_it_plays()
             seen = player.watch_until_latency(LATENCIES_SECONDS[kind], feed)
             asked = player.asked()
-    print(f"{kind}: {statistics.median(seen.latencies_seconds):.2f} s, the player says {seen.said_seconds}")
+    latencies = [f"{seconds:.2f} s" for seconds in seen.latencies_seconds]  # a crowded machine may show nothing in a second
+    print(f"{kind}: {', '.join(latencies)}; the player says {seen.said_seconds}")
     assert seen.errors == []
     wanted = r"\.m3u8\?_HLS_msn=\d+&_HLS_part=\d+" if kind == "hls" else "/time"
     assert any(re.search(wanted, one) for one in asked)
